@@ -1,0 +1,123 @@
+"""What users can set, with defaults and checks. Imports no torch, so the command line reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from linvt_cli.errors import ConfigError
+
+DecoderChoice = Literal["auto", "opencv", "pyav"]
+
+MIN_COVERAGE = 0.5
+"""Share of the asked frames below which there is no answer, where the user sets none."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSampling:
+    """Which frames of a video are looked at.
+
+    Exactly one of three rules holds: ``at`` (these times), else ``fps`` (that many a second, at
+    most ``max_frames``, thinned evenly when more would come), else ``num_frames`` evenly spaced.
+    ``start`` and ``end`` cut the video first. All times are seconds.
+    """
+
+    num_frames: int = 16
+    fps: float | None = None
+    at: tuple[float, ...] = ()
+    start: float | None = None
+    end: float | None = None
+    max_frames: int = 512
+    short_side: int | None = 448  # px; frames are shrunk while decoding, never enlarged
+    decoder: DecoderChoice = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse values that no video could satisfy."""
+        if self.num_frames < 1:
+            raise ConfigError(
+                f"At least one frame is needed, not {self.num_frames}", field="frames"
+            )
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise ConfigError(
+                f"Frames per second must be in (0, 1000], not {self.fps}", field="fps"
+            )
+        if any(not 0 <= time < float("inf") for time in self.at):
+            raise ConfigError(f"Times must be 0 or more seconds, not {self.at}", field="at")
+        if self.start is not None and not 0 <= self.start < float("inf"):
+            raise ConfigError(
+                f"The start must be 0 or more seconds, not {self.start}", field="start"
+            )
+        if self.end is not None and self.end <= (self.start or 0.0):
+            raise ConfigError(
+                f"The end ({self.end} s) must come after the start ({self.start or 0.0} s)",
+                field="end",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationConfig:
+    """How an answer is generated. Temperature 0 is greedy and so deterministic."""
+
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values outside of their ranges."""
+        if self.max_new_tokens < 1:
+            raise ConfigError(
+                f"At least one new token is needed, not {self.max_new_tokens}",
+                field="max_new_tokens",
+            )
+        if not 0 <= self.temperature <= 10:
+            raise ConfigError(
+                f"The temperature must be in [0, 10], not {self.temperature}", field="temperature"
+            )
+        if not 0 < self.top_p <= 1:
+            raise ConfigError(f"top_p must be in (0, 1], not {self.top_p}", field="top_p")
+
+
+@dataclass(frozen=True, slots=True)
+class LinVTConfig:
+    """The shape of a LinearVideoTokenizer; stored in every LinVT checkpoint.
+
+    ``scales[g]`` is the pooling kernel of group g and ``num_queries[g]`` how many video tokens are
+    drawn from it, so K = sum(num_queries).
+    """
+
+    embed_dim: int  # D of the backbone
+    scales: tuple[int, ...] = (1, 2, 4)
+    num_queries: tuple[int, ...] = (32, 16, 16)
+    num_kept: int = 1024  # k; clamped to T·N
+    score_dim: int = 512  # width of scoring and aggregation; clamped to embed_dim
+    num_heads: int = 8
+    num_refiner_layers: int = 2
+    num_aggregator_layers: int = 2
+    text_conditioned: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse shapes that cannot be built."""
+        if len(self.scales) != len(self.num_queries) or not self.scales:
+            raise ConfigError("Each pooling scale needs its number of queries", field="num_queries")
+        if min(self.scales) < 1 or min(self.num_queries) < 1 or self.num_kept < 1:
+            raise ConfigError(
+                "Scales, query counts and kept tokens must be 1 or more", field="scales"
+            )
+        if min(self.score_width, self.num_heads) < 1:
+            raise ConfigError("Widths and heads must be 1 or more", field="num_heads")
+        if self.score_width % self.num_heads:
+            raise ConfigError(
+                f"The scoring width {self.score_width} must divide by {self.num_heads} heads",
+                field="num_heads",
+            )
+
+    @property
+    def score_width(self) -> int:
+        """w, the width in which tokens are scored and weights are computed."""
+        return min(self.score_dim, self.embed_dim)
+
+    @property
+    def num_video_tokens(self) -> int:
+        """K, the number of video tokens that reach the language model."""
+        return sum(self.num_queries)

@@ -1,0 +1,143 @@
+"""The values that flow between the stages, from file to answer.
+
+Letters used for shapes, here and in the names of tensors:
+T frames, H and W pixels, N visual tokens per frame, D embedding width, S = T·N source tokens,
+k kept tokens, M pooled tokens, K video tokens, L text tokens, P prompt length, V vocabulary.
+
+Times are presentation times in seconds from the start of the video. Imports no torch at run time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+FinishReason = Literal["stop", "length", "interrupted"]
+TokenizerName = Literal["linvt", "cluster", "mean", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a video file before a frame is decoded."""
+
+    path: Path
+    width: int  # px as shown: after rotation, with square pixels
+    height: int
+    duration: float  # s, from the first frame shown to the end of the last
+    num_frames: int  # as counted in the index, not as the header claims
+    codec: str
+    decoder: Literal["opencv", "pyav", "pillow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Decoded frames in time order."""
+
+    pixels: np.ndarray  # (T, H, W, 3) uint8 RGB
+    times: tuple[float, ...]  # (T,) s, true presentation times, strictly increasing
+    video: VideoInfo
+    coverage: float  # in [0, 1]: decoded share of the frames that were asked for
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0  # wall time of probing and decoding
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """First and last frame time in seconds."""
+        return self.times[0], self.times[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class VisualFeatures:
+    """Visual tokens of every frame, after the projector: what the language model understands."""
+
+    tokens: torch.Tensor  # (T, N, D) compute dtype, never an inference-mode tensor
+    times: tuple[float, ...]  # (T,) s
+    grid: tuple[int, int]  # rows, columns of visual tokens in a frame; rows · columns = N
+    seconds: float = 0.0  # wall time of the vision encoder and the projector
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWeights:
+    """How much of every source token went into every output token: a sparse row-stochastic matrix.
+
+    Source token ``s`` is visual token ``s % N`` of frame ``s // N``. Weights are >= 0; each of the
+    K rows sums to 1.
+    """
+
+    matrix: torch.Tensor  # (K, T·N) sparse COO, coalesced, float32
+    num_frames: int  # T
+    tokens_per_frame: int  # N
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTokens:
+    """What the language model is given of a video: K weighted averages of visual tokens."""
+
+    tokens: torch.Tensor  # (K, D)
+    weights: SourceWeights
+    times: tuple[float, ...]  # (K,) s, mean time of each token's sources
+    scores: torch.Tensor | None = (
+        None  # (T, N) significance in (0, 1); None where nothing is scored
+    )
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PromptEmbeds:
+    """A prompt ready for the language model."""
+
+    inputs_embeds: torch.Tensor  # (1, P, D)
+    video_span: slice  # where the video tokens stand in P
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationStats:
+    """What one answer took. Seconds are wall time."""
+
+    num_visual_tokens: int  # T·N
+    num_video_tokens: int  # K
+    num_prompt_tokens: int  # P
+    num_generated_tokens: int
+    prefill_seconds: float
+    generate_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChunk:
+    """A piece of an answer as it is generated; the last one carries reason and statistics."""
+
+    text: str
+    finish_reason: FinishReason | None = None
+    stats: GenerationStats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which weights answered."""
+
+    backbone: str
+    tokenizer: TokenizerName
+    checkpoint: str | None
+    quantization: Literal["none", "int8", "nf4"] = "none"
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole answer with everything that a caller may want to check."""
+
+    video: str
+    question: str
+    text: str
+    finish_reason: FinishReason
+    model: ModelInfo
+    frames: Frames
+    stats: GenerationStats
+    vision_seconds: float
+    tokenize_seconds: float
+    video_tokens: VideoTokens | None = field(default=None, repr=False)
