@@ -1,0 +1,122 @@
+"""The Linear Video Tokenizer: refiner, then aggregator.
+
+out = A · P · R · V, with R the 0/1 selection, P the pooling and A the aggregation weights. Every
+factor is row-stochastic, so every video token is a weighted average of original visual tokens.
+"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import nn
+
+from linvt_cli.config import LinVTConfig
+from linvt_cli.types import SourceWeights, TokenizerName, VideoTokens, VisualFeatures
+from linvt_cli.video_tokenizer.aggregator import Aggregator
+from linvt_cli.video_tokenizer.averaging import keep_all, mean_times
+from linvt_cli.video_tokenizer.base import KeptTokens, RefinedTokens, condensed_tokens
+from linvt_cli.video_tokenizer.refiner import Refiner
+
+
+class LinearVideoTokenizer(nn.Module):
+    """Trainable tokenizer: ``forward`` for batches, ``refine`` and ``condense`` for one video.
+
+    A single frame of at most K tokens passes through unchanged in number and value.
+    """
+
+    name: TokenizerName = "linvt"
+
+    def __init__(self, config: LinVTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.refiner = Refiner(config)
+        self.aggregator = Aggregator(config)
+
+    @property
+    def num_video_tokens(self) -> int:
+        """K, as the configuration sets it."""
+        return self.config.num_video_tokens
+
+    def forward(
+        self,
+        visual_BTND: torch.Tensor,
+        times_BT: torch.Tensor,
+        grid: tuple[int, int],
+        text_BLD: torch.Tensor | None = None,
+        text_mask_BL: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Condense a batch of equally shaped videos, differentiably: (B, T, N, D) -> (B, K, D).
+
+        Args:
+            visual_BTND: Visual tokens.
+            times_BT: Frame times in seconds.
+            grid: Rows and columns of visual tokens in a frame.
+            text_BLD: Question embeddings, padded to one length; None where nothing is asked.
+            text_mask_BL: True for text, False for padding; None where all is text.
+        """
+        if self._passes_through(visual_BTND.shape[1], visual_BTND.shape[2]):
+            return visual_BTND[:, 0]
+        kept = self.refiner(visual_BTND, times_BT, grid)
+        return _mix(self.aggregator(kept, text_BLD, text_mask_BL), kept.values)
+
+    @torch.no_grad()
+    def refine(self, features: VisualFeatures) -> RefinedTokens:
+        """Score and keep the visual tokens of one video, for all questions about it."""
+        started = time.perf_counter()
+        num_frames, tokens_per_frame, _ = features.tokens.shape
+        if self._passes_through(num_frames, tokens_per_frame):
+            return condensed_tokens(features, keep_all(features), started=started)
+        times_1T = torch.tensor([features.times], device=features.tokens.device)
+        kept = self.refiner(features.tokens[None], times_1T, features.grid)
+        return RefinedTokens(
+            times=features.times,
+            tokens_per_frame=tokens_per_frame,
+            kept=kept,
+            seconds=time.perf_counter() - started,
+        )
+
+    @torch.no_grad()
+    def condense(self, refined: RefinedTokens, text_LD: torch.Tensor) -> VideoTokens:
+        """Weigh the kept tokens of one video for one question: K tokens and their sources."""
+        kept = refined.kept
+        if kept is None:
+            return refined.question_free()
+        started = time.perf_counter()
+        weights_1Kk = self.aggregator(kept, text_LD[None])
+        weights = _source_weights(weights_1Kk[0], kept, refined)
+        return VideoTokens(
+            tokens=_mix(weights_1Kk, kept.values)[0],
+            weights=weights,
+            times=mean_times(weights, refined.times),
+            scores=kept.gates[0],
+            seconds=time.perf_counter() - started,
+        )
+
+    def _passes_through(self, num_frames: int, tokens_per_frame: int) -> bool:
+        return num_frames == 1 and tokens_per_frame <= self.num_video_tokens
+
+
+def _mix(weights_BKk: torch.Tensor, values_BkD: torch.Tensor) -> torch.Tensor:
+    """Average in float32, return in the dtype of the values: (B, K, D)."""
+    with torch.autocast(values_BkD.device.type, enabled=False):
+        return (weights_BKk @ values_BkD.float()).to(values_BkD.dtype)
+
+
+def _source_weights(
+    weights_Kk: torch.Tensor, kept: KeptTokens, refined: RefinedTokens
+) -> SourceWeights:
+    """Place the weights of the kept tokens among those of all T·N source tokens."""
+    num_video_tokens, num_kept = weights_Kk.shape
+    rows = torch.arange(num_video_tokens, device=weights_Kk.device).repeat_interleave(num_kept)
+    columns = kept.indices[0].repeat(num_video_tokens)
+    num_frames = len(refined.times)
+    # Rows ascend, and so do the columns in each: coalesced as it stands.
+    matrix = torch.sparse_coo_tensor(
+        torch.stack([rows, columns]),
+        weights_Kk.flatten(),
+        (num_video_tokens, num_frames * refined.tokens_per_frame),
+        is_coalesced=True,
+        check_invariants=False,
+    )
+    return SourceWeights(matrix, num_frames, refined.tokens_per_frame)
