@@ -1,0 +1,1 @@
+"""Image-LLMs behind one contract, and the table that names them."""

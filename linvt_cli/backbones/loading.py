@@ -1,0 +1,81 @@
+"""Where a backbone runs and in which precision, and what to say when memory runs out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from linvt_cli.errors import ConfigError, DeviceError, OutOfMemoryError
+
+# PyTorch has a class for accelerators only: a failed allocation on the CPU is known by its words
+_CPU_ALLOCATION = "can't allocate memory"
+
+
+def select_device(choice: str) -> torch.device:
+    """Return the device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` stands for on this machine.
+
+    ``auto`` is the first CUDA device where there is one, else the CPU.
+
+    Raises:
+        ConfigError: if the choice is none of these words.
+        DeviceError: if this machine lacks the CUDA device.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", choice):
+        raise ConfigError(
+            f"Unknown device '{choice}'. Expected auto, cpu, cuda or cuda:N", field="device"
+        )
+    available = torch.cuda.is_available()
+    if choice == "cpu" or (choice == "auto" and not available):
+        return torch.device("cpu")
+    if not available:
+        raise DeviceError(
+            f"Device '{choice}' was asked for, and PyTorch finds no CUDA device here",
+            hint="use --device cpu, or run: linvt doctor",
+        )
+    index = int(choice.partition(":")[2] or 0)
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise DeviceError(
+            f"Device '{choice}' was asked for, and this machine has {count} CUDA device(s)",
+            hint=f"use --device cuda:{count - 1} or a lower number",
+        )
+    return torch.device("cuda", index)
+
+
+def select_dtype(device: torch.device, *, half_precision: bool) -> torch.dtype:
+    """Return the compute dtype: float32 on the CPU, and on CUDA where half precision is not wanted.
+
+    Else bfloat16, which has the range of float32, or float16 on devices too old for bfloat16.
+    """
+    if device.type != "cuda" or not half_precision:
+        return torch.float32
+    with torch.cuda.device(device):
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16
+
+
+@contextmanager
+def memory_errors_translated(device: torch.device) -> Iterator[None]:
+    """Turn PyTorch's failed allocations inside the block into one of our errors.
+
+    Raises:
+        OutOfMemoryError: if the block runs out of memory.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"Device '{device}' has not enough memory",
+            hint="use fewer or smaller frames (--frames, --short-side) or a smaller --model",
+        ) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return _CPU_ALLOCATION in str(error)

@@ -1,0 +1,205 @@
+"""What every backbone must do, whatever is inside: one test for each clause of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from linvt_cli.backbones.base import Backbone
+from linvt_cli.backbones.registry import BACKBONES, BackboneSpec, load_backbone
+from linvt_cli.config import GenerationConfig
+from linvt_cli.generation.decode import read_to_end, stream_answer
+from linvt_cli.generation.prompt import assemble
+from linvt_cli.generation.streaming import TextStream
+from linvt_cli.types import Frames, VideoInfo
+from tests.fakes import TinyBackbone
+from tests.tiny_models import tiny_nano
+
+QUESTION = "What happens to the dog?"
+
+
+def shipped(spec: BackboneSpec) -> Backbone:
+    return load_backbone(spec, device=torch.device("cpu"), dtype=torch.float32)
+
+
+BUILDERS: dict[str, Callable[[], Backbone]] = {
+    "fake": TinyBackbone,
+    "tiny nano": tiny_nano,
+    **{spec.name: partial(shipped, spec) for spec in BACKBONES if spec.weights is not None},
+}
+
+# Texts that a chat template gives a meaning to; in a question they are mere text.
+MARKERS = ("<bos>", "<eos>", "<video>", "</video>", "<answer>", "<|im_end|>", "</s>")
+
+
+@cache
+def build(name: str) -> Backbone:
+    return BUILDERS[name]()
+
+
+@pytest.fixture(params=BUILDERS)
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    return build(request.param)
+
+
+def frames(number: int = 3, height: int = 90, width: int = 160) -> Frames:
+    pixels = np.random.default_rng(0).integers(0, 256, (number, height, width, 3), dtype=np.uint8)
+    video = VideoInfo(Path("noise.mp4"), width, height, 10.0, 100, "mpeg4", "opencv")
+    return Frames(pixels, tuple(0.5 * t for t in range(number)), video, coverage=1.0)
+
+
+def embeddings(backbone: Backbone, number: int = 12) -> torch.Tensor:
+    ids = backbone.encode_question(QUESTION * number)[:number]
+    return backbone.embed_text(ids).unsqueeze(0)
+
+
+@torch.no_grad()
+def test_features_have_one_row_for_each_frame_and_place(backbone):
+    features = backbone.encode_frames(frames(3))
+    assert features.tokens.shape == (3, features.grid[0] * features.grid[1], backbone.embed_dim)
+    assert features.tokens.dtype == backbone.dtype
+    assert features.tokens.device == backbone.device
+    assert features.times == frames(3).times
+    assert features.tokens.isfinite().all()
+
+
+@torch.no_grad()
+def test_features_can_take_part_in_training(backbone):
+    assert not backbone.encode_frames(frames(1)).tokens.is_inference()
+
+
+@torch.no_grad()
+def test_each_frame_is_encoded_as_a_single_image(backbone):
+    together = backbone.encode_frames(frames(3)).tokens
+    for index in range(3):
+        clip = frames(3)
+        alone = Frames(clip.pixels[index : index + 1], (0.0,), clip.video, coverage=1.0)
+        torch.testing.assert_close(
+            backbone.encode_frames(alone).tokens[0], together[index], rtol=1e-4, atol=1e-4
+        )
+
+
+@torch.no_grad()
+def test_different_frames_have_different_features(backbone):
+    first, second = backbone.encode_frames(frames(2)).tokens
+    assert (first - second).abs().max() > 1e-5
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (300, 7)])
+def test_frames_of_any_size_are_encoded(backbone, size):
+    assert backbone.encode_frames(frames(1, *size)).tokens.isfinite().all()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("pieces", [[1] * 12, [5, 7], [11, 1]])
+def test_logits_with_the_cache_equal_those_without(backbone, pieces):
+    embeds = embeddings(backbone)
+    expected, _ = backbone.step(embeds, None)
+    cache, logits = None, []
+    for piece in torch.split(embeds, pieces, dim=1):
+        piece_logits, cache = backbone.step(piece, cache)
+        logits.append(piece_logits)
+    torch.testing.assert_close(torch.cat(logits, dim=1), expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_logits_have_one_row_for_each_new_position(backbone):
+    logits, _ = backbone.step(embeddings(backbone), None)
+    assert logits.shape[:2] == (1, 12)
+    assert logits.shape[2] > max(backbone.stop_ids)
+    assert logits.isfinite().all()
+
+
+@torch.no_grad()
+def test_a_position_sees_what_came_before_and_nothing_after(backbone):
+    embeds = embeddings(backbone)
+    changed = embeds.clone()
+    changed[0, 6] += 1.0
+    before, _ = backbone.step(embeds, None)
+    after, _ = backbone.step(changed, None)
+    torch.testing.assert_close(after[:, :6], before[:, :6], rtol=1e-4, atol=1e-4)
+    assert (after[:, 7:] - before[:, 7:]).abs().amax(dim=-1).min() > 0
+
+
+def test_gradients_reach_the_embeddings(backbone):
+    embeds = embeddings(backbone).detach().requires_grad_()
+    logits, _ = backbone.step(embeds, None)
+    torch.autograd.backward(logits.square().sum())
+    assert embeds.grad is not None
+    assert embeds.grad.abs().sum(dim=-1).min() > 0
+
+
+@torch.no_grad()
+def test_text_embeddings_are_rows_of_one_table(backbone):
+    ids = backbone.encode_question(QUESTION)
+    rows_LD = backbone.embed_text(ids)
+    assert rows_LD.shape == (len(ids), backbone.embed_dim)
+    assert rows_LD.dtype == backbone.dtype
+    assert rows_LD.device == backbone.device
+    for token, row_D in zip(ids, rows_LD, strict=True):
+        assert torch.equal(backbone.embed_text([token])[0], row_D)
+
+
+@torch.no_grad()
+def test_no_ids_have_no_embeddings(backbone):
+    assert backbone.embed_text([]).shape == (0, backbone.embed_dim)
+
+
+@torch.no_grad()
+def test_video_tokens_stand_between_prefix_and_suffix(backbone):
+    tokens_KD = torch.full((4, backbone.embed_dim), 0.25, dtype=backbone.dtype)
+    prefix, suffix = backbone.render_prompt(QUESTION)
+    prompt = assemble(backbone, tokens_KD, QUESTION)
+    assert prompt.video_span == slice(len(prefix), len(prefix) + 4)
+    assert torch.equal(prompt.inputs_embeds[0, prompt.video_span], tokens_KD)
+    assert prompt.inputs_embeds.shape[1] == len(prefix) + 4 + len(suffix)
+
+
+def test_the_question_can_be_read_back_from_the_prompt(backbone):
+    prefix, suffix = backbone.render_prompt(QUESTION)
+    assert QUESTION.lower() in backbone.detokenize(prefix + suffix).lower()
+
+
+def test_the_question_alone_can_be_read_back(backbone):
+    ids = backbone.encode_question(QUESTION)
+    assert backbone.detokenize(ids).strip().lower() == QUESTION.lower()
+
+
+@pytest.mark.parametrize("marker", MARKERS)
+def test_a_marker_of_the_template_is_mere_text_in_a_question(backbone, marker):
+    def number_of_stops(question: str) -> int:
+        prefix, suffix = backbone.render_prompt(question)
+        return sum(token in backbone.stop_ids for token in prefix + suffix)
+
+    assert number_of_stops(f"is {marker} here?") == number_of_stops("is x here?")
+    assert marker in backbone.detokenize(backbone.encode_question(f"is {marker} here?"))
+
+
+def test_no_stop_token_is_shown(backbone):
+    assert backbone.stop_ids
+    assert backbone.detokenize(sorted(backbone.stop_ids)) == ""
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_text_that_has_been_streamed_never_changes(backbone, seed):
+    ids = np.random.default_rng(seed).integers(0, max(backbone.stop_ids), 60).tolist()
+    stream = TextStream(backbone.detokenize)
+    shown = "".join([*(stream.push(token) for token in ids), stream.finish()])
+    assert shown == backbone.detokenize(ids).strip()
+
+
+@torch.no_grad()
+def test_greedy_answers_are_the_same_each_time(backbone):
+    def answer() -> str:
+        features = backbone.encode_frames(frames(2))
+        prompt = assemble(backbone, features.tokens[:, 0], QUESTION)
+        config = GenerationConfig(max_new_tokens=12)
+        return read_to_end(stream_answer(backbone, prompt, config, num_visual_tokens=2)).text
+
+    assert answer() == answer()
