@@ -1,0 +1,1 @@
+"""From video tokens and a question to a streamed answer."""

@@ -1,0 +1,49 @@
+"""Chooses the next token from logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from linvt_cli.config import GenerationConfig
+
+Sampler = Callable[[torch.Tensor], int]
+"""Takes logits (V,) and returns a token id."""
+
+
+def make_sampler(config: GenerationConfig) -> Sampler:
+    """Return the greedy choice at temperature 0, else nucleus sampling with its own seed.
+
+    The random numbers are drawn on the CPU from a generator that belongs to the sampler, so they
+    depend on neither the device nor on what else draws numbers.
+    """
+    if config.temperature == 0:
+        return _most_likely
+    generator = torch.Generator().manual_seed(config.seed)
+
+    def sample(logits_V: torch.Tensor) -> int:
+        scaled_V = logits_V.float().cpu() / config.temperature
+        kept_V = nucleus(torch.softmax(scaled_V, dim=-1), config.top_p)
+        return int(torch.multinomial(kept_V, 1, generator=generator))
+
+    return sample
+
+
+def nucleus(probabilities_V: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Zero all but the fewest most likely tokens that together reach ``top_p``.
+
+    The most likely token is always kept. The result is not normalized.
+    """
+    if top_p >= 1:
+        return probabilities_V
+    sorted_V, order_V = probabilities_V.sort(descending=True, stable=True)
+    before_V = sorted_V.cumsum(dim=-1) - sorted_V
+    sorted_V = sorted_V.masked_fill(before_V >= top_p, 0.0)
+    return torch.zeros_like(probabilities_V).scatter(-1, order_V, sorted_V)
+
+
+def _most_likely(logits_V: torch.Tensor) -> int:
+    return int(logits_V.argmax())

@@ -1,0 +1,74 @@
+"""Answers and failures as the JSON that linvt promises: one schema, the same keys for both."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from linvt_cli.errors import LinVTError
+from linvt_cli.types import Answer, Frames
+
+SCHEMA_VERSION = 1
+_DECIMALS = 3  # of seconds and shares: finer than a frame, coarser than noise
+
+
+def to_record(answer: Answer) -> dict[str, object]:
+    """Return an answer as plain data for JSON."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "video": answer.video,
+        "question": answer.question,
+        "answer": answer.text,
+        "finish_reason": answer.finish_reason,
+        "model": asdict(answer.model),
+        "frames": _frames(answer.frames),
+        "tokens": {
+            "visual": answer.stats.num_visual_tokens,
+            "video": answer.stats.num_video_tokens,
+            "prompt": answer.stats.num_prompt_tokens,
+            "generated": answer.stats.num_generated_tokens,
+        },
+        "seconds": {
+            "decode": _rounded(answer.frames.seconds),
+            "vision": _rounded(answer.vision_seconds),
+            "tokenize": _rounded(answer.tokenize_seconds),
+            "prefill": _rounded(answer.stats.prefill_seconds),
+            "generate": _rounded(answer.stats.generate_seconds),
+        },
+        "error": None,
+    }
+
+
+def error_record(video: str, question: str, error: LinVTError) -> dict[str, object]:
+    """Return a failure as plain data: the keys of an answer, null where there is nothing to say."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "video": video,
+        "question": question,
+        "answer": None,
+        "finish_reason": None,
+        "model": None,
+        "frames": None,
+        "tokens": None,
+        "seconds": None,
+        "error": {
+            "type": type(error).__name__,
+            "message": error.message,
+            "hint": error.hint,
+        },
+    }
+
+
+def _frames(frames: Frames) -> dict[str, object]:
+    times = [_rounded(time) for time in frames.times]
+    return {
+        "count": len(times),
+        "times": times,
+        "span": [times[0], times[-1]],
+        "duration": _rounded(frames.video.duration),
+        "coverage": _rounded(frames.coverage),
+        "warnings": list(frames.warnings),
+    }
+
+
+def _rounded(value: float) -> float:
+    return round(value, _DECIMALS)

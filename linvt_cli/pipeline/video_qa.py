@@ -1,0 +1,255 @@
+"""VideoQA: the one path from a video file and a question to an answer.
+
+Everything that answers goes through it, so that preprocessing and prompts cannot drift apart. What
+is done once for a video (decoding, vision encoder, refining) is kept in a ``WatchedVideo``; what
+depends on the question is done for each question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from linvt_cli.backbones.base import Backbone
+from linvt_cli.backbones.loading import memory_errors_translated, select_device, select_dtype
+from linvt_cli.backbones.registry import find_backbone, load_backbone
+from linvt_cli.config import MIN_COVERAGE, FrameSampling, GenerationConfig
+from linvt_cli.errors import ConfigError
+from linvt_cli.generation.decode import read_to_end, stream_answer
+from linvt_cli.generation.prompt import assemble
+from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
+from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
+from linvt_cli.types import (
+    Answer,
+    AnswerChunk,
+    ModelInfo,
+    PromptEmbeds,
+    TokenizerName,
+    VideoTokens,
+)
+from linvt_cli.video.reader import OnProgress, read_frames
+from linvt_cli.video_tokenizer.base import VideoTokenizer
+from linvt_cli.video_tokenizer.factory import make_tokenizer
+
+
+class VideoQA:
+    """An image-LLM with a video tokenizer: answers questions about videos.
+
+    Args:
+        backbone: the image-LLM.
+        tokenizer: what condenses its visual tokens.
+        model: which weights these are; made of their names where left out.
+        sampling: which frames ``watch`` looks at where it is not told.
+        describe_question: what ``describe`` asks.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        tokenizer: VideoTokenizer,
+        *,
+        model: ModelInfo | None = None,
+        sampling: FrameSampling | None = None,
+        describe_question: str = "Describe this video.",
+    ) -> None:
+        self.backbone = backbone
+        self.tokenizer = tokenizer
+        self.model = model or ModelInfo(backbone.name, tokenizer.name, checkpoint=None)
+        self.sampling = sampling or FrameSampling()
+        self.describe_question = describe_question
+
+    @classmethod
+    def load(
+        cls,
+        model: str = "nano",
+        *,
+        tokenizer: TokenizerName | None = None,
+        checkpoint: str | Path | None = None,
+        num_video_tokens: int | None = None,
+        device: str = "auto",
+    ) -> VideoQA:
+        """Load a backbone by name, with a video tokenizer.
+
+        Args:
+            model: name of a backbone, as ``linvt models list`` shows it.
+            tokenizer: where left out, ``linvt`` if there is a checkpoint for it, else ``cluster``.
+            checkpoint: folder of a LinVT checkpoint; where left out, the one of the backbone.
+            num_video_tokens: K for ``cluster`` and ``mean``; where left out, the backbone's.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+        Raises:
+            UnknownBackboneError: if no backbone has this name.
+            BackboneLoadError: if the backbone's files cannot be used.
+            CheckpointError: if the LinVT checkpoint cannot be used with the backbone.
+            DeviceError: if this machine lacks the device or the memory.
+            ConfigError: if the settings contradict each other.
+        """
+        spec = find_backbone(model)
+        choice = choose_tokenizer(
+            spec,
+            tokenizer=tokenizer,
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            num_video_tokens=num_video_tokens,
+        )
+        place = select_device(device)
+        dtype = select_dtype(place, half_precision=spec.half_precision)
+        with memory_errors_translated(place):
+            backbone = load_backbone(spec, device=place, dtype=dtype)
+            video_tokenizer = make_tokenizer(
+                choice.name,
+                num_video_tokens=choice.num_video_tokens,
+                checkpoint=choice.checkpoint,
+                backbone_name=spec.name,
+                embed_dim=backbone.embed_dim,
+                device=place,
+                dtype=dtype,
+            )
+        return cls(
+            backbone,
+            video_tokenizer,
+            model=ModelInfo(spec.name, choice.name, choice.checkpoint_name, revision=spec.revision),
+            sampling=FrameSampling(num_frames=spec.default_frames),
+            describe_question=spec.describe_question,
+        )
+
+    def watch(
+        self,
+        video: str | Path,
+        sampling: FrameSampling | None = None,
+        *,
+        min_coverage: float = MIN_COVERAGE,
+        on_progress: OnProgress | None = None,
+    ) -> WatchedVideo:
+        """Decode a video, encode its frames and refine their tokens: once for all questions.
+
+        Args:
+            video: path of a video or picture file.
+            sampling: which frames to look at; where left out, the backbone's default.
+            min_coverage: least share, in [0, 1], of the asked frames that must be decoded.
+            on_progress: called while decoding, as ``read_frames`` says.
+
+        Raises:
+            VideoError: if the file cannot be used.
+            CoverageError: if too few of the asked frames can be decoded.
+            OutOfMemoryError: if the device runs out of memory.
+        """
+        check_minimum(min_coverage)
+        with memory_errors_translated(self.backbone.device):
+            frames = read_frames(video, sampling or self.sampling, on_progress=on_progress)
+            check_coverage(frames, str(video), min_coverage)
+            # Not inference mode: its tensors could never take part in training
+            with torch.no_grad():
+                features = self.backbone.encode_frames(frames)
+                refined = self.tokenizer.refine(features)
+        return WatchedVideo(str(video), frames, features, refined)
+
+    def condense(self, watched: WatchedVideo, question: str) -> VideoTokens:
+        """Return the video tokens for a question: (K, D).
+
+        Raises:
+            ConfigError: if the question is empty.
+        """
+        if not question.strip():
+            raise ConfigError(
+                "The question is empty", field="question", hint="to ask nothing: linvt describe"
+            )
+        with torch.no_grad(), memory_errors_translated(self.backbone.device):
+            text_LD = self.backbone.embed_text(self.backbone.encode_question(question))
+            return self.tokenizer.condense(watched.refined, text_LD)
+
+    def prompt(self, watched: WatchedVideo, question: str) -> PromptEmbeds:
+        """Return what the language model reads for a question: (1, P, D).
+
+        Raises:
+            ConfigError: if the question is empty.
+            ContextLengthError: if it does not fit into the language model's context.
+        """
+        return self._assemble(self.condense(watched, question), question)
+
+    def stream(
+        self,
+        video: str | Path | WatchedVideo,
+        question: str,
+        generation: GenerationConfig | None = None,
+        *,
+        interrupted: Callable[[], bool] | None = None,
+    ) -> Iterator[AnswerChunk]:
+        """Answer a question piece by piece; the last piece carries reason and statistics.
+
+        The video is watched and the prompt is made at once, before the first piece is asked for.
+
+        Args:
+            video: a file, or what ``watch`` returned for it.
+            question: anything but white space.
+            generation: how the answer is generated.
+            interrupted: asked before each token; True ends the answer where it is.
+
+        Raises:
+            LinVTError: as ``watch`` and ``prompt`` do.
+        """
+        watched = self._watched(video)
+        return self._generate(watched, self.prompt(watched, question), generation, interrupted)
+
+    def ask(
+        self,
+        video: str | Path | WatchedVideo,
+        question: str,
+        generation: GenerationConfig | None = None,
+    ) -> Answer:
+        """Answer a question; arguments and errors are those of ``stream``."""
+        watched = self._watched(video)
+        video_tokens = self.condense(watched, question)
+        prompt = self._assemble(video_tokens, question)
+        completion = read_to_end(self._generate(watched, prompt, generation))
+        return Answer(
+            video=watched.video,
+            question=question,
+            text=completion.text,
+            finish_reason=completion.finish_reason,
+            model=self.model,
+            frames=watched.frames,
+            stats=completion.stats,
+            vision_seconds=watched.features.seconds,
+            tokenize_seconds=watched.refined.seconds + video_tokens.seconds,
+            video_tokens=video_tokens,
+        )
+
+    def ask_many(
+        self,
+        video: str | Path | WatchedVideo,
+        questions: Iterable[str],
+        generation: GenerationConfig | None = None,
+    ) -> list[Answer]:
+        """Answer several questions about one video, which is decoded and encoded once."""
+        watched = self._watched(video)
+        return [self.ask(watched, question, generation) for question in questions]
+
+    def describe(
+        self, video: str | Path | WatchedVideo, generation: GenerationConfig | None = None
+    ) -> Answer:
+        """Describe a video in the words that suit the backbone."""
+        return self.ask(video, self.describe_question, generation)
+
+    def _watched(self, video: str | Path | WatchedVideo) -> WatchedVideo:
+        return video if isinstance(video, WatchedVideo) else self.watch(video)
+
+    def _assemble(self, video_tokens: VideoTokens, question: str) -> PromptEmbeds:
+        with torch.no_grad():
+            return assemble(self.backbone, video_tokens.tokens, question)
+
+    def _generate(
+        self,
+        watched: WatchedVideo,
+        prompt: PromptEmbeds,
+        generation: GenerationConfig | None,
+        interrupted: Callable[[], bool] | None = None,
+    ) -> Iterator[AnswerChunk]:
+        return stream_answer(
+            self.backbone,
+            prompt,
+            generation or GenerationConfig(),
+            num_visual_tokens=watched.num_visual_tokens,
+            interrupted=interrupted,
+        )

@@ -1,0 +1,60 @@
+"""What is kept of a video that has been looked at, and whether enough of it was seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from linvt_cli.errors import ConfigError, CoverageError
+from linvt_cli.types import Frames, VisualFeatures
+from linvt_cli.video_tokenizer.base import RefinedTokens
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedVideo:
+    """A video that has been looked at, ready for any number of questions."""
+
+    video: str  # as the caller named it
+    frames: Frames
+    features: VisualFeatures
+    refined: RefinedTokens
+
+    @property
+    def num_visual_tokens(self) -> int:
+        """T·N, before condensing."""
+        return self.features.tokens.shape[0] * self.features.tokens.shape[1]
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of decoding, the vision encoder and refining."""
+        return self.frames.seconds + self.features.seconds + self.refined.seconds
+
+
+def check_minimum(min_coverage: float) -> None:
+    """Refuse a least coverage that is no share.
+
+    Raises:
+        ConfigError: if it is not in [0, 1].
+    """
+    if not 0 <= min_coverage <= 1:
+        raise ConfigError(
+            f"The least coverage must be in [0, 1], not {min_coverage}", field="min_coverage"
+        )
+
+
+def check_coverage(frames: Frames, video: str, min_coverage: float) -> None:
+    """Refuse frames that are too few to answer from.
+
+    Raises:
+        CoverageError: if less than the least share of the asked frames was decoded.
+    """
+    if frames.coverage < min_coverage:
+        hundredths = math.floor(100 * frames.coverage)  # never more than there is: a hint must work
+        raise CoverageError(
+            f"Only {hundredths}% of the frames asked for could be decoded from '{video}',"
+            f" and at least {min_coverage:.0%} are needed",
+            path=video,
+            coverage=frames.coverage,
+            minimum=min_coverage,
+            hint=f"to answer from what there is: --min-coverage {hundredths / 100:.2f}",
+        )

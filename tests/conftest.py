@@ -1,0 +1,49 @@
+"""What all tests share. The environment is set here because libraries read it at import."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import tempfile
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linvt_cli.pipeline import VideoQA
+
+_hub_folder = tempfile.TemporaryDirectory(prefix="linvt-tests-")
+atexit.register(_hub_folder.cleanup)
+os.environ["HF_HOME"] = _hub_folder.name
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # toy tensors: more threads only wait
+
+NUM_FRAMES, FPS, SIZE = 30, 10.0, (64, 48)
+
+
+@pytest.fixture(scope="session")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of grey frames that grow brighter."""
+    path: Path = tmp_path_factory.mktemp("video") / "grey.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, SIZE)
+    for index in range(NUM_FRAMES):
+        writer.write(np.full((SIZE[1], SIZE[0], 3), 8 * index, dtype=np.uint8))
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def qa() -> VideoQA:
+    """A VideoQA on a fake backbone that says the same of every video."""
+    from linvt_cli.config import FrameSampling
+    from linvt_cli.pipeline import VideoQA
+    from linvt_cli.video_tokenizer.baselines import MeanTokenizer
+    from tests.fakes import TinyBackbone
+
+    return VideoQA(
+        TinyBackbone("A grey wall."), MeanTokenizer(8), sampling=FrameSampling(num_frames=4)
+    )

@@ -1,0 +1,84 @@
+"""Stand-ins for what is slow or large in linvt."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from linvt_cli.types import Frames, VisualFeatures
+
+STOP, VIDEO, VIDEO_END, ANSWER = range(256, 260)
+_VOCABULARY = 260
+
+
+class TinyBackbone:
+    """An image-LLM whose text tokens are bytes.
+
+    With a script it answers just that, one byte a step. Without one its next token depends on all
+    that came before, so a lost, doubled or swapped token changes the answer. Weights are random
+    with a fixed seed, tensors are contiguous, and calls of the vision encoder are counted.
+    """
+
+    def __init__(
+        self, script: str | bytes | None = None, *, max_context: int = 4096, embed_dim: int = 16
+    ) -> None:
+        self.name = "tiny"
+        self.embed_dim = embed_dim
+        self.max_context = max_context
+        self.stop_ids = frozenset({STOP})
+        self.device = torch.device("cpu")
+        self.dtype = torch.float32
+        self.encode_calls = 0
+        self.step_lengths: list[int] = []  # of new embeddings, for each call of step
+        self._script = None if script is None else [*_as_bytes(script), STOP]
+        generator = torch.Generator().manual_seed(0)
+        self._table_VD = torch.randn((_VOCABULARY, embed_dim), generator=generator)
+        self._projection_3D = torch.randn((3, embed_dim), generator=generator)
+        self._head_DV = torch.randn((embed_dim, _VOCABULARY), generator=generator)
+
+    def encode_frames(self, frames: Frames) -> VisualFeatures:
+        """Project the mean colour of each quarter of a frame: N = 4."""
+        self.encode_calls += 1
+        pixels_T3HW = torch.from_numpy(frames.pixels).permute(0, 3, 1, 2).float() / 255
+        colours_TN3 = F.adaptive_avg_pool2d(pixels_T3HW, (2, 2)).flatten(2).transpose(1, 2)
+        return VisualFeatures(colours_TN3 @ self._projection_3D, frames.times, grid=(2, 2))
+
+    def render_prompt(self, question: str) -> tuple[list[int], list[int]]:
+        return [VIDEO], [VIDEO_END, *self.encode_question(question), ANSWER]
+
+    def embed_text(self, ids: list[int]) -> torch.Tensor:
+        return self._table_VD[torch.tensor(ids, dtype=torch.long)]
+
+    def encode_question(self, question: str) -> list[int]:
+        return list(question.encode())
+
+    def step(
+        self, inputs_embeds: torch.Tensor, kv_cache: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read embeddings by a recurrence that forgets slowly; the cache is all of them."""
+        self.step_lengths.append(inputs_embeds.shape[1])
+        new_PD = inputs_embeds[0]
+        all_SD = new_PD if kv_cache is None else torch.cat([kv_cache, new_PD])
+        state_D = torch.zeros(self.embed_dim)
+        states = []
+        for embedding_D in all_SD:
+            state_D = torch.tanh(0.9 * state_D.roll(1) + embedding_D)
+            states.append(state_D)
+        logits_SV = torch.stack(states) @ self._head_DV
+        if self._script is not None:
+            logits_SV = logits_SV + self._script_bias(all_SD, self._script)
+        return logits_SV[-len(new_PD) :].unsqueeze(0), all_SD
+
+    def detokenize(self, ids: list[int]) -> str:
+        return bytes(token for token in ids if token < 256).decode("utf-8", errors="replace")
+
+    def _script_bias(self, all_SD: torch.Tensor, script: list[int]) -> torch.Tensor:
+        bias_SV = torch.zeros(len(all_SD), _VOCABULARY)
+        marks = (all_SD == self._table_VD[ANSWER]).all(dim=1).nonzero()[:, 0].tolist()
+        for position in range(marks[-1] if marks else len(all_SD), len(all_SD)):
+            bias_SV[position, script[min(position - marks[-1], len(script) - 1)]] = 1000.0
+        return bias_SV
+
+
+def _as_bytes(script: str | bytes) -> bytes:
+    return script if isinstance(script, bytes) else script.encode()

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from linvt_cli.errors import ContextLengthError
+from linvt_cli.generation.prompt import assemble
+from tests.fakes import ANSWER, VIDEO, VIDEO_END, TinyBackbone
+
+QUESTION = "why?"
+
+
+def video_tokens(backbone: TinyBackbone, number: int = 5) -> torch.Tensor:
+    return torch.arange(number * backbone.embed_dim).reshape(number, -1).float()
+
+
+def test_video_tokens_stand_exactly_in_the_video_span():
+    backbone = TinyBackbone()
+    tokens_KD = video_tokens(backbone)
+    prompt = assemble(backbone, tokens_KD, QUESTION)
+    assert torch.equal(prompt.inputs_embeds[0, prompt.video_span], tokens_KD)
+
+
+def test_the_chat_template_stands_around_the_video():
+    backbone = TinyBackbone()
+    prompt = assemble(backbone, video_tokens(backbone), QUESTION)
+    before = prompt.inputs_embeds[0, : prompt.video_span.start]
+    after = prompt.inputs_embeds[0, prompt.video_span.stop :]
+    assert torch.equal(before, backbone.embed_text([VIDEO]))
+    assert torch.equal(after, backbone.embed_text([VIDEO_END, *QUESTION.encode(), ANSWER]))
+
+
+def test_gradients_reach_the_video_tokens():
+    backbone = TinyBackbone()
+    tokens_KD = video_tokens(backbone).requires_grad_()
+    prompt = assemble(backbone, tokens_KD, QUESTION)
+    torch.autograd.backward(prompt.inputs_embeds.sum())
+    assert tokens_KD.grad is not None
+    assert torch.equal(tokens_KD.grad, torch.ones_like(tokens_KD))
+
+
+def test_video_tokens_take_the_dtype_of_the_text():
+    backbone = TinyBackbone()
+    prompt = assemble(backbone, video_tokens(backbone).double(), QUESTION)
+    assert prompt.inputs_embeds.dtype == backbone.dtype
+
+
+def test_a_prompt_that_leaves_room_for_one_token_fits():
+    length = 1 + 5 + 1 + len(QUESTION) + 1
+    backbone = TinyBackbone(max_context=length + 1)
+    assert assemble(backbone, video_tokens(backbone), QUESTION).inputs_embeds.shape[1] == length
+
+
+def test_a_prompt_that_leaves_no_room_for_an_answer_is_refused_with_its_numbers():
+    length = 1 + 5 + 1 + len(QUESTION) + 1
+    backbone = TinyBackbone(max_context=length)
+    with pytest.raises(ContextLengthError, match="12 tokens, 5 of them of the video") as caught:
+        assemble(backbone, video_tokens(backbone), QUESTION)
+    assert (caught.value.length, caught.value.limit) == (length, length)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from linvt_cli.errors import ConfigError, CoverageError
+from linvt_cli.pipeline.watched import check_coverage, check_minimum
+
+
+def test_sizes_and_seconds_are_those_of_the_parts(qa, video):
+    watched = qa.watch(video)
+    timed = replace(
+        watched,
+        frames=replace(watched.frames, seconds=1.0),
+        features=replace(watched.features, seconds=2.0),
+        refined=replace(watched.refined, seconds=4.0),
+    )
+    assert timed.num_visual_tokens == 4 * 4
+    assert timed.seconds == 7.0
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_least_coverage_is_a_share(share):
+    with pytest.raises(ConfigError, match=r"in \[0, 1\]") as caught:
+        check_minimum(share)
+    assert caught.value.field == "min_coverage"
+
+
+def test_exactly_the_least_coverage_is_enough(qa, video):
+    frames = replace(qa.watch(video).frames, coverage=0.5)
+    check_coverage(frames, "a.mp4", 0.5)
+
+
+def test_less_than_the_least_coverage_is_an_error_with_its_numbers_and_the_way_out(qa, video):
+    frames = replace(qa.watch(video).frames, coverage=0.4375)
+    with pytest.raises(CoverageError, match=r"Only 43% .* from 'a\.mp4'.* 90% are") as caught:
+        check_coverage(frames, "a.mp4", 0.9)
+    assert (caught.value.path, caught.value.coverage, caught.value.minimum) == (
+        "a.mp4",
+        0.4375,
+        0.9,
+    )
+    assert caught.value.hint is not None
+    accepted = float(caught.value.hint.rpartition(" ")[2])
+    check_coverage(frames, "a.mp4", accepted)
