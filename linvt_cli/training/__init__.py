@@ -1,0 +1,1 @@
+"""Nano's world and the training of LinVT."""

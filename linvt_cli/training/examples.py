@@ -1,0 +1,149 @@
+"""Clips of a feature cache with their questions, drawn at random and playable backwards.
+
+A clip played backwards is another clip of the same world: what entered leaves, what grew shrinks.
+It costs no new picture, so each clip serves twice, unless a held-out combination would come of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.training.features import FeatureCache
+from linvt_cli.training.packing import Turn, encode_turn
+from linvt_cli.training.questions import Question, ask_about, off_topic_question
+from linvt_cli.training.stills import ask_about_still
+from linvt_cli.training.wordings import FOREIGN_ANSWER, OFF_TOPIC_ANSWER
+from linvt_cli.training.world import Clip, play_backwards
+
+_FOREIGN_SHARE = 0.12
+_OFF_TOPIC_SHARE = 0.02
+_DESCRIBE_SHARE = 0.3  # of the turns: the longest answers, and the ones that need every event
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One clip of a bank, forwards or backwards; ``clip`` is None for a foreign one."""
+
+    index: int
+    backwards: bool
+    clip: Clip | None
+
+    @property
+    def num_things(self) -> int:
+        """How many things the clip holds."""
+        return 0 if self.clip is None else len(self.clip.things)
+
+
+class ClipBank:
+    """The clips of a feature cache, their questions and their features."""
+
+    def __init__(self, nano: Nano, cache: FeatureCache) -> None:
+        self.nano = nano
+        self.cache = cache
+        self.num_cells: int = cache.features.shape[2]
+        self.num_channels: int = cache.features.shape[3]
+        self._num_clips = cache.clips.num_clips
+        forwards = [cache.clips.clip(index) for index in range(self._num_clips)]
+        self._scenes = [[Scene(index, False, clip)] for index, clip in enumerate(forwards)]
+        for index, clip in enumerate(forwards):
+            reverse = None if clip is None else play_backwards(clip)
+            if reverse is not None:
+                self._scenes[index].append(Scene(index, True, reverse))
+        self._visual_TND: list[Tensor] = []
+
+    def draw(self, rng: np.random.Generator) -> Scene:
+        """Draw a scene: a clip of the world in either direction, now and then a foreign one."""
+        num_foreign = len(self.cache.clips) - self._num_clips
+        if num_foreign and rng.random() < _FOREIGN_SHARE:
+            index = self._num_clips + int(rng.integers(num_foreign))
+            return Scene(index, bool(rng.random() < 0.5), None)
+        scenes = self._scenes[int(rng.integers(self._num_clips))]
+        return scenes[int(rng.integers(len(scenes)))]
+
+    def all_scenes(self) -> list[Scene]:
+        """Every clip once, forwards."""
+        foreign = range(self._num_clips, len(self.cache.clips))
+        return [row[0] for row in self._scenes] + [Scene(i, False, None) for i in foreign]
+
+    def features(self, scene: Scene) -> np.ndarray[Any, Any]:
+        """Vision features of a scene: (T, N, 768) float16."""
+        features: np.ndarray[Any, Any] = self.cache.features[scene.index]
+        return np.ascontiguousarray(features[::-1] if scene.backwards else features)
+
+    def cover(self, scene: Scene) -> np.ndarray[Any, Any]:
+        """Which share of every cell each thing covers: (T, MAX_THINGS, N)."""
+        cover: np.ndarray[Any, Any] = self.cache.cover[scene.index]
+        return cover[::-1] if scene.backwards else cover
+
+    def keep_visual_tokens(self, project: Callable[[Tensor], Tensor]) -> None:
+        """Compute the visual tokens of all clips; the projector must not change afterwards."""
+        self._visual_TND = [project(torch.from_numpy(clip)) for clip in self.cache.features]
+
+    def visual_tokens(self, scene: Scene) -> Tensor:
+        """Visual tokens of a scene: (T, N, D) float16."""
+        tokens = self._visual_TND[scene.index]
+        return tokens.flip(0) if scene.backwards else tokens
+
+    def turns(
+        self,
+        scene: Scene,
+        count: int,
+        rng: np.random.Generator,
+        kinds: Collection[str] | None = None,
+    ) -> list[Turn]:
+        """Draw questions about a scene with their answers; of some kinds only, if given."""
+        subject = scene.clip or self._some_clip(rng)
+        questions = ask_about(subject, rng)
+        if kinds is not None:
+            questions = [question for question in questions if question.kind in kinds]
+        return self._encode(scene, questions, count, rng)
+
+    def still_turns(
+        self, scene: Scene, fraction: float, count: int, rng: np.random.Generator
+    ) -> list[Turn]:
+        """Draw questions about one still of a scene."""
+        subject = scene.clip or self._some_clip(rng)
+        return self._encode(scene, ask_about_still(subject, fraction, rng), count, rng)
+
+    def _some_clip(self, rng: np.random.Generator) -> Clip:
+        while True:
+            clip = self._scenes[int(rng.integers(self._num_clips))][0].clip
+            if clip is not None:
+                return clip
+
+    def _encode(
+        self, scene: Scene, questions: list[Question], count: int, rng: np.random.Generator
+    ) -> list[Turn]:
+        picked = _pick(questions, count, rng)
+        turns = []
+        for question in picked:
+            kind, text, answer = question.kind, question.text, question.answer
+            if scene.clip is None:
+                kind, answer = "foreign", FOREIGN_ANSWER
+            elif rng.random() < _OFF_TOPIC_SHARE:
+                kind, text, answer = "off-topic", off_topic_question(rng), OFF_TOPIC_ANSWER
+            turns.append(encode_turn(self.nano, kind, text, answer))
+        return turns
+
+
+def _pick(questions: list[Question], count: int, rng: np.random.Generator) -> list[Question]:
+    """Draw questions, each kind as likely as another but descriptions more often."""
+    by_kind: dict[str, list[Question]] = {}
+    for question in questions:
+        by_kind.setdefault(question.kind, []).append(question)
+    kinds = sorted(by_kind)
+    picked = []
+    for _ in range(count):
+        if "describe" in by_kind and rng.random() < _DESCRIBE_SHARE:
+            kind = "describe"
+        else:
+            kind = kinds[int(rng.integers(len(kinds)))]
+        picked.append(by_kind[kind][int(rng.integers(len(by_kind[kind])))])
+    return picked

@@ -1,0 +1,166 @@
+"""Vision features of rendered clips, computed once and kept on disk.
+
+The vision encoder is frozen, so every stage of training reads the same features. A cache is a
+folder of memory-mapped arrays, filled clip by clip, that can be continued after an interruption.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from linvt_cli.backbones.nano import preprocess
+from linvt_cli.backbones.nano_vision import NUM_CHANNELS, STRIDE
+from linvt_cli.training.foreign import foreign_clip
+from linvt_cli.training.render import Renderer
+from linvt_cli.training.schedule import MAX_THINGS
+from linvt_cli.training.vocabulary import Split
+from linvt_cli.training.world import Clip, make_clip, state_at
+
+NUM_FRAMES = 16
+_FOREIGN_SEED = 1 << 20  # foreign clips draw their seeds from a range of their own
+_CLIPS_PER_BATCH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSet:
+    """Which clips a cache holds: consecutive seeds of the world, then foreign ones."""
+
+    split: Split
+    first_seed: int
+    num_clips: int
+    num_foreign: int
+
+    def __len__(self) -> int:
+        return self.num_clips + self.num_foreign
+
+    def clip(self, index: int) -> Clip | None:
+        """Return the clip at an index, or None for a foreign one."""
+        if index >= self.num_clips:
+            return None
+        return make_clip(self.first_seed + index, self.split)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureCache:
+    """Features of a ClipSet. C clips, T frames, N = G·G cells in a frame.
+
+    ``cover`` says which share of a cell each thing of the clip covers, in 255ths. It is known
+    because the clips are drawn; only the image stage uses it, to pick cells that show something.
+    """
+
+    features: np.ndarray[Any, Any]  # (C, T, N, 768) float16
+    cover: np.ndarray[Any, Any]  # (C, T, MAX_THINGS, N) uint8
+    clips: ClipSet
+
+
+def build_cache(
+    folder: Path,
+    clips: ClipSet,
+    vision: nn.Module,
+    *,
+    image_size: int,
+    device: torch.device,
+    on_progress: Callable[[int, int], None],
+) -> FeatureCache:
+    """Render and encode all clips of a set, continuing where an earlier run stopped."""
+    folder.mkdir(parents=True, exist_ok=True)
+    num_cells = (image_size // STRIDE) ** 2
+    features = _memmap(
+        folder / "features.npy", np.float16, (len(clips), NUM_FRAMES, num_cells, NUM_CHANNELS)
+    )
+    cover = _memmap(folder / "cover.npy", np.uint8, (len(clips), NUM_FRAMES, MAX_THINGS, num_cells))
+    progress = folder / "progress.json"
+    done = json.loads(progress.read_text())["done"] if progress.exists() else 0
+    renderer = Renderer()
+    for start in range(done, len(clips), _CLIPS_PER_BATCH):
+        indices = range(start, min(start + _CLIPS_PER_BATCH, len(clips)))
+        pixels = torch.cat(
+            [
+                preprocess(torch.from_numpy(_draw(clips, index, renderer, image_size)), image_size)
+                for index in indices
+            ]
+        )
+        with torch.inference_mode():
+            encoded = vision(pixels.to(device)).half().cpu().numpy()
+        features[indices.start : indices.stop] = encoded.reshape(
+            len(indices), NUM_FRAMES, num_cells, -1
+        )
+        for index in indices:
+            cover[index] = _cover(clips.clip(index), image_size // STRIDE)
+        progress.write_text(json.dumps({"done": indices.stop}))
+        on_progress(indices.stop, len(clips))
+    return FeatureCache(features=features, cover=cover, clips=clips)
+
+
+def _memmap(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    mode: Any = "r+" if path.exists() else "w+"
+    return np.lib.format.open_memmap(path, mode=mode, dtype=dtype, shape=shape)
+
+
+def frame_fractions() -> np.ndarray[Any, Any]:
+    """Where the frames lie in a clip: the centres of equal parts, as the video reader samples."""
+    return (np.arange(NUM_FRAMES) + 0.5) / NUM_FRAMES
+
+
+def _draw(clips: ClipSet, index: int, renderer: Renderer, image_size: int) -> np.ndarray[Any, Any]:
+    """Draw the frames of one clip, most clips with the traces of lossy compression."""
+    rng = np.random.default_rng([clips.first_seed, index, 7])
+    clip = clips.clip(index)
+    if clip is None:
+        frames = foreign_clip(
+            _FOREIGN_SEED + clips.first_seed + index,
+            clips.split,
+            NUM_FRAMES,
+            (image_size, image_size),
+        )
+    else:
+        scale = image_size * rng.uniform(1.0, 1.5) / min(clip.width, clip.height)
+        size = (round(clip.width * scale), round(clip.height * scale))
+        frames = np.stack([renderer.frame(clip, float(f), size) for f in frame_fractions()])
+    if rng.random() < 0.7:
+        quality = int(rng.integers(45, 96))
+        frames = np.stack([_recompress(frame, quality) for frame in frames])
+    return frames
+
+
+def _recompress(frame: np.ndarray[Any, Any], quality: int) -> np.ndarray[Any, Any]:
+    buffer = BytesIO()
+    Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
+def _cover(clip: Clip | None, grid: int) -> np.ndarray[Any, Any]:
+    """Which share of every cell each thing's box covers: (T, MAX_THINGS, N) in 255ths."""
+    cover = np.zeros((NUM_FRAMES, MAX_THINGS, grid, grid))
+    if clip is None:
+        return cover.reshape(NUM_FRAMES, MAX_THINGS, -1).astype(np.uint8)
+    edges = np.arange(grid + 1) / grid
+    short = min(clip.width, clip.height)
+    for frame, fraction in enumerate(frame_fractions()):
+        for thing in range(len(clip.things)):
+            placed = state_at(clip, thing, float(fraction))
+            if not placed.visible:
+                continue
+            half_x = placed.size * short / clip.width / 2
+            half_y = placed.size * short / clip.height / 2
+            across = _overlap(edges, placed.x - half_x, placed.x + half_x)
+            down = _overlap(edges, placed.y - half_y, placed.y + half_y)
+            cover[frame, thing] = np.outer(down, across)
+    return (cover.reshape(NUM_FRAMES, MAX_THINGS, -1) * 255).astype(np.uint8)
+
+
+def _overlap(edges: np.ndarray[Any, Any], low: float, high: float) -> np.ndarray[Any, Any]:
+    """Return which share of each interval between edges lies in [low, high]."""
+    inside = np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, None)
+    shares: np.ndarray[Any, Any] = inside / np.diff(edges)
+    return shares

@@ -1,0 +1,192 @@
+"""One training loop for every stage: schedule, clipping, metrics, checkpoints that resume exactly.
+
+A stage draws its batch from the number of the step alone, so a run that was interrupted and resumed
+takes the same steps as one that was not. Checkpoints are safetensors, written under another name
+and then renamed, so that a cut leaves the last one whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+
+class Stage(Protocol):
+    """A part of a recipe: some weights, a loss, a measure."""
+
+    name: str
+    num_steps: int
+    learning_rate: float
+
+    def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
+        """Return the modules whose weights this stage changes, with names for its checkpoint."""
+        ...
+
+    def loss(self, step: int) -> Tensor:
+        """Return the loss of the batch of one step; the step number alone decides the batch."""
+        ...
+
+    def validate(self) -> dict[str, float]:
+        """Return accuracies in [0, 1] over the validation clips, one for each kind of question."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """How a stage is run. Widths and learning rates belong to the stage itself."""
+
+    warmup_steps: int = 100
+    final_share: float = 0.03  # of the learning rate, at the end of the cosine
+    weight_decay: float = 0.02
+    max_grad_norm: float = 1.0
+    validate_every: int = 250
+    save_every: int = 100
+    log_every: int = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """One line of a run's metrics."""
+
+    stage: str
+    step: int
+    num_steps: int
+    loss: float
+    learning_rate: float
+    seconds: float  # wall time of this process in the stage
+    accuracy: dict[str, float] | None = None
+
+
+def run_stage(
+    stage: Stage,
+    run_dir: Path,
+    options: TrainingOptions,
+    on_metrics: Callable[[Metrics], None],
+) -> None:
+    """Train a stage to its last step, from its checkpoint where there is one."""
+    parameters = list(_parameters(stage).values())
+    optimizer = torch.optim.AdamW(
+        _groups(parameters, options.weight_decay), lr=stage.learning_rate, betas=(0.9, 0.98)
+    )
+    checkpoint = run_dir / f"{stage.name}.safetensors"
+    first = _resume(stage, optimizer, checkpoint) if checkpoint.exists() else 0
+    started, losses = time.perf_counter(), []
+    for step in range(first, stage.num_steps):
+        rate = learning_rate_at(step, stage, options)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = stage.loss(step)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(parameters, options.max_grad_norm)
+        optimizer.step()
+        losses.append(loss.item())
+        done = step + 1
+        last = done == stage.num_steps
+        if done % options.save_every == 0 or last:
+            _save(stage, optimizer, done, checkpoint)
+        measured = done % options.validate_every == 0 or last
+        if measured or done % options.log_every == 0:
+            accuracy = _validate(stage) if measured else None
+            on_metrics(
+                Metrics(
+                    stage=stage.name,
+                    step=done,
+                    num_steps=stage.num_steps,
+                    loss=sum(losses) / len(losses),
+                    learning_rate=rate,
+                    seconds=time.perf_counter() - started,
+                    accuracy=accuracy,
+                )
+            )
+            losses = []
+
+
+def learning_rate_at(step: int, stage: Stage, options: TrainingOptions) -> float:
+    """Linear warm-up, then a cosine down to a small share of the stage's rate."""
+    if step < options.warmup_steps:
+        return stage.learning_rate * (step + 1) / options.warmup_steps
+    rest = max(1, stage.num_steps - options.warmup_steps)
+    progress = min(1.0, (step - options.warmup_steps) / rest)
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    return stage.learning_rate * (options.final_share + (1 - options.final_share) * cosine)
+
+
+def read_metrics(path: Path) -> Iterator[Metrics]:
+    """Read back the metrics that a run has written."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        yield Metrics(**json.loads(line))
+
+
+def _groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
+    """Decay matrices only: norms, biases and anchors are not to be pulled to zero."""
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _parameters(stage: Stage) -> dict[str, nn.Parameter]:
+    return {
+        f"{prefix}.{name}": parameter
+        for prefix, module in stage.trained_modules()
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def _validate(stage: Stage) -> dict[str, float]:
+    modules = [module for _, module in stage.trained_modules()]
+    for module in modules:
+        module.eval()
+    with torch.no_grad():
+        accuracy = stage.validate()
+    for module in modules:
+        module.train()
+    return accuracy
+
+
+def _save(stage: Stage, optimizer: torch.optim.Optimizer, step: int, path: Path) -> None:
+    parameters = _parameters(stage)
+    tensors = {f"weight.{name}": p.detach().clone() for name, p in parameters.items()}
+    for name, parameter in parameters.items():
+        for key in ("exp_avg", "exp_avg_sq"):
+            if key in optimizer.state.get(parameter, {}):
+                tensors[f"{key}.{name}"] = optimizer.state[parameter][key]
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"step": str(step)})
+    partial.replace(path)
+
+
+def _resume(stage: Stage, optimizer: torch.optim.Optimizer, path: Path) -> int:
+    """Load weights and optimizer from a checkpoint; return the number of steps already taken."""
+    with safe_open(path, framework="pt") as file:
+        step = int(file.metadata()["step"])
+        names = set(file.keys())
+        for name, parameter in _parameters(stage).items():
+            with torch.no_grad():
+                parameter.copy_(file.get_tensor(f"weight.{name}"))
+            if f"exp_avg.{name}" in names:
+                optimizer.state[parameter] = {
+                    "step": torch.tensor(float(step)),
+                    "exp_avg": file.get_tensor(f"exp_avg.{name}").to(parameter.device),
+                    "exp_avg_sq": file.get_tensor(f"exp_avg_sq.{name}").to(parameter.device),
+                }
+    return step
+
+
+def load_stage_weights(stage: Stage, path: Path) -> None:
+    """Load the weights, and nothing else, of a stage that is finished."""
+    with safe_open(path, framework="pt") as file, torch.no_grad():
+        for name, parameter in _parameters(stage).items():
+            parameter.copy_(file.get_tensor(f"weight.{name}"))

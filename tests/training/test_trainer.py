@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from linvt_cli.training.trainer import Metrics, TrainingOptions, learning_rate_at, run_stage
+
+OPTIONS = TrainingOptions(warmup_steps=4, validate_every=10, save_every=5, log_every=5)
+
+
+class Regression:
+    """A stage whose batches follow from the step: fit a random linear map."""
+
+    name = "regression"
+    num_steps = 40
+    learning_rate = 0.05
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        torch.manual_seed(0)
+        self.layer = nn.Linear(4, 2)
+        self.stop_at = stop_at
+
+    def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
+        return [("layer", self.layer)]
+
+    def loss(self, step: int) -> Tensor:
+        if step == self.stop_at:
+            raise KeyboardInterrupt
+        inputs = torch.randn(16, 4, generator=torch.Generator().manual_seed(step))
+        loss: Tensor = (self.layer(inputs) - inputs[:, :2]).square().mean()
+        return loss
+
+    def validate(self) -> dict[str, float]:
+        return {"all": float(not self.layer.training)}
+
+
+def run(stage: Regression, folder: Path) -> list[Metrics]:
+    metrics: list[Metrics] = []
+    run_stage(stage, folder, OPTIONS, metrics.append)
+    return metrics
+
+
+def test_an_interrupted_run_ends_at_the_weights_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    whole = Regression()
+    (tmp_path / "whole").mkdir()
+    run(whole, tmp_path / "whole")
+    for stop_at in (7, 18, 33):
+        with pytest.raises(KeyboardInterrupt):
+            run(Regression(stop_at), tmp_path)
+    resumed = Regression()
+    run(resumed, tmp_path)
+    assert torch.equal(whole.layer.weight, resumed.layer.weight)
+    assert torch.equal(whole.layer.bias, resumed.layer.bias)
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    metrics = run(Regression(), tmp_path)
+    assert metrics[-1].loss < 0.2 * metrics[0].loss
+
+
+def test_accuracy_is_measured_in_evaluation_mode_and_at_the_end(tmp_path: Path) -> None:
+    metrics = run(Regression(), tmp_path)
+    assert [m.step for m in metrics if m.accuracy is not None] == [10, 20, 30, 40]
+    assert metrics[-1].accuracy == {"all": 1.0}
+
+
+def test_the_learning_rate_warms_up_and_decays() -> None:
+    rates = [learning_rate_at(step, Regression(), OPTIONS) for step in range(40)]
+    assert rates[:4] == pytest.approx([0.0125, 0.025, 0.0375, 0.05])
+    assert all(later <= earlier for earlier, later in zip(rates[4:], rates[5:], strict=False))
+    assert rates[-1] < 0.1 * 0.05
