@@ -71,6 +71,7 @@ class NanoModel(nn.Module):
             nn.Linear(NUM_CHANNELS, config.embed_dim),
             nn.GELU(),
             nn.Linear(config.embed_dim, config.embed_dim),
+            nn.RMSNorm(config.embed_dim),
         )
         self.positions = nn.Parameter(torch.zeros(num_tokens, config.embed_dim))
         self.language_model = LlamaForCausalLM(

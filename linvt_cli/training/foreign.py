@@ -48,7 +48,7 @@ def foreign_clip(seed: int, split: Split, num_frames: int, size: tuple[int, int]
     if rng.random() < 0.2:
         return _noise(num_frames, size, rng)
     pictures = _photos("test" if split == "test" else "train")
-    if pictures and rng.random() < _PHOTO_SHARE:
+    if rng.random() < _PHOTO_SHARE and pictures:
         scenes = [_open(pictures[int(rng.integers(len(pictures)))]) for _ in range(2)]
     else:
         painters = _TEST_PAINTERS if split == "test" else _PAINTERS
@@ -104,7 +104,7 @@ def _noise(num_frames: int, size: tuple[int, int], rng: np.random.Generator) -> 
     level, spread = rng.uniform(30, 220), rng.uniform(10, 120)
     coarse = rng.normal(level, spread, shape).clip(0, 255).astype(np.uint8)
     frames = coarse.repeat(grain, 1).repeat(grain, 2)[:, :height, :width]
-    return np.ascontiguousarray(np.broadcast_to(frames, (num_frames, height, width, 3)))
+    return np.broadcast_to(frames, (num_frames, height, width, 3)).copy()
 
 
 def _colour(rng: np.random.Generator) -> tuple[int, int, int]:

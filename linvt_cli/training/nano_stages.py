@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.features import NUM_FRAMES, frame_fractions
+from linvt_cli.training.naming import named_tokens, naming_loss
 from linvt_cli.training.packing import (
     PackedBatch,
     Turn,
@@ -30,6 +31,7 @@ from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
 _STILL_SHARE = 0.3
 _VALIDATION_BATCH = 20
+_NAMING_SHARE = 0.3  # of the loss
 
 
 class ImageStage:
@@ -47,7 +49,7 @@ class ImageStage:
         num_tokens: int,
         batch_size: int = 24,
         turns_per_clip: int = 6,
-        learning_rate: float = 2e-3,
+        learning_rate: float = 1.5e-3,
     ) -> None:
         self.nano = nano
         self.train = train
@@ -67,17 +69,25 @@ class ImageStage:
         """Cross-entropy of the answers of one batch."""
         rng = np.random.default_rng([step, 1])
         scenes = [self.train.draw(rng) for _ in range(self.batch_size)]
-        logits, labels, _ = self._answer(scenes, self.train, rng)
-        return F.cross_entropy(logits.float(), labels)
+        selections, turns = self._select(scenes, self.train, rng)
+        logits, labels, _, tokens = self._answer(scenes, self.train, selections, turns)
+        naming = naming_loss(self.nano, tokens, named_tokens(self.train, scenes, selections))
+        return F.cross_entropy(logits.float(), labels) + _NAMING_SHARE * naming
 
     def validate(self) -> dict[str, float]:
         """Share of exactly answered questions over the validation clips, by kind."""
         rng = np.random.default_rng(2)
-        return _accuracy(self.held, lambda scenes: self._answer(scenes, self.held, rng))
 
-    def _answer(
+        def answer(scenes: list[Scene]) -> tuple[Tensor, Tensor, PackedBatch]:
+            selections, turns = self._select(scenes, self.held, rng)
+            return self._answer(scenes, self.held, selections, turns)[:3]
+
+        return _accuracy(self.held, answer)
+
+    def _select(
         self, scenes: list[Scene], bank: ClipBank, rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor, PackedBatch]:
+    ) -> tuple[list[Selection], list[Sequence[Turn]]]:
+        """Draw what is shown of every scene, and what is asked about it."""
         selections: list[Selection] = []
         turns: list[Sequence[Turn]] = []
         for scene in scenes:
@@ -90,6 +100,15 @@ class ImageStage:
                 cover = bank.cover(scene)
                 selections.append(storyboard(cover, scene.num_things, self.num_tokens, rng))
                 turns.append(bank.turns(scene, self.turns_per_clip, rng))
+        return selections, turns
+
+    def _answer(
+        self,
+        scenes: list[Scene],
+        bank: ClipBank,
+        selections: list[Selection],
+        turns: list[Sequence[Turn]],
+    ) -> tuple[Tensor, Tensor, PackedBatch, Tensor]:
         batch = _to(pack(self.nano, [len(s.first) for s in selections], turns), self.nano.device)
         tokens = torch.cat(
             [
@@ -98,7 +117,7 @@ class ImageStage:
             ]
         )
         logits, labels = answer_logits(self.nano, batch, tokens)
-        return logits, labels, batch
+        return logits, labels, batch, tokens
 
     def _blend(self, bank: ClipBank, scene: Scene, chosen: Selection) -> Tensor:
         """Project the chosen source tokens and mix them in pairs: (K, D)."""

@@ -37,7 +37,7 @@ from linvt_cli.training.wordings import (
     OFF_TOPIC_QUESTIONS,
     WORDINGS,
 )
-from linvt_cli.training.world import Clip, Event, place_name, state_at
+from linvt_cli.training.world import Clip, Event, is_held_out, place_name, state_at
 
 Item = TypeVar("Item")
 
@@ -133,7 +133,8 @@ def _order(clip: Clip, rng: np.random.Generator) -> Iterator[Question]:
 
 def _arrivals(clip: Clip, rng: np.random.Generator) -> Iterator[Question]:
     arrivals = [event for event in clip.events if event.action in ARRIVALS]
-    if arrivals:
+    # A thing that blinks comes into view as well, one may say.
+    if arrivals and all(event.action != "blinks" for event in clip.events):
         first, last = (f"The {clip.things[arrivals[i].thing].phrase}." for i in (0, -1))
         yield _ask("arrives", "arrives first", first, rng)
         yield _ask("arrives", "arrives last", last, rng)
@@ -172,9 +173,19 @@ def _yes_or_no(clip: Clip, rng: np.random.Generator) -> Iterator[Question]:
     yield _does(clip, event.thing, event.action, event.direction, "Yes.", rng)
     index = int(rng.integers(len(clip.things)))
     done = {e.action for e in clip.events if e.thing == index}
-    other = _pick([action for action in ACTIONS if action not in _alike(done)], rng)
+    other = _pick(_other_actions(clip, index, done), rng)
     heading: Direction | None = _pick(HEADINGS, rng) if other == "moves" else None
     yield _does(clip, index, other, heading, "No.", rng)
+
+
+def _other_actions(clip: Clip, index: int, done: set[Action]) -> list[Action]:
+    """What a thing clearly does not do; in training, a held-out combination is not denied."""
+    thing = clip.things[index]
+    return [
+        action
+        for action in ACTIONS
+        if action not in _alike(done) and (clip.split == "test" or not is_held_out(thing, action))
+    ]
 
 
 def _alike(done: set[Action]) -> set[Action]:

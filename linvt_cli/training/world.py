@@ -33,7 +33,7 @@ from linvt_cli.training.vocabulary import (
 )
 
 _SIZES = ((320, 240), (480, 270), (640, 360), (360, 640), (320, 320), (424, 240), (240, 320))
-_MIN_FRAMES = 36
+_MIN_FRAMES = 60
 _SPRITE_SHARE = 0.65
 _SHAPE_CONTRAST, _SPRITE_CONTRAST = 110.0, 60.0  # Euclidean, in RGB
 _BACKGROUNDS = ("plain", "plain", "gradient", "stripes", "checks", "dots", "clouds", "grain")

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.training.examples import ClipBank, Scene
+from linvt_cli.training.wordings import FOREIGN_ANSWER
+from linvt_cli.training.world import is_held_out, play_backwards
+
+
+def test_a_backwards_scene_has_the_features_and_the_story_backwards(bank: ClipBank) -> None:
+    rng = np.random.default_rng(0)
+    scenes = [bank.draw(rng) for _ in range(200)]
+    backwards = next(s for s in scenes if s.backwards and s.clip is not None)
+    forwards = bank.all_scenes()[backwards.index]
+    assert forwards.clip is not None
+    assert np.array_equal(bank.features(backwards), bank.features(forwards)[::-1])
+    assert backwards.clip == play_backwards(forwards.clip)
+
+
+def test_no_scene_shows_a_held_out_combination(bank: ClipBank) -> None:
+    rng = np.random.default_rng(0)
+    for scene in (bank.draw(rng) for _ in range(100)):
+        for event in scene.clip.events if scene.clip else ():
+            assert not is_held_out(scene.clip.things[event.thing], event.action)
+
+
+def test_foreign_scenes_are_drawn_now_and_then_and_get_the_honest_answer(
+    bank: ClipBank, nano: Nano
+) -> None:
+    rng = np.random.default_rng(0)
+    scenes = [bank.draw(rng) for _ in range(400)]
+    foreign = [scene for scene in scenes if scene.clip is None]
+    assert 20 < len(foreign) < 80
+    turns = bank.turns(foreign[0], 5, rng) + bank.still_turns(foreign[0], 0.5, 3, rng)
+    assert {nano.detokenize(list(turn.answer)) for turn in turns} == {FOREIGN_ANSWER}
+    assert {turn.kind for turn in turns} == {"foreign"}
+
+
+def test_as_many_turns_come_as_are_asked_for_and_only_of_the_kinds(bank: ClipBank) -> None:
+    scene = bank.all_scenes()[0]
+    rng = np.random.default_rng(0)
+    assert len(bank.turns(scene, 7, rng)) == 7
+    kinds = {turn.kind for turn in bank.turns(scene, 40, rng, kinds=("describe", "count"))}
+    assert kinds - {"off-topic"} == {"describe", "count"}
+
+
+def test_kinds_are_drawn_evenly_but_for_descriptions(bank: ClipBank) -> None:
+    rng = np.random.default_rng(0)
+    kinds = [turn.kind for turn in bank.turns(bank.all_scenes()[0], 600, rng)]
+    assert 0.25 < kinds.count("describe") / 600 < 0.45
+    others = {kind: kinds.count(kind) for kind in set(kinds) - {"describe", "off-topic"}}
+    assert max(others.values()) < 2.5 * min(others.values())
+
+
+def test_visual_tokens_follow_the_direction_of_the_scene(bank: ClipBank) -> None:
+    bank.keep_visual_tokens(lambda features: features[..., :3] * 2)
+    forwards, backwards = Scene(0, False, None), Scene(0, True, None)
+    assert bank.visual_tokens(forwards).shape == (16, 4, 3)
+    assert bank.visual_tokens(forwards).flip(0).equal(bank.visual_tokens(backwards))

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from linvt_cli.backbones.nano_vision import NUM_CHANNELS
+from linvt_cli.training.features import ClipSet, FeatureCache, build_cache, frame_fractions
+from linvt_cli.training.world import state_at
+
+CLIPS = ClipSet("train", 0, num_clips=5, num_foreign=1)
+
+
+class MeanColour(nn.Module):
+    """Stands in for the encoder: the mean colour of each of 4 cells, padded with zeros."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        super().__init__()
+        self.calls = 0
+        self.stop_after = stop_after
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        if self.calls == self.stop_after:
+            raise KeyboardInterrupt
+        cells = nn.functional.adaptive_avg_pool2d(pixels, 2).flatten(2).transpose(1, 2)
+        return nn.functional.pad(cells, (0, NUM_CHANNELS - 3))
+
+
+def build(folder: Path, encoder: MeanColour) -> FeatureCache:
+    return build_cache(
+        folder,
+        CLIPS,
+        encoder,
+        image_size=64,
+        device=torch.device("cpu"),
+        on_progress=lambda done, total: None,
+    )
+
+
+def test_an_interrupted_cache_is_continued_and_equals_a_whole_one(tmp_path: Path) -> None:
+    whole = build(tmp_path / "whole", MeanColour())
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "cut", MeanColour(stop_after=2))
+    rest = MeanColour()
+    continued = build(tmp_path / "cut", rest)
+    assert rest.calls == 2
+    assert np.array_equal(whole.features, continued.features)
+    assert np.array_equal(whole.cover, continued.cover)
+    assert np.abs(whole.features[..., :3]).sum(axis=(1, 2, 3)).min() > 0
+
+
+def test_cover_says_where_the_things_are(tmp_path: Path) -> None:
+    cache = build(tmp_path, MeanColour())
+    for index in range(CLIPS.num_clips):
+        clip = CLIPS.clip(index)
+        assert clip is not None
+        for thing in range(len(clip.things)):
+            for frame, fraction in enumerate(frame_fractions()):
+                placed = state_at(clip, thing, float(fraction))
+                covered = cache.cover[index, frame, thing].reshape(2, 2)
+                inside = 0.1 < placed.x < 0.9 and 0.1 < placed.y < 0.9
+                if placed.visible and inside:
+                    assert covered[int(placed.y * 2), int(placed.x * 2)] > 0
+                if not placed.visible:
+                    assert not covered.any()
+        assert not cache.cover[index, :, len(clip.things) :].any()
+
+
+def test_nothing_is_known_of_a_foreign_clip(tmp_path: Path) -> None:
+    cache = build(tmp_path, MeanColour())
+    assert CLIPS.clip(5) is None
+    assert not cache.cover[5].any()

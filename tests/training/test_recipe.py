@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from linvt_cli.backbones.nano import load_nano
+from linvt_cli.config import LinVTConfig
+from linvt_cli.training.recipe import NanoRecipe, run_recipe
+from linvt_cli.video_tokenizer.checkpoint import load_checkpoint
+
+TINY = NanoRecipe(
+    num_clips=3,
+    num_foreign=1,
+    num_validation_clips=1,
+    num_validation_foreign=1,
+    image_steps=2,
+    align_steps=1,
+    instruct_steps=2,
+    vocab_size=400,
+    embed_dim=48,
+    linvt=LinVTConfig(
+        embed_dim=48, scales=(1, 2), num_queries=(16, 16), num_kept=64, score_dim=16, num_heads=2
+    ),
+)
+
+
+@pytest.mark.slow
+def test_the_recipe_makes_a_model_that_loads_and_a_second_run_has_nothing_to_do(
+    tmp_path: Path,
+) -> None:
+    lines: list[str] = []
+    folder = run_recipe(tmp_path, TINY, on_progress=lines.append)
+    model, tokenizer = load_nano(folder)
+    assert model.config.embed_dim == 48
+    assert tokenizer.get_vocab_size() == 400
+    linvt = load_checkpoint(
+        folder / "linvt",
+        backbone_name="nano",
+        embed_dim=48,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+    assert linvt.num_video_tokens == 32
+    metrics = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    stages = {json.loads(line)["stage"] for line in metrics}
+    assert stages == {"image", "linvt-align", "linvt-instruct"}
+
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    run_recipe(tmp_path, TINY, on_progress=lines.append)
+    assert (tmp_path / "metrics.jsonl").read_text().splitlines() == metrics
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_scaled_recipe_has_fewer_clips_and_steps_and_the_same_model() -> None:
+    whole, part = NanoRecipe(), NanoRecipe().scaled(0.1)
+    assert part.num_clips == round(whole.num_clips * 0.1)
+    assert part.image_steps == round(whole.image_steps * 0.1)
+    assert part.linvt == whole.linvt
