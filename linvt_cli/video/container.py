@@ -1,0 +1,94 @@
+"""Opening a file with PyAV, so that it can reach nothing but this one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from linvt_cli.errors import VideoDecodeError
+from linvt_cli.video.files import shown_name
+
+MAX_SIDE = 16_384  # px
+MAX_PIXELS = 256_000_000
+
+# Demuxers that read one file and hold video; playlists, sequences and scripts are not among them.
+_FORMATS = (
+    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "m4v", "h261", "h263", "h264", "hevc",
+    "vvc", "av1", "obu", "ivf", "gif", "apng", "mjpeg", "flv", "asf", "ogg", "nut", "yuv4mpegpipe",
+    "mxf", "rm", "dv", "gxf", "dirac", "vc1", "nuv", "wtv", "flic", "swf", "roq", "bink", "smk",
+)  # fmt: skip
+_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_FORMATS)}
+
+# libav would write to stderr from C, past Python; None detaches it.
+av.logging.set_level(None)
+
+
+def open_container(path: Path) -> InputContainer:
+    """The opened file.
+
+    Raises:
+        VideoDecodeError: When FFmpeg finds no video container in it.
+    """
+    try:
+        return av.open(str(path), mode="r", options=dict(_OPTIONS), metadata_errors="replace")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise VideoDecodeError(
+            f"{shown_name(path)} is not a video that can be read",
+            path=path,
+            hint="If it is a video, it may be damaged or not completely copied",
+        ) from error
+
+
+def main_video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first video stream that is not the cover picture of a song.
+
+    Raises:
+        VideoDecodeError: When there is none, or its frames are too large to hold.
+    """
+    cover = av.stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    if not streams:
+        raise VideoDecodeError(
+            f"{shown_name(path)} has no video in it", path=path, hint="It may be sound only"
+        )
+    stream = streams[0]
+    if stream.codec_context is None:
+        raise VideoDecodeError(
+            f"{shown_name(path)} has video in a format that cannot be decoded", path=path
+        )
+    check_size(stream.width, stream.height, path)
+    return stream
+
+
+def demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """The packets of the stream that hold data, up to the end or to where the file breaks off."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, OSError):
+            return
+        if packet is None:
+            return
+        if packet.size:
+            yield packet
+
+
+def check_size(width: int, height: int, path: Path) -> None:
+    """Refuse frames that would fill the memory.
+
+    Raises:
+        VideoDecodeError: When a side or the area is over the limit.
+    """
+    if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
+        raise VideoDecodeError(
+            f"{shown_name(path)} has frames of {width}x{height} pixels,"
+            f" more than {MAX_SIDE} a side or {MAX_PIXELS // 10**6} million",
+            path=path,
+            hint="Shrink the video first",
+        )

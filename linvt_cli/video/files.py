@@ -1,0 +1,101 @@
+"""Is this argument a file that may be opened, and what is in it by its first bytes.
+
+Everything is decided here before FFmpeg, OpenCV or Pillow see the path, because they would take
+``0`` for a camera, ``%04d.png`` for a sequence and ``rtsp://`` for a stream, and because they wait
+for ever on a pipe. Playlists are refused: they are lists of other files to open.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Literal
+
+from linvt_cli.errors import VideoDecodeError, VideoError, VideoNotFoundError
+
+Content = Literal["picture", "webp", "video"]
+
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/+")
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml", b"<MPD", b"<smil")
+_SPECIAL_FILES = (
+    (stat.S_ISDIR, "a folder", "Name a video in it"),
+    (stat.S_ISFIFO, "a named pipe", "Write the video to a file first"),
+    (stat.S_ISSOCK, "a socket", "Write the video to a file first"),
+    (stat.S_ISCHR, "a device", "Record to a file first: linvt reads files only"),
+    (stat.S_ISBLK, "a device", "Record to a file first: linvt reads files only"),
+)
+_HEAD_BYTES = 64
+
+
+def shown_name(path: str | Path) -> str:
+    """The path in single quotes on one line, whatever characters it has."""
+    text = str(path)
+    return f"'{text}'" if text.isprintable() else repr(text)
+
+
+def regular_file(path: str | Path) -> Path:
+    """The absolute path of a regular, readable file that is not empty.
+
+    Raises:
+        VideoNotFoundError: When there is nothing at the path.
+        VideoError: When there is something else than a readable regular file.
+        VideoDecodeError: When the file is empty.
+    """
+    name = shown_name(path)
+    try:
+        status = os.stat(path)  # noqa: PTH116 - Path() would fold 'http://' before it is seen
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise _missing(path) from error
+    except OSError as error:
+        raise VideoError(f"{name} cannot be opened: {error.strerror}", path=path) from error
+    for is_kind, kind, hint in _SPECIAL_FILES:
+        if is_kind(status.st_mode):
+            raise VideoError(f"{name} is {kind}, not a video file", path=path, hint=hint)
+    if not os.access(path, os.R_OK):
+        raise VideoError(f"{name} may not be read", path=path, hint="Check its permissions")
+    if status.st_size == 0:
+        raise VideoDecodeError(f"{name} is empty (0 bytes)", path=path, hint="Copy it again")
+    return Path(os.path.abspath(path))  # noqa: PTH100 - keeps links, so messages show this name
+
+
+def _missing(path: str | Path) -> VideoError:
+    name = shown_name(path)
+    if _URL.match(str(path)):
+        return VideoError(
+            f"{name} is an address, not a file", path=path, hint="Download the video first"
+        )
+    return VideoNotFoundError(
+        f"There is no file {name}", path=path, hint="Check the spelling and the folder"
+    )
+
+
+def content_of(path: Path) -> Content:
+    """What the first bytes of the file promise: a still, a WebP (still or animated) or a video.
+
+    Raises:
+        VideoDecodeError: When the file is a playlist.
+        VideoError: When the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise VideoError(
+            f"{shown_name(path)} cannot be read: {error.strerror}", path=path
+        ) from error
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS):
+        raise VideoDecodeError(
+            f"{shown_name(path)} is a playlist, not a video",
+            path=path,
+            hint="Name the video files that it lists",
+        )
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "webp"
+    if head.startswith(b"\xff\xd8\xff"):
+        # A raw Motion JPEG stream begins like a still and is told apart by its name only.
+        return "video" if path.suffix.lower() in {".mjpg", ".mjpeg"} else "picture"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "video" if b"acTL" in head else "picture"
+    return "video"

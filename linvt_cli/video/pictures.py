@@ -1,0 +1,116 @@
+"""Stills and animated WebP, read with Pillow: a still is a video of one frame."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from linvt_cli.errors import VideoDecodeError
+from linvt_cli.types import VideoInfo
+from linvt_cli.video.container import check_size
+from linvt_cli.video.files import shown_name
+from linvt_cli.video.sampling import Timeline
+
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_STILL_DURATION = 1.0  # s; a still has no duration, and zero would leave nothing to look at
+_EXIF_ORIENTATION = 0x0112  # 5 to 8 lie on a side
+_SILENT_DURATION = 100  # ms for animation frames that state none
+
+
+@contextmanager
+def open_picture(path: Path) -> Iterator[Image.Image]:
+    """The opened picture, with its size checked and nothing decoded.
+
+    Raises:
+        VideoDecodeError: When it is damaged or too large.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns from 89 million pixels; the limit here is checked below.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(path, formats=_FORMATS)
+            with picture:
+                check_size(picture.width, picture.height, path)
+                yield picture
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+        raise VideoDecodeError(
+            f"{shown_name(path)} is a damaged or too large picture", path=path
+        ) from error
+
+
+def probe_picture(path: Path) -> VideoInfo:
+    """What is known of a still or an animated WebP.
+
+    Raises:
+        VideoDecodeError: When it is damaged or too large.
+    """
+    with read_picture(path) as reader:
+        return reader.info
+
+
+@contextmanager
+def read_picture(path: Path) -> Iterator[PictureReader]:
+    """A reader of the frames of a still or an animated WebP.
+
+    Raises:
+        VideoDecodeError: When it is damaged or too large.
+    """
+    with open_picture(path) as picture:
+        yield PictureReader(picture, path)
+
+
+class PictureReader:
+    """An open picture as a video: a timeline, and pixels by frame number."""
+
+    def __init__(self, picture: Image.Image, path: Path) -> None:
+        *times, end = _frame_times(picture)
+        self.picture = picture
+        self.timeline = Timeline(times, end, end)
+        on_its_side = picture.getexif().get(_EXIF_ORIENTATION, 1) > 4
+        width, height = picture.size[::-1] if on_its_side else picture.size
+        self.info = VideoInfo(
+            path=path,
+            width=width,
+            height=height,
+            duration=end,
+            num_frames=len(times),
+            codec=(picture.format or "").lower(),
+            decoder="pillow",
+        )
+
+    def pixels(self, frames: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """Each frame's number and upright ``(H, W, 3)`` uint8 RGB; transparency lies on black."""
+        for number in frames:
+            self.picture.seek(number)
+            yield number, np.array(_opaque(ImageOps.exif_transpose(self.picture)))
+
+
+def _frame_times(picture: Image.Image) -> Iterator[float]:
+    """When each frame begins, and when the last one ends, in seconds."""
+    count = getattr(picture, "n_frames", 1)
+    yield 0.0
+    if count == 1:
+        yield _STILL_DURATION
+        return
+    time = 0.0
+    for number in range(count):
+        picture.seek(number)
+        picture.load()  # Pillow learns a duration only by decoding
+        time += (picture.info.get("duration") or _SILENT_DURATION) / 1000
+        yield time
+
+
+def _opaque(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I;16"):
+        # Pillow would cut 16-bit grey at 255 instead of scaling it.
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    layer = picture.convert("RGBA")
+    ground = Image.new("RGBA", layer.size, (0, 0, 0, 255))
+    return Image.alpha_composite(ground, layer).convert("RGB")

@@ -1,0 +1,147 @@
+"""From a video file to the frames that are shown at the wanted times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from linvt_cli.config import FrameSampling
+from linvt_cli.errors import VideoDecodeError
+from linvt_cli.types import Frames
+from linvt_cli.video.collected import Collected, NumberedPixels
+from linvt_cli.video.decode_opencv import decode_opencv
+from linvt_cli.video.decode_pyav import DamageFound, decode_pyav
+from linvt_cli.video.files import content_of, regular_file, shown_name
+from linvt_cli.video.index import VideoIndex
+from linvt_cli.video.pictures import read_picture
+from linvt_cli.video.plan import opencv_obstacle, plan_pyav, prefers_opencv, suspicious
+from linvt_cli.video.probe import read_index, video_info
+from linvt_cli.video.sampling import Timeline, choose_frames
+from linvt_cli.video.shrink import target_size, upright
+
+OnProgress = Callable[[float], None]
+_PROGRESS_STEPS = 100
+# Every choice avoids the packets that turned out to hold no picture; one or two are enough.
+_MOST_CHOICES = 4
+
+
+def read_frames(
+    path: str | Path, sampling: FrameSampling, *, on_progress: OnProgress | None = None
+) -> Frames:
+    """The frames shown at the wanted times, upright, with square pixels, shrunk as asked.
+
+    Where the video has fewer frames than wanted, each comes once. ``coverage`` falls below 1 where
+    frames are damaged or the file was cut off before the length that it announces.
+    ``on_progress`` is given the done share from time to time, at last 1.
+
+    Raises:
+        VideoNotFoundError: When there is no such file.
+        VideoError: When it is not a regular file, a wanted time lies beyond its end, or the frames
+            do not fit into memory.
+        VideoDecodeError: When it holds no video, or no wanted frame can be decoded.
+        ConfigError: When wanted times contradict ``start`` and ``end``.
+    """
+    began = time.perf_counter()
+    file = regular_file(path)
+    read = _read_video if content_of(file) == "video" else _read_picture
+    frames = read(file, sampling, on_progress or (lambda _: None))
+    return replace(frames, seconds=time.perf_counter() - began)
+
+
+def _read_picture(file: Path, sampling: FrameSampling, on_progress: OnProgress) -> Frames:
+    with read_picture(file) as picture:
+        choice = choose_frames(sampling, picture.timeline, file)
+        size = target_size((picture.info.height, picture.info.width), sampling.short_side)
+        collected = Collected(choice, size, file)
+        collected.add(picture.pixels(choice.frames))
+    on_progress(1.0)
+    return collected.frames(picture.info, picture.timeline)
+
+
+def _read_video(file: Path, sampling: FrameSampling, on_progress: OnProgress) -> Frames:
+    index = read_index(file)
+    size = target_size(index.picture.shown_size, sampling.short_side)
+    for _ in range(_MOST_CHOICES):
+        timeline = Timeline(index.frame_times, index.end, index.promised)
+        collected = Collected(choose_frames(sampling, timeline, file), size, file)
+        decoder = _choose_decoder(index, collected.missing, sampling)
+        advance = _progress_counter(index, collected.missing, on_progress)
+        hollow = _decode_into(collected, index, decoder, sampling, advance)
+        if not hollow or len(hollow) == len(index.shown):
+            break
+        index = index.without(hollow)
+    on_progress(1.0)
+    return collected.frames(video_info(index, decoder=decoder), timeline)
+
+
+def _decode_into(
+    collected: Collected,
+    index: VideoIndex,
+    decoder: Literal["opencv", "pyav"],
+    sampling: FrameSampling,
+    advance: Callable[[], None],
+) -> tuple[int, ...]:
+    """Decodes the wanted frames: the fast way, then what is left of them in slower ways.
+
+    Returns the frames of packets that turned out to hold no picture: second fields, repeats.
+    """
+
+    def add(frames: NumberedPixels) -> None:
+        turn = index.picture.orientation
+        collected.add(
+            (n, None if pixels is None else upright(pixels, turn)) for n, pixels in frames
+        )
+
+    if decoder == "opencv":
+        add(decode_opencv(index, collected.missing, advance=advance))
+        if sampling.decoder == "opencv":
+            if collected.missing:
+                add(decode_opencv(index, collected.missing, advance=advance, seeks=False))
+            return ()
+    doubtful = suspicious(index, collected.missing)
+    clear = [frame for frame in collected.missing if frame not in doubtful]
+    try:
+        add(decode_pyav(index, clear, advance=advance))
+    except DamageFound:
+        collected.forget()
+    # With several threads libav loses a frame once in a blue moon, so also without damage.
+    add(decode_pyav(index, collected.missing, advance=advance, careful=True))
+    if index.stamps is None:
+        return ()
+    # After a seek into a picture that is refreshed bit by bit, frames are held back.
+    add(decode_pyav(index, collected.unexplained, advance=advance, careful=True, seeks=False))
+    return collected.unexplained
+
+
+def _choose_decoder(
+    index: VideoIndex, frames: Sequence[int], sampling: FrameSampling
+) -> Literal["opencv", "pyav"]:
+    if sampling.decoder == "auto":
+        return "opencv" if frames and prefers_opencv(index, frames) else "pyav"
+    if sampling.decoder == "opencv" and (obstacle := opencv_obstacle(index)):
+        raise VideoDecodeError(
+            f"OpenCV cannot decode {shown_name(index.path)} exactly: {obstacle}",
+            path=index.path,
+            hint="Use --decoder auto",
+        )
+    return sampling.decoder
+
+
+def _progress_counter(
+    index: VideoIndex, frames: Sequence[int], on_progress: OnProgress
+) -> Callable[[], None]:
+    """A function to call for every packet that is worked on."""
+    total = max(1, plan_pyav(index, frames).num_packets)
+    step = max(1, total // _PROGRESS_STEPS)
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if done % step == 0:
+            on_progress(min(1.0, done / total))
+
+    return advance

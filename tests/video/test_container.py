@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from linvt_cli.errors import VideoDecodeError
+from linvt_cli.video.container import check_size, demux, main_video_stream, open_container
+
+
+def test_a_broken_off_file_ends_the_packets_without_an_error(clip_file, tmp_path):
+    content = clip_file("h264, fragmented").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(content[: len(content) // 2])
+    with open_container(tmp_path / "cut.mp4") as container:
+        stream = main_video_stream(container, tmp_path)
+        assert 0 < len(list(demux(container, stream))) < 120
+
+
+def test_picture_sequences_and_scripts_are_not_opened(tmp_path):
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile 'a.mp4'\n")
+    with pytest.raises(VideoDecodeError, match="is not a video that can be read"):
+        open_container(tmp_path / "list.mp4")
+
+
+@pytest.mark.parametrize(("width", "height"), [(16_385, 2), (2, 16_385), (16_384, 16_384)])
+def test_huge_frames_are_refused(width, height):
+    with pytest.raises(VideoDecodeError, match=f"{width}x{height}"):
+        check_size(width, height, Path("a.mp4"))
+
+
+def test_large_frames_are_accepted():
+    check_size(7680, 4320, Path("a.mp4"))

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from linvt_cli.video.decode_pyav import DamageFound, decode_pyav
+from linvt_cli.video.probe import read_index
+from tests.video.numbered import read
+
+
+@pytest.fixture
+def scratched(clip_file, tmp_path):
+    """A video with key frames near each other, damaged in its middle."""
+    content = bytearray(clip_file("h264, near key frames").read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    (tmp_path / "scratched.mp4").write_bytes(content)
+    return read_index(tmp_path / "scratched.mp4")
+
+
+@pytest.mark.parametrize("careful", [False, True])
+@pytest.mark.parametrize("name", ["h264, near key frames", "hevc", "h264, raw", "gif", "av1"])
+def test_each_wanted_frame_comes_once_with_its_number(name, careful, clip_file):
+    index = read_index(clip_file(name))
+    wanted = [0, 7, 8, 30, 39]
+    packets: list[int] = []
+    decoded = decode_pyav(index, wanted, advance=lambda: packets.append(1), careful=careful)
+    numbers = {number: read(pixels) for number, pixels in decoded if pixels is not None}
+    assert numbers == {number: number for number in wanted}
+    assert packets
+
+
+def test_the_fast_way_stops_at_damage(scratched):
+    with pytest.raises(DamageFound):
+        list(decode_pyav(scratched, range(120), advance=lambda: None))
+
+
+def test_the_careful_way_leaves_out_all_between_the_key_frames_around_damage(scratched):
+    kept: dict[int, int] = {}
+    for number, pixels in decode_pyav(scratched, range(120), advance=lambda: None, careful=True):
+        if pixels is None:
+            kept.pop(number, None)
+        else:
+            kept[number] = read(pixels)
+    assert all(number == shown for number, shown in kept.items())
+    lost_keys = {scratched.restarts[scratched.shown[n]] for n in range(120) if n not in kept}
+    kept_keys = {scratched.restarts[scratched.shown[n]] for n in kept}
+    assert lost_keys
+    assert not lost_keys & kept_keys
+
+
+def test_nothing_wanted_is_nothing_decoded(clip_file):
+    index = read_index(clip_file("vp9"))
+    assert list(decode_pyav(index, [], advance=lambda: None)) == []

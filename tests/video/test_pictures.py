@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from linvt_cli.config import FrameSampling
+from linvt_cli.errors import VideoDecodeError
+from linvt_cli.video.pictures import probe_picture, read_picture
+from linvt_cli.video.reader import read_frames
+from tests.video.clips import write_animated_webp
+from tests.video.numbered import draw, read
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_a_still_is_a_video_of_one_frame(suffix, tmp_path):
+    Image.fromarray(draw(613)).save(tmp_path / f"a.{suffix}")
+    frames = read_frames(tmp_path / f"a.{suffix}", FrameSampling(num_frames=8))
+    assert [read(pixels) for pixels in frames.pixels] == [613]
+    assert (frames.times, frames.coverage, frames.video.decoder) == ((0.0,), 1.0, "pillow")
+
+
+def test_stills_are_shrunk(tmp_path):
+    Image.fromarray(draw(613, 640, 512)).save(tmp_path / "a.png")
+    frames = read_frames(tmp_path / "a.png", FrameSampling(short_side=128))
+    assert frames.pixels.shape == (1, 128, 160, 3)
+    assert read(frames.pixels[0]) == 613
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photographs_stand_upright(orientation, tmp_path):
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # EXIF value -> Pillow's Transpose
+    picture = Image.fromarray(draw(613))
+    if orientation > 1:
+        picture = picture.transpose(Image.Transpose(undo[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture.save(tmp_path / "a.jpg", exif=exif)
+    frames = read_frames(tmp_path / "a.jpg", FrameSampling())
+    assert read(frames.pixels[0]) == 613
+    info = probe_picture(tmp_path / "a.jpg")
+    assert (info.height, info.width) == frames.pixels.shape[1:3]
+
+
+def test_transparency_lies_on_black(tmp_path):
+    Image.new("RGBA", (8, 8), (255, 255, 255, 0)).save(tmp_path / "a.png")
+    assert read_frames(tmp_path / "a.png", FrameSampling()).pixels.max() == 0
+
+
+def test_sixteen_bit_grey_is_scaled(tmp_path):
+    Image.fromarray(np.full((8, 8), 0x8000, np.uint16)).save(tmp_path / "a.png")
+    assert set(read_frames(tmp_path / "a.png", FrameSampling()).pixels.ravel()) == {0x80}
+
+
+def test_an_animation_keeps_its_own_times(tmp_path):
+    frames = write_animated_webp(tmp_path / "a.webp")
+    with read_picture(tmp_path / "a.webp") as reader:
+        assert list(reader.timeline.frame_times) == pytest.approx([time for time, _ in frames])
+        assert [(n, read(pixels)) for n, pixels in reader.pixels([2, 7])] == [(2, 2), (7, 7)]
+
+
+def test_a_cut_off_picture_is_an_error(tmp_path):
+    Image.fromarray(draw(1)).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(VideoDecodeError, match="picture"):
+        read_frames(tmp_path / "a.png", FrameSampling())

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from linvt_cli.config import FrameSampling
+from linvt_cli.video.reader import read_frames
+from tests.video.numbered import read
+
+
+def test_frames_are_shrunk_with_their_shape_kept(clip_file):
+    frames = read_frames(clip_file("h264, wide pixels"), FrameSampling(num_frames=4, short_side=64))
+    assert frames.pixels.shape == (4, 64, 160, 3)
+    assert [read(pixels) for pixels in frames.pixels] == [15, 45, 75, 105]
+
+
+def test_frames_keep_their_size_where_no_size_is_asked_for(clip_file):
+    frames = read_frames(clip_file("vp9, odd size"), FrameSampling(num_frames=2, short_side=None))
+    assert frames.pixels.shape == (2, 127, 161, 3)
+
+
+@pytest.mark.parametrize("name", ["h264, near key frames", "vp9", "h264, turned by 90"])
+def test_both_decoders_agree_on_colours_and_orientation(name, clip_file):
+    sampling = FrameSampling(num_frames=5, decoder="opencv")
+    ours = read_frames(clip_file(name), sampling).pixels.astype(int)
+    theirs = read_frames(clip_file(name), FrameSampling(num_frames=5, decoder="pyav")).pixels
+    assert np.abs(ours - theirs).mean() < 1
+    assert np.abs(ours - theirs).max() <= 8
+
+
+def test_the_decoder_that_was_used_is_told(clip_file):
+    for name, decoder in (("vp9", "opencv"), ("h264, far key frames", "pyav")):
+        frames = read_frames(clip_file(name), FrameSampling(num_frames=4))
+        assert frames.video.decoder == decoder
+
+
+def test_two_reads_give_the_same_bytes(clip_file):
+    first, second = (
+        read_frames(clip_file("h264, near key frames"), FrameSampling(num_frames=9)) for _ in "ab"
+    )
+    assert first.times == second.times
+    assert np.array_equal(first.pixels, second.pixels)
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+def test_progress_rises_to_one(decoder, clip_file):
+    shares: list[float] = []
+    sampling = FrameSampling(num_frames=8, decoder=decoder)
+    read_frames(clip_file("h264, far key frames"), sampling, on_progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert len(shares) > 10
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+def test_an_interrupt_while_decoding_stops_at_once(decoder, clip_file):
+    calls: list[float] = []
+
+    def interrupt(share: float) -> None:
+        calls.append(share)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read_frames(
+            clip_file("h264, far key frames"),
+            FrameSampling(num_frames=8, decoder=decoder),
+            on_progress=interrupt,
+        )
+    assert len(calls) == 1
+
+
+def test_seconds_and_span_are_told(clip_file):
+    frames = read_frames(clip_file("vp9"), FrameSampling(num_frames=2))
+    assert frames.seconds > 0
+    assert frames.span == pytest.approx((1.2, 3.6), abs=0.002)
