@@ -1,0 +1,1 @@
+"""The command line: options in, library called, results printed."""

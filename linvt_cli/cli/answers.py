@@ -1,0 +1,144 @@
+"""The answers about one video: each question ends as an answer or as an error, none is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from linvt_cli.cli.failures import ExitCode, exit_code_of
+from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.options import FrameOptions, ModelOptions
+from linvt_cli.cli.output import Output, print_error
+from linvt_cli.cli.watching import load_model, watch_video
+from linvt_cli.errors import LinVTError
+
+if TYPE_CHECKING:
+    from linvt_cli.config import GenerationConfig
+    from linvt_cli.pipeline import VideoQA, WatchedVideo
+    from linvt_cli.types import Frames, GenerationStats
+
+
+class AnswerSheet:
+    """What came of the questions about one video.
+
+    As a context manager it closes the sheet: an error that leaves the block becomes the record of
+    each question that is still open, and goes on. Answers given before it are kept.
+
+    Args:
+        video: as the user named it.
+        questions: at least one.
+        output: where answers go.
+    """
+
+    def __init__(self, video: str, questions: Sequence[str], output: Output) -> None:
+        self._video = video
+        self._questions = tuple(questions)
+        self._num_closed = 0
+        self._output = output
+        self._failures: list[LinVTError] = []
+        self._while_open = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Open the sheet: from here on only answers reach stdout, and Ctrl-C works at once."""
+        self._while_open.enter_context(prompt_interrupt())
+        self._while_open.enter_context(self._output.sole_writer())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the sheet."""
+        with self._while_open:
+            if isinstance(error, LinVTError):
+                for question in self._questions[self._num_closed :]:
+                    self._record_failure(question, error)
+            self._output.finish(as_list=len(self._questions) > 1)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How the command ends once the sheet is closed."""
+        if not self._failures:
+            return ExitCode.DONE
+        if len(self._failures) < len(self._questions):
+            return ExitCode.SOME_FAILED
+        return exit_code_of(self._failures[0])
+
+    def fill(self, model: ModelOptions, frames: FrameOptions, generation: GenerationConfig) -> None:
+        """Answer all questions. One that cannot be answered does not stop the next.
+
+        Raises:
+            LinVTError: if the options contradict each other, or the model or the video cannot be
+                used; then no question is answered.
+        """
+        from linvt_cli.video.files import regular_file
+
+        # What is wrong with options and paths is said before the model is loaded.
+        frames.sampling(model.spec.default_frames)
+        regular_file(self._video)
+        qa = load_model(model, self._output)
+        watched = watch_video(qa, self._video, frames, self._output)
+        for question in self._questions:
+            with self._failure_recorded(question):
+                if self._output.form == "text":
+                    self._stream(qa, watched, question, generation)
+                else:
+                    self._record(qa, watched, question, generation)
+            self._num_closed += 1
+
+    def _stream(
+        self, qa: VideoQA, watched: WatchedVideo, question: str, generation: GenerationConfig
+    ) -> None:
+        if len(self._questions) > 1:
+            self._output.aside(question)
+        for chunk in qa.stream(watched, question, generation):
+            self._output.write(chunk.text)
+            if chunk.stats is not None:
+                self._output.line()
+                self._output.aside(closing_line(watched.frames, chunk.stats, watched.seconds))
+
+    def _record(
+        self, qa: VideoQA, watched: WatchedVideo, question: str, generation: GenerationConfig
+    ) -> None:
+        from linvt_cli.pipeline import to_record
+
+        self._output.record(to_record(qa.ask(watched, question, generation)))
+
+    @contextmanager
+    def _failure_recorded(self, question: str) -> Iterator[None]:
+        try:
+            yield
+        except LinVTError as error:
+            print_error(error)
+            self._record_failure(question, error)
+
+    def _record_failure(self, question: str, error: LinVTError) -> None:
+        self._failures.append(error)
+        if self._output.form != "text":
+            from linvt_cli.pipeline import error_record
+
+            self._output.record(error_record(self._video, question, error))
+
+
+def closing_line(frames: Frames, stats: GenerationStats, watching_seconds: float) -> str:
+    """Return what an answer rests on: frames, the span they cover, tokens and seconds.
+
+    Args:
+        frames: that were looked at.
+        stats: of the answer.
+        watching_seconds: that decoding and the vision encoder took.
+    """
+    first, last = frames.span
+    seconds = watching_seconds + stats.prefill_seconds + stats.generate_seconds
+    return " · ".join(
+        (
+            f"{len(frames.times)} {'frame' if len(frames.times) == 1 else 'frames'}",
+            f"{first:.1f} s" if first == last else f"{first:.1f} to {last:.1f} s",
+            f"{stats.num_visual_tokens} visual → {stats.num_video_tokens} video tokens",
+            f"{seconds:.1f} s",
+        )
+    )

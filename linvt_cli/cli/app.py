@@ -1,0 +1,73 @@
+"""The command line, assembled: commands, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from linvt_cli import __version__
+from linvt_cli.cli.ask import ask
+from linvt_cli.cli.demo_clip import demo_clip
+from linvt_cli.cli.describe import describe
+from linvt_cli.cli.evaluate import evaluate
+from linvt_cli.cli.failures import ExitCode, exit_code_of
+from linvt_cli.cli.models import models
+from linvt_cli.cli.output import Output, print_error, print_message
+from linvt_cli.cli.train import train
+from linvt_cli.errors import LinVTError
+
+app = typer.Typer(
+    name="linvt",
+    pretty_exceptions_enable=False,  # a bug shows a plain traceback
+    rich_markup_mode=None,  # help without Rich, which costs as much to import as all of linvt
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(ask)
+app.command()(describe)
+app.command()(demo_clip)
+app.command()(evaluate)
+app.command()(train)
+app.add_typer(models, name="models")
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and stop, if that is wanted."""
+    if wanted:
+        Output().line(f"linvt {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def linvt(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Show the version"),
+    ] = False,
+) -> None:
+    """Ask questions about videos, on your own machine."""
+    if context.invoked_subcommand is None:
+        Output().line(context.get_help())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code.
+
+    Only failures that a user can do something about become messages; anything else is a bug and
+    leaves as it is, with its traceback.
+
+    Args:
+        arguments: without the program's name; where left out, those of this process.
+    """
+    try:
+        app(arguments, prog_name="linvt")
+    except LinVTError as error:
+        print_error(error)
+        return exit_code_of(error)
+    except SystemExit as end:
+        if end.code == ExitCode.INTERRUPTED:
+            print_message("interrupted")
+        return end.code if isinstance(end.code, int) else ExitCode.BUG
+    return ExitCode.DONE

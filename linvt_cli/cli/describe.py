@@ -1,0 +1,38 @@
+"""``linvt describe``: say what a video shows."""
+
+from __future__ import annotations
+
+import typer
+
+from linvt_cli.cli import options
+from linvt_cli.cli.answers import AnswerSheet
+from linvt_cli.cli.output import Output
+from linvt_cli.config import MIN_COVERAGE, GenerationConfig
+
+
+def describe(
+    video: options.VideoArgument,
+    frames: options.FramesOption = None,
+    start: options.StartOption = None,
+    end: options.EndOption = None,
+    min_coverage: options.MinCoverageOption = MIN_COVERAGE,
+    model: options.ModelOption = None,
+    device: options.DeviceOption = "auto",
+    offline: options.OfflineOption = False,
+    max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Describe what a video shows.
+
+    The same as ``linvt ask`` with the question for a description that suits the model.
+    """
+    output = Output("json" if as_json else "text", quiet=quiet)
+    chosen = options.ModelOptions(model, device=device, offline=offline)
+    with AnswerSheet(video, (chosen.spec.describe_question,), output) as sheet:
+        sheet.fill(
+            chosen,
+            options.FrameOptions(frames, start=start, end=end, min_coverage=min_coverage),
+            GenerationConfig(max_new_tokens),
+        )
+    raise typer.Exit(sheet.exit_code)

@@ -1,0 +1,74 @@
+"""``linvt evaluate``: measure how well a model answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from linvt_cli.cli import options
+from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.output import Output, answer_form
+
+if TYPE_CHECKING:
+    from linvt_cli.evaluation.world import WorldReport
+
+
+def evaluate(
+    benchmark: Annotated[
+        Literal["world"], typer.Argument(metavar="BENCHMARK", help="world: nano's drawn world")
+    ],
+    seed: Annotated[
+        int, typer.Option("--seed", min=1, metavar="N", help="Which fresh clips are drawn")
+    ] = 1,
+    clips: Annotated[
+        int, typer.Option("--clips", min=1, metavar="N", help="How many clips are drawn")
+    ] = 150,
+    questions: Annotated[
+        int, typer.Option("--questions", min=1, metavar="N", help="Questions about each clip")
+    ] = 5,
+    foreign: Annotated[
+        int,
+        typer.Option("--foreign", min=0, metavar="N", help="Clips with nothing of the world"),
+    ] = 24,
+    misses: Annotated[
+        bool, typer.Option("--misses", help="List the wrong answers of trained LinVT as well")
+    ] = False,
+    model: options.ModelOption = None,
+    device: options.DeviceOption = "auto",
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Measure how well a model answers about fresh clips that no training has seen.
+
+    Trained LinVT stands beside the weight-free tokenizers at the same number of video tokens and
+    beside the middle frame alone. Clips are written as video files and read back.
+    """
+    output = Output(answer_form(as_json=as_json, as_jsonl=False), quiet=quiet)
+    with prompt_interrupt(), output.sole_writer():
+        from linvt_cli.evaluation.report import as_table, to_record
+        from linvt_cli.evaluation.world import WorldBenchmark, evaluate_world, load_ways
+
+        ways = load_ways(model or options.DEFAULT_MODEL, device)
+        size = WorldBenchmark(seed, clips, questions, foreign)
+        with output.progress("Writing and watching clips") as show:
+            report = evaluate_world(
+                ways, size, on_progress=lambda done, total: show(f"{done} of {total} clips")
+            )
+    if as_json:
+        output.record(to_record(report, size))
+        output.finish(as_list=False)
+        return
+    for line in as_table(report):
+        output.line(line)
+    if misses:
+        _print_misses(output, report)
+
+
+def _print_misses(output: Output, report: WorldReport) -> None:
+    for miss in report.misses:
+        if miss.way == "linvt":
+            output.line(
+                f"clip {miss.clip_seed} [{miss.kind}] {miss.question}"
+                f" expected: {miss.expected} got: {miss.answer}"
+            )

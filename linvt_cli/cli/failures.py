@@ -1,0 +1,63 @@
+"""The one table from failure to exit code."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from linvt_cli.errors import (
+    BackboneError,
+    CheckpointError,
+    ConfigError,
+    ContextLengthError,
+    DatasetError,
+    DeviceError,
+    DownloadError,
+    LinVTError,
+    VideoError,
+)
+
+
+class ExitCode(IntEnum):
+    """How linvt ends. The values are part of the interface: scripts branch on them."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    VIDEO = 3
+    MODEL = 4
+    NETWORK = 5
+    RESOURCES = 6
+    SOME_FAILED = 7
+    INTERRUPTED = 130
+
+
+MEANINGS: dict[ExitCode, str] = {
+    ExitCode.DONE: "everything that was asked for is done",
+    ExitCode.BUG: "a bug in linvt; the traceback on stderr belongs into a report",
+    ExitCode.USAGE: "the command line or a setting makes no sense",
+    ExitCode.VIDEO: "a video or a data file cannot be used",
+    ExitCode.MODEL: "a model or a checkpoint cannot be used",
+    ExitCode.NETWORK: "a file could not be fetched",
+    ExitCode.RESOURCES: "the device, its memory or the model's context does not suffice",
+    ExitCode.SOME_FAILED: "some answers failed; the others are given",
+    ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
+}
+
+EXIT_CODES: dict[type[LinVTError], ExitCode] = {
+    ConfigError: ExitCode.USAGE,
+    VideoError: ExitCode.VIDEO,
+    DatasetError: ExitCode.VIDEO,
+    BackboneError: ExitCode.MODEL,
+    CheckpointError: ExitCode.MODEL,
+    DownloadError: ExitCode.NETWORK,
+    ContextLengthError: ExitCode.RESOURCES,
+    DeviceError: ExitCode.RESOURCES,
+}
+
+
+def exit_code_of(error: LinVTError) -> ExitCode:
+    """Return the exit code of an error: the one of its class, else of the nearest base class."""
+    for ancestor in type(error).__mro__:
+        if ancestor in EXIT_CODES:
+            return EXIT_CODES[ancestor]
+    return ExitCode.BUG

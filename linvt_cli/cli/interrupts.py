@@ -1,0 +1,52 @@
+"""Ctrl-C within a second, even while a library computes and Python cannot run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from linvt_cli.cli.failures import ExitCode
+
+GRACE_SECONDS = 0.7
+"""How long Python may take to stop by itself; the rest of the second is for the exit."""
+
+_RESTORED = b"\r\x1b[2K\x1b[?25h"  # progress leaves its line and a hidden cursor behind
+
+
+@contextmanager
+def prompt_interrupt(grace: float = GRACE_SECONDS) -> Iterator[None]:
+    """End the process if ``KeyboardInterrupt`` has not left the block soon after Ctrl-C.
+
+    Python raises ``KeyboardInterrupt`` between two bytecodes, so one long call into torch or OpenCV
+    delays it. The C signal handler writes to a socket at once; a thread waits for that. Only for
+    commands that have nothing to save: rows must be flushed as they are written. Outside of the
+    main thread, where signals do not arrive, the block runs unguarded.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arriving, leaving = socket.socketpair()
+    leaving.setblocking(False)
+    left = threading.Event()
+    guard = threading.Thread(target=_wait, args=(arriving, left, grace), daemon=True)
+    guard.start()
+    previous = signal.set_wakeup_fd(leaving.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        left.set()
+        signal.set_wakeup_fd(previous)
+        leaving.close()
+        guard.join()
+        arriving.close()
+
+
+def _wait(arriving: socket.socket, left: threading.Event, grace: float) -> None:
+    while received := arriving.recv(64):
+        if signal.SIGINT in received and not left.wait(grace):
+            os.write(2, (_RESTORED if os.isatty(2) else b"") + b"interrupted\n")
+            os._exit(ExitCode.INTERRUPTED)

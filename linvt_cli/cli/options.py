@@ -1,0 +1,166 @@
+"""Options that several commands share, each declared once, and what they mean together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from linvt_cli.backbones.registry import BackboneSpec, find_backbone
+from linvt_cli.config import MIN_COVERAGE, DecoderChoice, FrameSampling, GenerationConfig
+from linvt_cli.errors import ConfigError
+from linvt_cli.types import TokenizerName
+
+DEFAULT_MODEL = "nano"
+
+_GENERATION = GenerationConfig()
+
+VideoArgument = Annotated[str, typer.Argument(metavar="VIDEO", help="Video or picture file")]
+
+FramesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--frames",
+        min=1,
+        metavar="N",
+        help="Look at N evenly spaced frames [default: the model's own number];"
+        " with --fps, at N at most",
+    ),
+]
+FpsOption = Annotated[
+    float | None, typer.Option("--fps", metavar="RATE", help="Look at RATE frames a second instead")
+]
+AtOption = Annotated[
+    str | None,
+    typer.Option(
+        "--at", metavar="T,T,…", help="Look at the frames shown at these times: seconds or h:mm:ss"
+    ),
+]
+StartOption = Annotated[
+    str | None, typer.Option("--start", metavar="T", help="Ignore what comes before T")
+]
+EndOption = Annotated[
+    str | None, typer.Option("--end", metavar="T", help="Ignore what comes after T")
+]
+DecoderOption = Annotated[
+    DecoderChoice,
+    typer.Option("--decoder", help="Library that decodes; auto takes the cheapest exact one"),
+]
+MinCoverageOption = Annotated[
+    float,
+    typer.Option(
+        "--min-coverage",
+        min=0.0,
+        max=1.0,
+        metavar="SHARE",
+        help="Refuse to answer when less than this share of the frames can be decoded",
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", envvar="LINVT_MODEL", metavar="NAME", help="Image-LLM [default: nano]"),
+]
+TokenizerOption = Annotated[
+    TokenizerName | None,
+    typer.Option(
+        "--tokenizer",
+        help="How visual tokens are condensed: linvt is trained, cluster needs no training, mean"
+        " averages each frame, all keeps everything [default: the model's best]",
+    ),
+]
+VideoTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--video-tokens", min=1, metavar="N", help="Condense to N video tokens (not for linvt, all)"
+    ),
+]
+CheckpointOption = Annotated[
+    str | None,
+    typer.Option("--checkpoint", metavar="DIR", help="Folder with the weights of a trained LinVT"),
+]
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
+]
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Open no network connection")]
+MaxNewTokensOption = Annotated[
+    int,
+    typer.Option("--max-new-tokens", min=1, metavar="N", help="Stop an answer after N tokens"),
+]
+TemperatureOption = Annotated[
+    float,
+    typer.Option(
+        "--temperature", metavar="T", help="Draw from the likely tokens; 0 takes the likeliest"
+    ),
+]
+TopPOption = Annotated[
+    float,
+    typer.Option("--top-p", metavar="P", help="Draw from the likeliest tokens that sum to P"),
+]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Start of the random draws")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
+JsonlOption = Annotated[bool, typer.Option("--jsonl", help="Print one JSON line for each answer")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", help="Print the answer, and else only errors")
+]
+
+MAX_NEW_TOKENS = _GENERATION.max_new_tokens
+TEMPERATURE = _GENERATION.temperature
+TOP_P = _GENERATION.top_p
+SEED = _GENERATION.seed
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOptions:
+    """Which frames the user asked for, in the user's words; None where nothing was said."""
+
+    frames: int | None = None
+    fps: float | None = None
+    at: str | None = None  # times with commas between them
+    start: str | None = None
+    end: str | None = None
+    decoder: DecoderChoice = "auto"
+    min_coverage: float = MIN_COVERAGE
+
+    def sampling(self, default_frames: int) -> FrameSampling:
+        """Return the sampling that the options mean, for a model that likes ``default_frames``.
+
+        Raises:
+            ConfigError: if options contradict each other or a time cannot be read.
+        """
+        from linvt_cli.video.sampling import parse_time, parse_times
+
+        if self.at is not None and (self.frames, self.fps) != (None, None):
+            raise ConfigError(
+                "--at names the frames itself", field="at", hint="leave out --frames and --fps"
+            )
+        return FrameSampling(
+            num_frames=default_frames if self.frames is None else self.frames,
+            max_frames=FrameSampling().max_frames if self.frames is None else self.frames,
+            fps=self.fps,
+            at=() if self.at is None else parse_times(self.at),
+            start=None if self.start is None else parse_time(self.start),
+            end=None if self.end is None else parse_time(self.end),
+            decoder=self.decoder,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """Which model the user asked for; None where nothing was said."""
+
+    name: str | None = None
+    tokenizer: TokenizerName | None = None
+    video_tokens: int | None = None
+    checkpoint: str | None = None
+    device: str = "auto"
+    offline: bool = False
+
+    @property
+    def spec(self) -> BackboneSpec:
+        """What is known of the model, without loading it.
+
+        Raises:
+            UnknownBackboneError: if there is no such model.
+        """
+        return find_backbone(self.name or DEFAULT_MODEL)

@@ -1,0 +1,160 @@
+"""The one module that prints: answers and JSON on stdout, all else on stderr.
+
+stdout carries the same bytes whether it is a terminal, a pipe or a file. On stderr, progress and
+the closing line appear on a terminal only; notices, warnings and errors appear everywhere.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any, Literal
+
+from linvt_cli.errors import ConfigError, LinVTError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Form = Literal["text", "json", "jsonl"]
+Record = Mapping[str, Any]
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\udc80-\udcff]")
+_NOT_UNICODE = re.compile("[\udc80-\udcff]")  # bytes of a file name that are no UTF-8 (PEP 383)
+
+
+def answer_form(*, as_json: bool, as_jsonl: bool) -> Form:
+    """Return the form that two options choose.
+
+    Raises:
+        ConfigError: if both are given.
+    """
+    if as_json and as_jsonl:
+        raise ConfigError("--json and --jsonl exclude each other", field="json")
+    if as_json:
+        return "json"
+    return "jsonl" if as_jsonl else "text"
+
+
+class Output:
+    """Where one command's answers and messages go.
+
+    Args:
+        form: of what goes to stdout. JSON is UTF-8 in every locale.
+        quiet: print no notices, warnings and progress; errors are printed.
+    """
+
+    def __init__(self, form: Form = "text", *, quiet: bool = False) -> None:
+        self.form = form
+        self.quiet = quiet
+        self._stdout = sys.stdout
+        self._records: list[Record] = []
+        if isinstance(self._stdout, io.TextIOWrapper):
+            encoding = None if form == "text" else "utf-8"
+            self._stdout.reconfigure(encoding=encoding, errors="backslashreplace")
+
+    @contextmanager
+    def sole_writer(self) -> Iterator[None]:
+        """Send what anything else prints in this block to stderr, so that stdout stays pure."""
+        with redirect_stdout(sys.stderr):
+            yield
+
+    def write(self, text: str) -> None:
+        """Print a piece of text at once."""
+        self._stdout.write(text)
+        self._stdout.flush()
+
+    def line(self, text: str = "") -> None:
+        """Print a line."""
+        self.write(f"{text}\n")
+
+    def record(self, record: Record) -> None:
+        """Print a JSON line, or keep the record for the JSON document of ``finish``."""
+        if self.form == "jsonl":
+            self.line(json_text(record))
+        else:
+            self._records.append(record)
+
+    def finish(self, *, as_list: bool) -> None:
+        """Print the JSON document: the list of all records, or the only one."""
+        if self.form != "json" or not self._records:
+            return
+        document = self._records if as_list else self._records[0]
+        self.line(json_text(document, indent=2))
+        self._records = []
+
+    def notice(self, text: str) -> None:
+        """Tell the user something on stderr."""
+        if not self.quiet:
+            print_message(text)
+
+    def warning(self, text: str) -> None:
+        """Warn the user on stderr."""
+        self.notice(f"warning: {text}")
+
+    def aside(self, text: str) -> None:
+        """Show a dim line on stderr, on a terminal only."""
+        if not self._on_terminal():
+            return
+        from rich.text import Text
+
+        style = "" if os.environ.get("NO_COLOR") else "dim"
+        _stderr_console().print(Text(printable(text), style=style), soft_wrap=True)
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show what is going on while the block runs, on a terminal only.
+
+        Yields a function that replaces the text.
+        """
+        if not self._on_terminal() or os.environ.get("TERM") == "dumb":
+            yield lambda _: None
+            return
+        from rich.text import Text
+
+        with _stderr_console().status(Text(printable(text))) as status:
+            yield lambda update: status.update(Text(printable(update)))
+
+    def _on_terminal(self) -> bool:
+        return not self.quiet and sys.stderr.isatty()
+
+
+def print_error(error: LinVTError) -> None:
+    """Print an error on stderr: one line that says what is wrong, one that says what to do."""
+    print_message(f"error: {error.message}")
+    if error.hint is not None:
+        print_message(f"hint: {error.hint}")
+
+
+def print_message(text: str) -> None:
+    """Print one line on stderr."""
+    sys.stderr.write(f"{printable(text)}\n")
+    sys.stderr.flush()
+
+
+def printable(text: str) -> str:
+    """Return a text as one line that any terminal can show: odd characters become escapes."""
+    return _UNPRINTABLE.sub(_escape, text)
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    r"""Return strict JSON. Bytes of a file name that are not UTF-8 become the text ``\xff``."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    return _NOT_UNICODE.sub(lambda match: "\\" + _escape(match), text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code == ord("\n"):
+        return r"\n"
+    return f"\\x{code - 0xDC00 if code >= 0xDC80 else code:02x}"
+
+
+def _stderr_console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)

@@ -1,0 +1,52 @@
+"""What comes before every answer: load the model, watch the video, say what is going on."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from linvt_cli.cli.options import FrameOptions, ModelOptions
+from linvt_cli.cli.output import Output
+
+if TYPE_CHECKING:
+    from linvt_cli.pipeline import VideoQA, WatchedVideo
+
+DEFAULT_NOTICE = (
+    "note: nano, the built-in model, only knows drawn clips like those of 'linvt demo-clip'"
+)
+
+
+def load_model(model: ModelOptions, output: Output) -> VideoQA:
+    """Load a model; say which one where the user named none."""
+    if model.name is None:
+        output.notice(DEFAULT_NOTICE)
+    if model.offline:
+        # The hub's library reads this when it is imported, so it is set before.
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    with output.progress(f"Loading {model.spec.name}"):
+        from linvt_cli.pipeline import VideoQA
+
+        return VideoQA.load(
+            model.spec.name,
+            tokenizer=model.tokenizer,
+            checkpoint=model.checkpoint,
+            num_video_tokens=model.video_tokens,
+            device=model.device,
+        )
+
+
+def watch_video(qa: VideoQA, video: str, frames: FrameOptions, output: Output) -> WatchedVideo:
+    """Watch a video, show how much of it is read meanwhile, and pass its warnings on."""
+    sampling = frames.sampling(qa.sampling.num_frames)
+    with output.progress(f"Reading {video}") as show:
+        watched = qa.watch(
+            video,
+            sampling,
+            min_coverage=frames.min_coverage,
+            on_progress=lambda share: show(
+                f"Reading {video}: {share:.0%}" if share < 1 else f"Looking at {video}"
+            ),
+        )
+    for warning in watched.frames.warnings:
+        output.warning(warning)
+    return watched

@@ -1,0 +1,100 @@
+"""Runs the ``linvt`` command in a process of its own, with all kinds of things at its ends."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import tempfile
+import termios
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+FAKE = (sys.executable, "-m", "tests.cli.fake_linvt")
+REAL = (sys.executable, "-m", "linvt_cli")
+
+Kind = Literal["pipe", "terminal", "file"]
+
+
+class Finished(NamedTuple):
+    """How a process ended and what it wrote."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Outlet:
+    """Where a process writes: ``inside`` is its end."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        match kind:
+            case "pipe":
+                self.outside, self.inside = os.pipe()
+            case "terminal":
+                self.outside, self.inside = pty.openpty()
+                attributes = termios.tcgetattr(self.inside)
+                attributes[1] &= ~termios.OPOST  # bytes pass as they are, without \n -> \r\n
+                termios.tcsetattr(self.inside, termios.TCSANOW, attributes)
+            case "file":
+                self.inside, name = tempfile.mkstemp()
+                self.outside = os.open(name, os.O_RDONLY)
+                Path(name).unlink()
+
+    def read(self) -> bytes:
+        """Return all that is written until the other end is closed."""
+        read = b""
+        while chunk := self._read_chunk():
+            read += chunk
+        os.close(self.outside)
+        return read
+
+    def _read_chunk(self) -> bytes:
+        try:
+            return os.read(self.outside, 65536)
+        except OSError:  # Linux says so when the last process has left a terminal
+            return b""
+
+
+def start(
+    *arguments: str | bytes | Path,
+    command: tuple[str, ...] = FAKE,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+    **variables: str,
+) -> subprocess.Popen[bytes]:
+    """Start linvt with environment variables of its own."""
+    return subprocess.Popen(
+        [*command, *arguments],
+        stdout=stdout,
+        stderr=stderr,
+        cwd=ROOT,
+        env={**os.environ, **variables},
+    )
+
+
+def run_linvt(
+    *arguments: str | bytes | Path,
+    command: tuple[str, ...] = FAKE,
+    stdout: Kind = "pipe",
+    stderr: Kind = "pipe",
+    **variables: str,
+) -> Finished:
+    """Run linvt to its end."""
+    outlets = [Outlet(stdout), Outlet(stderr)]
+    process = start(
+        *arguments,
+        command=command,
+        stdout=outlets[0].inside,
+        stderr=outlets[1].inside,
+        **variables,
+    )
+    for outlet in outlets:
+        os.close(outlet.inside)
+    live = {outlet: outlet.read() for outlet in outlets if outlet.kind != "file"}
+    code = process.wait(timeout=100)
+    written = [live[outlet] if outlet in live else outlet.read() for outlet in outlets]
+    return Finished(code, *written)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from linvt_cli.cli.answers import AnswerSheet, closing_line
+from linvt_cli.cli.failures import ExitCode
+from linvt_cli.cli.options import FrameOptions, ModelOptions
+from linvt_cli.cli.output import Output
+from linvt_cli.config import GenerationConfig
+from linvt_cli.errors import ContextLengthError, DeviceError, LinVTError
+from linvt_cli.types import Frames, GenerationStats, VideoInfo
+from tests.cli.schema import validate
+
+STATS = GenerationStats(
+    num_visual_tokens=64,
+    num_video_tokens=8,
+    num_prompt_tokens=20,
+    num_generated_tokens=5,
+    prefill_seconds=0.25,
+    generate_seconds=0.5,
+)
+
+
+@pytest.fixture
+def too_long(monkeypatch, qa):
+    """Let the fake model refuse questions that start with 'Long'."""
+    usual_condense = qa.condense
+
+    def condense(watched, question):
+        if question.startswith("Long"):
+            raise ContextLengthError("Too long", length=9, limit=8)
+        return usual_condense(watched, question)
+
+    monkeypatch.setattr(qa, "condense", condense)
+
+
+def fill(video: Path, questions: list[str], output: Output) -> ExitCode:
+    with AnswerSheet(str(video), questions, output) as sheet:
+        sheet.fill(ModelOptions("nano"), FrameOptions(), GenerationConfig())
+    return sheet.exit_code
+
+
+def frames_at(*times: float) -> Frames:
+    info = VideoInfo(Path("a.mp4"), 4, 4, 10.0, 100, "h264", "pyav")
+    return Frames(np.zeros((len(times), 4, 4, 3), np.uint8), times, info, coverage=1.0)
+
+
+def test_one_question_that_fails_does_not_stop_the_others(loads, too_long, video, capsys):
+    code = fill(video, ["Short?", "Long?", "Brief?"], Output("jsonl"))
+    captured = capsys.readouterr()
+    rows = [json.loads(line) for line in captured.out.splitlines()]
+    for row in rows:
+        validate(row)
+    assert code == ExitCode.SOME_FAILED
+    assert [row["error"] and row["error"]["type"] for row in rows] == [
+        None,
+        "ContextLengthError",
+        None,
+    ]
+    assert captured.err == "error: Too long\n"
+
+
+def test_the_text_form_prints_the_answers_that_there_are(loads, too_long, video, capsys):
+    fill(video, ["Long?", "Short?"], Output())
+    assert capsys.readouterr() == ("A grey wall.\n", "error: Too long\n")
+
+
+def test_when_all_questions_fail_the_code_is_that_of_the_failure(loads, too_long, video, capsys):
+    assert fill(video, ["Long?", "Longer?"], Output("json")) == ExitCode.RESOURCES
+    assert len(json.loads(capsys.readouterr().out)) == 2
+
+
+def test_an_error_before_the_first_answer_is_the_record_of_every_question(
+    monkeypatch, video, capsys
+):
+    def load(*_: object, **__: object) -> None:
+        raise DeviceError("No such device")
+
+    monkeypatch.setattr("linvt_cli.pipeline.VideoQA.load", load)
+    with pytest.raises(DeviceError):
+        fill(video, ["One?", "Two?"], Output("json"))
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["question"], row["error"]["message"]) for row in rows] == [
+        ("One?", "No such device"),
+        ("Two?", "No such device"),
+    ]
+
+
+def test_an_interruption_keeps_the_answers_that_are_done(loads, qa, monkeypatch, video, capsys):
+    usual_ask = qa.ask
+
+    def ask(watched, question, generation):
+        if question == "Two?":
+            raise KeyboardInterrupt
+        return usual_ask(watched, question, generation)
+
+    monkeypatch.setattr(qa, "ask", ask)
+    with pytest.raises(KeyboardInterrupt):
+        fill(video, ["One?", "Two?", "Three?"], Output("json"))
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["question"] for row in rows] == ["One?"]
+
+
+def test_a_bug_is_not_reported_as_a_failure_of_the_video(loads, qa, monkeypatch, video, capsys):
+    def ask(*_: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(qa, "ask", ask)
+    with pytest.raises(KeyError):
+        fill(video, ["One?"], Output("json"))
+    assert capsys.readouterr().out == ""
+
+
+def test_a_sheet_without_failures_is_done(loads, video, capsys):
+    assert fill(video, ["One?"], Output()) == ExitCode.DONE
+
+
+def test_the_closing_line_tells_frames_span_tokens_and_seconds():
+    line = closing_line(frames_at(0.5, 9.25), STATS, watching_seconds=1.0)
+    assert line == "2 frames · 0.5 to 9.2 s · 64 visual → 8 video tokens · 1.8 s"
+
+
+def test_the_closing_line_of_one_frame_names_its_time():
+    assert closing_line(frames_at(3.0), STATS, 0.0).startswith("1 frame · 3.0 s · ")
+
+
+def test_every_error_class_can_be_recorded(loads, video, capsys):
+    output = Output("json")
+    with pytest.raises(LinVTError), AnswerSheet(str(video), ["One?"], output):
+        raise LinVTError("anything", hint="do that")
+    row = json.loads(capsys.readouterr().out)
+    validate(row)
+    assert row["error"] == {"type": "LinVTError", "message": "anything", "hint": "do that"}

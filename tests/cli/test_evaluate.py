@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from linvt_cli.cli.app import run
+from linvt_cli.errors import CheckpointError
+from linvt_cli.evaluation import world
+from linvt_cli.evaluation.world import Miss, WorldBenchmark, WorldReport
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Let the benchmark be over at once, with one right and one wrong answer; note the calls."""
+    made: list[Any] = []
+
+    def load_ways(model: str, device: str) -> dict[str, object]:
+        made.append((model, device))
+        return {}
+
+    def evaluate_world(ways: object, benchmark: WorldBenchmark, *, on_progress: Any) -> WorldReport:
+        made.append(benchmark)
+        on_progress(1, 1)
+        report = WorldReport()
+        report.count("linvt", "count", True)
+        report.count("linvt", "first", False)
+        report.count("mean", "count", False)
+        for way in ("linvt", "mean"):
+            report.misses.append(Miss(way, 17, "first", "What first?", "A dog.", "A cat."))
+        return report
+
+    monkeypatch.setattr(world, "load_ways", load_ways)
+    monkeypatch.setattr(world, "evaluate_world", evaluate_world)
+    return made
+
+
+def test_the_result_is_a_table_with_a_column_for_each_way_of_looking(calls, capsys):
+    assert run(["evaluate", "world", "--clips", "1"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[0] == "| question kind | n | linvt | mean |"
+    assert captured.err == ""
+
+
+def test_options_set_the_size_of_the_run(calls, capsys):
+    arguments = ["--seed", "9", "--clips", "4", "--questions", "3", "--foreign", "0"]
+    assert run(["evaluate", "world", "--device", "cpu", *arguments]) == 0
+    assert calls == [("nano", "cpu"), WorldBenchmark(9, 4, 3, 0)]
+
+
+def test_json_is_one_document(calls, capsys):
+    assert run(["evaluate", "world", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["accuracy"]["linvt"] == {"all": 0.5, "count": 1.0, "first": 0.0}
+
+
+def test_misses_of_trained_linvt_are_listed_when_asked_for(calls, capsys):
+    assert run(["evaluate", "world", "--misses"]) == 0
+    listed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("clip ")]
+    assert listed == ["clip 17 [first] What first? expected: A dog. got: A cat."]
+
+
+def test_an_unknown_benchmark_is_a_usage_error(calls, capsys):
+    assert run(["evaluate", "moon"]) == 2
+    assert calls == []
+
+
+def test_a_model_without_trained_linvt_is_an_error(monkeypatch, capsys):
+    def load_ways(model: str, device: str) -> None:
+        raise CheckpointError("No LinVT checkpoint comes with it")
+
+    monkeypatch.setattr(world, "load_ways", load_ways)
+    assert run(["evaluate", "world"]) == 4
+    assert capsys.readouterr() == ("", "error: No LinVT checkpoint comes with it\n")

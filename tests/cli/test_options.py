@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from linvt_cli.cli.options import FrameOptions, ModelOptions
+from linvt_cli.config import FrameSampling
+from linvt_cli.errors import ConfigError, UnknownBackboneError
+
+
+def test_without_options_the_model_chooses_the_number_of_frames():
+    assert FrameOptions().sampling(8) == FrameSampling(num_frames=8)
+
+
+def test_a_number_of_frames_overrides_the_model():
+    assert FrameOptions(frames=3).sampling(8).num_frames == 3
+
+
+def test_with_a_rate_the_number_of_frames_is_a_limit():
+    sampling = FrameOptions(frames=20, fps=2.0).sampling(8)
+    assert (sampling.fps, sampling.max_frames) == (2.0, 20)
+
+
+def test_a_rate_alone_keeps_the_usual_limit():
+    assert FrameOptions(fps=2.0).sampling(8).max_frames == FrameSampling().max_frames
+
+
+def test_times_are_read_as_seconds_and_as_clock_times():
+    sampling = FrameOptions(at="1.5,0:01:02", start="1", end="1:10").sampling(8)
+    assert (sampling.at, sampling.start, sampling.end) == ((1.5, 62.0), 1.0, 70.0)
+
+
+@pytest.mark.parametrize("more", [{"frames": 3}, {"fps": 2.0}])
+def test_times_exclude_other_rules(more):
+    with pytest.raises(ConfigError, match="--at names the frames itself"):
+        FrameOptions(at="1,2", **more).sampling(8)
+
+
+def test_a_time_that_cannot_be_read_is_named():
+    with pytest.raises(ConfigError, match="'soon' is not a time"):
+        FrameOptions(start="soon").sampling(8)
+
+
+def test_the_default_model_is_nano():
+    assert ModelOptions().spec.name == "nano"
+
+
+def test_an_unknown_model_is_refused_before_anything_is_loaded():
+    with pytest.raises(UnknownBackboneError, match="'nanoo'"):
+        _ = ModelOptions("nanoo").spec

@@ -1,0 +1,131 @@
+"""stdout is data: the same bytes under a pipe, a file, a terminal and every kind of TERM."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from tests.cli.processes import REAL, Outlet, run_linvt, start
+from tests.cli.schema import validate
+
+PLACES = [
+    pytest.param("pipe", {}, id="pipe"),
+    pytest.param("file", {}, id="file"),
+    pytest.param("terminal", {"TERM": "xterm-256color"}, id="terminal"),
+    pytest.param("terminal", {"TERM": "dumb"}, id="dumb terminal"),
+    pytest.param("terminal", {"TERM": "xterm-256color", "NO_COLOR": "1"}, id="no colour"),
+    pytest.param("pipe", {"FORCE_COLOR": "1", "COLUMNS": "20"}, id="forced colour"),
+    pytest.param("pipe", {"FAKE_FAULT": "chatter"}, id="chattering library"),
+]
+
+
+@pytest.mark.parametrize(("place", "variables"), PLACES)
+def test_the_answer_is_the_same_everywhere(video, place, variables):
+    done = run_linvt("ask", video, "What?", stdout=place, stderr=place, **variables)
+    assert (done.code, done.stdout) == (0, b"A grey wall.\n")
+
+
+@pytest.mark.parametrize(("place", "variables"), PLACES)
+def test_json_is_valid_everywhere_and_nothing_is_around_it(video, place, variables):
+    done = run_linvt("ask", video, "What?", "--json", stdout=place, stderr=place, **variables)
+    validate(json.loads(done.stdout))
+    assert (done.code, done.stdout[:1], done.stdout[-2:]) == (0, b"{", b"}\n")
+
+
+@pytest.mark.parametrize("place", ["pipe", "terminal"])
+def test_json_lines_are_valid_everywhere_and_one_for_each_question(video, place):
+    done = run_linvt("ask", video, "One?", "-q", "Two?", "--jsonl", stdout=place, stderr=place)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    for row in rows:
+        validate(row)
+    assert [row["question"] for row in rows] == ["One?", "Two?"]
+
+
+def test_a_terminal_shows_the_closing_line_last_and_dim(video):
+    done = run_linvt("ask", video, "What?", stderr="terminal", TERM="xterm-256color")
+    last_shown = done.stderr.decode().split("\x1b[2K")[-1]
+    assert last_shown.startswith("\x1b[2m4 frames · 0.3 to 2.6 s · 16 visual → 8 video tokens · ")
+    assert last_shown.endswith(" s\x1b[0m\n")
+
+
+def test_a_pipe_sees_no_progress_and_no_closing_line(video):
+    done = run_linvt("ask", video, "What?", "--model", "nano")
+    assert (done.code, done.stderr) == (0, b"")
+
+
+def test_quiet_silences_a_terminal(video):
+    done = run_linvt("ask", video, "What?", "--quiet", stderr="terminal", TERM="xterm-256color")
+    assert (done.code, done.stderr) == (0, b"")
+
+
+def test_what_a_library_prints_goes_to_stderr(video):
+    done = run_linvt("ask", video, "What?", FAKE_FAULT="chatter")
+    assert b"chatter of a library" in done.stderr
+
+
+def test_a_file_name_that_is_no_utf8_stays_readable_in_json(video, tmp_path):
+    path = tmp_path / os.fsdecode(b"clip\xff.mp4")
+    path.symlink_to(video)
+    done = run_linvt("ask", path, "What?", "--json")
+    assert done.code == 0
+    assert json.loads(done.stdout.decode("utf-8"))["video"] == f"{tmp_path}/clip\\xff.mp4"
+
+
+def test_a_missing_file_whose_name_is_no_utf8_is_named_in_the_error(tmp_path):
+    done = run_linvt("ask", b"clip\xff.mp4", "What?", "--json", command=REAL)
+    assert done.code == 3
+    validate(json.loads(done.stdout.decode("utf-8")))
+    assert done.stderr.decode("utf-8").startswith("error: ")
+
+
+def test_a_locale_without_the_characters_of_an_answer_does_not_lose_it(video):
+    done = run_linvt("ask", video, "What?", FAKE_ANSWER="é ✓", PYTHONIOENCODING="ascii")
+    assert (done.code, done.stdout) == (0, b"\\xe9 \\u2713\n")
+
+
+def test_a_reader_that_leaves_early_ends_linvt_without_a_word(video):
+    outside, inside = os.pipe()
+    process = start("ask", video, "What?", "--quiet", stdout=inside)
+    os.close(inside)
+    os.close(outside)
+    _, stderr = process.communicate(timeout=100)
+    assert (process.returncode, stderr) == (-signal.SIGPIPE, b"")
+
+
+def test_one_interrupt_ends_a_library_that_does_not_listen(video):
+    process = start("ask", video, "What?", "--quiet", FAKE_FAULT="hang while answering")
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"hanging\n"
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=100)
+    assert (process.returncode, stdout, stderr) == (130, b"", b"interrupted\n")
+
+
+def test_an_interrupt_leaves_a_terminal_with_its_cursor_and_without_progress(video):
+    stderr = Outlet("terminal")
+    process = start(
+        "ask",
+        video,
+        "What?",
+        stderr=stderr.inside,
+        FAKE_FAULT="hang while looking",
+        TERM="xterm-256color",
+    )
+    os.close(stderr.inside)
+    shown = b""
+    while b"hanging" not in shown:
+        shown += os.read(stderr.outside, 65536)
+    process.send_signal(signal.SIGINT)
+    shown += stderr.read()
+    process.communicate(timeout=100)
+    assert process.returncode == 130
+    assert shown.rpartition(b"\x1b[2K")[2] == b"\x1b[?25hinterrupted\n"
+
+
+def test_a_bug_ends_with_1_and_a_traceback_on_stderr(video):
+    done = run_linvt("ask", video, "What?", "--json", FAKE_FAULT="bug")
+    assert (done.code, done.stdout) == (1, b"")
+    assert done.stderr.splitlines()[-1] == b"KeyError: 'a bug'"

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from linvt_cli import __main__
+from linvt_cli.cli import app
+from linvt_cli.cli.failures import ExitCode
+
+
+class ProcessEndedError(Exception):
+    """Stands in for the end of the process."""
+
+
+@pytest.fixture(autouse=True)
+def no_process_ends(monkeypatch):
+    def end(code: int) -> None:
+        raise ProcessEndedError(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+    before = signal.getsignal(signal.SIGPIPE)
+    yield
+    signal.signal(signal.SIGPIPE, before)
+
+
+def test_the_exit_code_is_that_of_the_command_line(monkeypatch):
+    monkeypatch.setattr(app, "run", lambda: ExitCode.VIDEO)
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 3
+
+
+def test_an_interrupt_that_nobody_caught_is_one_line_and_130(monkeypatch, capfd):
+    def run() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "run", run)
+    with pytest.raises(ProcessEndedError) as ended:
+        __main__.main()
+    assert ended.value.args == (ExitCode.INTERRUPTED,)
+    assert capfd.readouterr() == ("", "interrupted\n")
+
+
+def test_an_interrupt_that_was_reported_is_not_reported_again(monkeypatch, capfd):
+    monkeypatch.setattr(app, "run", lambda: ExitCode.INTERRUPTED)
+    with pytest.raises(ProcessEndedError) as ended:
+        __main__.main()
+    assert ended.value.args == (ExitCode.INTERRUPTED,)
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from linvt_cli.config import FrameSampling, GenerationConfig, LinVTConfig
+from linvt_cli.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"num_frames": 0}, "frames"),
+        ({"fps": 0.0}, "fps"),
+        ({"fps": 1001.0}, "fps"),
+        ({"fps": float("nan")}, "fps"),
+        ({"at": (1.0, -0.5)}, "at"),
+        ({"at": (float("nan"),)}, "at"),
+        ({"start": -1.0}, "start"),
+        ({"start": float("inf")}, "start"),
+        ({"start": 2.0, "end": 2.0}, "end"),
+        ({"end": 0.0}, "end"),
+    ],
+    ids=str,
+)
+def test_a_sampling_that_no_video_satisfies_is_refused(settings, field):
+    with pytest.raises(ConfigError) as caught:
+        FrameSampling(**settings)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"max_new_tokens": 0}, "max_new_tokens"),
+        ({"temperature": -0.1}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"top_p": 0.0}, "top_p"),
+        ({"top_p": 1.1}, "top_p"),
+    ],
+    ids=str,
+)
+def test_a_generation_outside_of_its_ranges_is_refused(settings, field):
+    with pytest.raises(ConfigError) as caught:
+        GenerationConfig(**settings)
+    assert caught.value.field == field
+
+
+def test_generation_is_deterministic_unless_asked_otherwise():
+    assert GenerationConfig().temperature == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"scales": (1, 2)}, "num_queries"),
+        ({"scales": (), "num_queries": ()}, "num_queries"),
+        ({"scales": (0, 2, 4)}, "scales"),
+        ({"num_queries": (32, 0, 16)}, "scales"),
+        ({"num_kept": 0}, "scales"),
+        ({"num_heads": 0}, "num_heads"),
+        ({"num_heads": 7}, "num_heads"),
+    ],
+    ids=str,
+)
+def test_a_tokenizer_that_cannot_be_built_is_refused(settings, field):
+    with pytest.raises(ConfigError) as caught:
+        LinVTConfig(embed_dim=768, **settings)
+    assert caught.value.field == field
+
+
+def test_the_number_of_video_tokens_is_that_of_all_queries():
+    assert LinVTConfig(embed_dim=64, num_queries=(5, 3, 2)).num_video_tokens == 10
+
+
+def test_scoring_is_never_wider_than_the_backbone():
+    assert LinVTConfig(embed_dim=64, score_dim=512).score_width == 64
+    assert LinVTConfig(embed_dim=1024, score_dim=512).score_width == 512

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from linvt_cli.cli.failures import EXIT_CODES, MEANINGS
+from tests.cli.schema import validate
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+DEMO = "linvt_cli/assets/demo.mp4"
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the fenced code blocks of a language."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def table_rows(page: Path) -> list[tuple[str, ...]]:
+    """Return the cells of all rows of all tables, without the backquotes."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("|").split("|") for line in lines if line.startswith("| ")]
+    return [tuple(cell.strip().strip("`") for cell in row) for row in rows]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def test_the_command_line_reference_is_that_of_the_code(tmp_path):
+    generated = tmp_path / "cli.md"
+    command = ["-m", "typer", "linvt_cli.cli.app", "utils", "docs", "--name", "linvt"]
+    subprocess.run(
+        [sys.executable, *command, "--output", generated], check=True, cwd=ROOT, capture_output=True
+    )
+    kept = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
+    assert generated.read_text(encoding="utf-8") == kept, "run: make docs"
+
+
+def test_the_exit_codes_are_those_of_the_code():
+    rows = table_rows(DOCS / "reference" / "exit-codes.md")
+    meanings = [(str(code.value), meaning) for code, meaning in MEANINGS.items()]
+    failures = [(error.__name__, str(code.value)) for error, code in EXIT_CODES.items()]
+    assert rows == [("code", "meaning"), *meanings, ("failure", "code"), *failures]
+
+
+def test_the_json_example_fits_the_schema():
+    (example,) = blocks(DOCS / "reference" / "json.md", "json")
+    validate(json.loads(example))
+
+
+def test_every_field_of_the_schema_is_explained():
+    schema = json.loads((DOCS / "reference" / "answer.schema.json").read_text(encoding="utf-8"))
+    explained = {
+        field.strip(" `")
+        for row in table_rows(DOCS / "reference" / "json.md")
+        for field in row[0].split(",")
+    }
+    for name, part in schema["properties"].items():
+        fields = part.get("properties", {}) if name != "error" else {}
+        assert {f"{name}.{field}" for field in fields} <= explained
+        assert fields or name in explained
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_inside_the_documentation_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
+    local = [target for target in targets if not target.startswith("http")]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "cli.md"], ids=name_of)
+def test_every_linvt_command_in_the_documentation_has_only_options_that_exist(page):
+    reference = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
+    options = {
+        section.split("`", 1)[0]: set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", section))
+        for section in reference.split("## `linvt ")[1:]
+    }
+    for line in "".join(blocks(page, "console")).splitlines():
+        if not line.startswith("$ linvt "):
+            continue
+        _, _, command, *words = shlex.split(line.partition(" | ")[0], comments=True)
+        used = {word for word in words if re.fullmatch("--?[a-z][a-z-]*", word)}
+        assert used <= options[command], line
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reference/python.md"])
+def test_the_python_snippets_run(page, tmp_path):
+    (tmp_path / "linvt_cli").symlink_to(ROOT / "linvt_cli")
+    (tmp_path / "clip.mp4").symlink_to(ROOT / DEMO)
+    for snippet in blocks(ROOT / page, "python"):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", snippet],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.strip()
