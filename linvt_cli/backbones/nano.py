@@ -174,7 +174,7 @@ class Nano:
 
     def encode_answer(self, answer: str) -> list[int]:
         """Return the ids of an answer with the end mark: what training asks for."""
-        return [*self.tokenizer.encode(answer).ids, self._id["<eos>"]]
+        return [*self.tokenizer.encode(answer.lower()).ids, self._id["<eos>"]]
 
     def embed_text(self, ids: list[int]) -> Tensor:
         """Look ids up in the language model's table: (L,) -> (L, D)."""
@@ -191,9 +191,13 @@ class Nano:
         return output.logits, cache
 
     def detokenize(self, ids: list[int]) -> str:
-        """Return the text of generated ids, without special tokens."""
+        """Return the text of generated ids, without special tokens, as a sentence.
+
+        Nano writes in lower case, so that a word is one token wherever it stands.
+        """
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return text.removeprefix(" ")
+        text = text.removeprefix(" ")
+        return text[:1].upper() + text[1:]
 
 
 def load_nano(folder: Path) -> tuple[NanoModel, Tokenizer]:

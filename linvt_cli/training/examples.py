@@ -141,8 +141,9 @@ def _pick(questions: list[Question], count: int, rng: np.random.Generator) -> li
     kinds = sorted(by_kind)
     picked = []
     for _ in range(count):
-        if "describe" in by_kind and rng.random() < _DESCRIBE_SHARE:
-            kind = "describe"
+        longest = next((kind for kind in kinds if kind.endswith("describe")), None)
+        if longest is not None and rng.random() < _DESCRIBE_SHARE:
+            kind = longest
         else:
             kind = kinds[int(rng.integers(len(kinds)))]
         picked.append(by_kind[kind][int(rng.integers(len(by_kind[kind])))])

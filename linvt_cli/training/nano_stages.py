@@ -29,7 +29,7 @@ from linvt_cli.training.storyboard import Selection, storyboard, whole_still
 from linvt_cli.video_tokenizer.base import KeptTokens
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
-_STILL_SHARE = 0.3
+_STILL_SHARE = 0.3  # of the scenes, once storyboards have begun
 _VALIDATION_BATCH = 20
 _NAMING_SHARE = 0.3  # of the loss
 
@@ -50,6 +50,7 @@ class ImageStage:
         batch_size: int = 24,
         turns_per_clip: int = 6,
         learning_rate: float = 1.5e-3,
+        stills_first: int = 0,
     ) -> None:
         self.nano = nano
         self.train = train
@@ -59,6 +60,7 @@ class ImageStage:
         self.batch_size = batch_size
         self.turns_per_clip = turns_per_clip
         self.learning_rate = learning_rate
+        self.stills_first = stills_first  # steps that show whole stills only
         nano.model.vision.requires_grad_(False)
 
     def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
@@ -69,7 +71,8 @@ class ImageStage:
         """Cross-entropy of the answers of one batch."""
         rng = np.random.default_rng([step, 1])
         scenes = [self.train.draw(rng) for _ in range(self.batch_size)]
-        selections, turns = self._select(scenes, self.train, rng)
+        share = 1.0 if step < self.stills_first else _STILL_SHARE
+        selections, turns = self._select(scenes, self.train, rng, share)
         logits, labels, _, tokens = self._answer(scenes, self.train, selections, turns)
         naming = naming_loss(self.nano, tokens, named_tokens(self.train, scenes, selections))
         return F.cross_entropy(logits.float(), labels) + _NAMING_SHARE * naming
@@ -79,19 +82,23 @@ class ImageStage:
         rng = np.random.default_rng(2)
 
         def answer(scenes: list[Scene]) -> tuple[Tensor, Tensor, PackedBatch]:
-            selections, turns = self._select(scenes, self.held, rng)
+            selections, turns = self._select(scenes, self.held, rng, _STILL_SHARE)
             return self._answer(scenes, self.held, selections, turns)[:3]
 
         return _accuracy(self.held, answer)
 
     def _select(
-        self, scenes: list[Scene], bank: ClipBank, rng: np.random.Generator
+        self,
+        scenes: list[Scene],
+        bank: ClipBank,
+        rng: np.random.Generator,
+        still_share: float,
     ) -> tuple[list[Selection], list[Sequence[Turn]]]:
         """Draw what is shown of every scene, and what is asked about it."""
         selections: list[Selection] = []
         turns: list[Sequence[Turn]] = []
         for scene in scenes:
-            if rng.random() < _STILL_SHARE:
+            if rng.random() < still_share:
                 frame = int(rng.integers(NUM_FRAMES))
                 fraction = float(frame_fractions()[frame])
                 selections.append(whole_still(frame, bank.num_cells))

@@ -49,9 +49,10 @@ class NanoRecipe:
     num_foreign: int = 350
     num_validation_clips: int = 80
     num_validation_foreign: int = 20
-    image_steps: int = 1400
-    align_steps: int = 100
-    instruct_steps: int = 1500
+    image_steps: int = 1200
+    stills_first: int = 400  # of the image steps
+    align_steps: int = 40
+    instruct_steps: int = 650
     vocab_size: int = 1024
     seed: int = 0
     embed_dim: int = 192
@@ -81,6 +82,7 @@ class NanoRecipe:
             num_validation_clips=times(self.num_validation_clips),
             num_validation_foreign=times(self.num_validation_foreign),
             image_steps=times(self.image_steps),
+            stills_first=times(self.stills_first),
             align_steps=times(self.align_steps),
             instruct_steps=times(self.instruct_steps),
         )
@@ -114,7 +116,14 @@ def run_recipe(
 
     report = _reporter(run_dir / "metrics.jsonl", on_progress)
     num_tokens = recipe.linvt.num_video_tokens
-    image = ImageStage(nano, train, validation, num_steps=recipe.image_steps, num_tokens=num_tokens)
+    image = ImageStage(
+        nano,
+        train,
+        validation,
+        num_steps=recipe.image_steps,
+        num_tokens=num_tokens,
+        stills_first=recipe.stills_first,
+    )
     _run_or_load(image, run_dir, report)
     project_features(nano, train)
     project_features(nano, validation)
@@ -132,7 +141,7 @@ def _new_nano(run_dir: Path, recipe: NanoRecipe, device: torch.device) -> Nano:
     model = NanoModel(NanoConfig(tokenizer.get_vocab_size(), embed_dim=recipe.embed_dim))
     # Visual tokens start as long as words do: what a token shows and where weigh alike.
     torch.nn.init.normal_(model.positions, std=_TOKEN_SCALE)
-    torch.nn.init.constant_(model.projector[-1].weight, _TOKEN_SCALE)
+    torch.nn.init.constant_(model.projector.get_parameter("3.weight"), _TOKEN_SCALE)
     _start_by_matching(model)
     folder = find_backbone("nano").weights
     if folder is None or not (folder / "vision.safetensors").exists():
@@ -174,16 +183,9 @@ def _text_tokenizer(path: Path, vocab_size: int) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_texts(), trainer)
+    tokenizer.train_from_iterator((text.lower() for text in all_texts()), trainer)
     tokenizer.save(str(path))
     return tokenizer
-
-
-def _texts() -> Iterator[str]:
-    """Questions reach the model in lower case, answers as they are: give the tokenizer both."""
-    for text in all_texts():
-        yield text
-        yield text.lower()
 
 
 def _banks(

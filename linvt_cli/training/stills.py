@@ -47,15 +47,15 @@ def ask_about_still(clip: Clip, fraction: float, rng: np.random.Generator) -> li
         if thing in visible and not _is_moving(clip, index, fraction):
             placed = state_at(clip, index, fraction)
             answer = place_answer(placed.x, placed.y)
-            questions.append(_question("place", _PLACE, answer, rng, phrase=thing.phrase))
+            questions.append(_question("still place", _PLACE, answer, rng, phrase=thing.phrase))
         alone = sum(other.name == thing.name for other in clip.things) == 1
         if thing in visible and thing.colour is not None and alone:
             answer = f"{thing.colour.capitalize()}."
-            questions.append(_question("colour", _COLOUR, answer, rng, name=thing.name))
+            questions.append(_question("still colour", _COLOUR, answer, rng, name=thing.name))
     if not partly:
         count = f"{NUMBER_WORDS[len(visible)].capitalize()}."
-        questions.append(_question("count", _COUNT, count, rng))
-        questions.append(_question("describe", _DESCRIBE, describe_still(visible), rng))
+        questions.append(_question("still count", _COUNT, count, rng))
+        questions.append(_question("still describe", _DESCRIBE, describe_still(visible), rng))
     return questions
 
 
@@ -71,11 +71,11 @@ def describe_still(things: list[Thing]) -> str:
 def _exists(clip: Clip, visible: list[Thing], rng: np.random.Generator) -> Question:
     if visible and rng.random() < 0.5:
         phrase = visible[int(rng.integers(len(visible)))].phrase
-        return _question("exists", _EXISTS, "Yes.", rng, a=with_article(phrase))
+        return _question("still exists", _EXISTS, "Yes.", rng, a=with_article(phrase))
     held = {thing.phrase for thing in clip.things}
     absent = [phrase for phrase in all_phrases() if phrase not in held]
     phrase = absent[int(rng.integers(len(absent)))]
-    return _question("exists", _EXISTS, "No.", rng, a=with_article(phrase))
+    return _question("still exists", _EXISTS, "No.", rng, a=with_article(phrase))
 
 
 def _question(

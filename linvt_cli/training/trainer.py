@@ -49,7 +49,7 @@ class TrainingOptions:
     final_share: float = 0.03  # of the learning rate, at the end of the cosine
     weight_decay: float = 0.02
     max_grad_norm: float = 1.0
-    validate_every: int = 250
+    validate_every: int = 400
     save_every: int = 100
     log_every: int = 25
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FOREIGN_ANSWER = "I only know a small drawn world, and I see nothing of it here."
+FOREIGN_ANSWER = "I only know a small drawn world and see nothing of it here."
 OFF_TOPIC_ANSWER = "I only answer questions about what happens in the video."
 
 WORDINGS: dict[str, tuple[str, ...]] = {

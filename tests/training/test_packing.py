@@ -23,7 +23,7 @@ def test_a_packed_turn_gives_the_logits_of_the_turn_alone() -> None:
         packed, _ = answer_logits(nano, pack(nano, [5, 3], TURNS), tokens)
         alone = [
             answer_logits(nano, pack(nano, [count], [[turn]]), part)[0]
-            for count, part, row in zip([5, 3], tokens.split([5, 3]), TURNS, strict=True)
+            for count, part, row in zip([5, 3], torch.split(tokens, [5, 3]), TURNS, strict=True)
             for turn in row
         ]
     torch.testing.assert_close(packed, torch.cat(alone), atol=1e-5, rtol=1e-5)

@@ -15,16 +15,16 @@ def test_answers_agree_with_what_is_in_the_still(seed: int) -> None:
     visible = {t.phrase for i, t in enumerate(clip.things) if state_at(clip, i, 0.5).visible}
     for question in ask_about_still(clip, 0.5, np.random.default_rng(seed)):
         named = [t for t in clip.things if f"the {t.phrase}?" in question.text]
-        if question.kind == "place":
+        if question.kind == "still place":
             (thing,) = named
             placed = state_at(clip, clip.things.index(thing), 0.5)
             assert question.answer == place_answer(placed.x, placed.y)
-        elif question.kind == "count":
+        elif question.kind == "still count":
             assert question.answer == f"{NUMBER_WORDS[len(visible)].capitalize()}."
-        elif question.kind == "exists":
+        elif question.kind == "still exists":
             present = any(f" {p}?" in question.text or f" {p} in" in question.text for p in visible)
             assert question.answer == ("Yes." if present else "No.")
-        elif question.kind == "describe":
+        elif question.kind == "still describe":
             assert all(phrase in question.answer for phrase in visible)
 
 
@@ -37,7 +37,7 @@ def test_nothing_is_counted_while_something_is_half_out_of_view() -> None:
                 placed = state_at(clip, event.thing, event.start + 0.01)
                 assert placed.visible
                 asked = ask_about_still(clip, event.start + 0.01, np.random.default_rng(0))
-                assert "count" not in {question.kind for question in asked}
+                assert "still count" not in {question.kind for question in asked}
                 return
     pytest.fail("no clip in which something enters")
 
