@@ -41,7 +41,7 @@ from linvt_cli.training.world import Clip, Event, is_held_out, place_name, state
 
 Item = TypeVar("Item")
 
-_STAYING_SHARE = 0.3
+_STAYING_SHARE = 0.25
 _JUST_INSIDE = 0.02  # of the clip: where "at the start" and "at the end" are looked at
 
 

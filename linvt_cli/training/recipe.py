@@ -12,18 +12,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from linvt_cli.backbones.nano import SPECIAL_TOKENS, Nano, NanoConfig, NanoModel, save_nano
-from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.backbones.nano import Nano, NanoModel, save_nano
 from linvt_cli.config import LinVTConfig
-from linvt_cli.errors import BackboneLoadError, ConfigError
+from linvt_cli.errors import ConfigError
 from linvt_cli.training.curves import draw_curves
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
 from linvt_cli.training.nano_stages import ImageStage, LinVTStage, project_features
-from linvt_cli.training.questions import all_texts
 from linvt_cli.training.trainer import (
     Metrics,
     TrainingOptions,
@@ -31,14 +27,12 @@ from linvt_cli.training.trainer import (
     read_metrics,
     run_stage,
 )
+from linvt_cli.training.untrained import new_nano
 from linvt_cli.video_tokenizer.checkpoint import save_checkpoint
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
 _VALIDATION_SEED = 10_000_000
 _STATISTICS_CLIPS = 200
-_TOKEN_SCALE = 0.05
-_MATCH_SCALE = 0.9  # of queries and keys: a token's logit for its like is about 4
-_COPY_SCALE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +104,12 @@ def run_recipe(
     device = device or torch.device("cpu")
     run_dir.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    nano = _new_nano(run_dir, recipe, device)
+    nano = new_nano(
+        run_dir / "tokenizer.json",
+        vocab_size=recipe.vocab_size,
+        embed_dim=recipe.embed_dim,
+        device=device,
+    )
     train, validation = _banks(run_dir, recipe, nano, on_progress)
     _set_statistics(nano.model, train.cache)
 
@@ -133,59 +132,6 @@ def run_recipe(
         _run_or_load(stage, run_dir, report)
     _draw(run_dir, on_progress)
     return _export(run_dir, nano, linvt, recipe)
-
-
-def _new_nano(run_dir: Path, recipe: NanoRecipe, device: torch.device) -> Nano:
-    """Build an untrained nano with the pretrained vision encoder."""
-    tokenizer = _text_tokenizer(run_dir / "tokenizer.json", recipe.vocab_size)
-    model = NanoModel(NanoConfig(tokenizer.get_vocab_size(), embed_dim=recipe.embed_dim))
-    # Visual tokens start as long as words do: what a token shows and where weigh alike.
-    torch.nn.init.normal_(model.positions, std=_TOKEN_SCALE)
-    torch.nn.init.constant_(model.projector.get_parameter("3.weight"), _TOKEN_SCALE)
-    _start_by_matching(model)
-    folder = find_backbone("nano").weights
-    if folder is None or not (folder / "vision.safetensors").exists():
-        raise BackboneLoadError(
-            "The pretrained vision encoder of nano is missing", hint="install linvt again"
-        )
-    vision = load_file(folder / "vision.safetensors")
-    model.vision.load_state_dict({name: tensor.float() for name, tensor in vision.items()})
-    return Nano(model, tokenizer, device=device, dtype=torch.float32)
-
-
-def _start_by_matching(model: NanoModel) -> None:
-    """Let every head begin by attending to like tokens and copying them.
-
-    Queries and keys share their weights, outputs are transposed values: mimetic initialization
-    (arXiv 2305.09828). From random weights, finding the dog that the question names takes thousands
-    of steps; from here it is what the first step does.
-    """
-    width = model.config.embed_dim
-    with torch.no_grad():
-        for layer in model.language_model.model.layers:
-            attention = layer.self_attn
-            attention.q_proj.weight.normal_(std=_MATCH_SCALE * width**-0.5)
-            attention.k_proj.weight.copy_(attention.q_proj.weight)
-            attention.v_proj.weight.normal_(std=_COPY_SCALE * width**-0.5)
-            attention.o_proj.weight.copy_(_COPY_SCALE * attention.v_proj.weight.T)
-
-
-def _text_tokenizer(path: Path, vocab_size: int) -> Tokenizer:
-    """Train a byte-level BPE on the language of the world; any other text falls back to bytes."""
-    if path.exists():
-        return Tokenizer.from_file(str(path))
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator((text.lower() for text in all_texts()), trainer)
-    tokenizer.save(str(path))
-    return tokenizer
 
 
 def _banks(
