@@ -72,5 +72,5 @@ def test_accuracy_is_measured_in_evaluation_mode_and_at_the_end(tmp_path: Path) 
 def test_the_learning_rate_warms_up_and_decays() -> None:
     rates = [learning_rate_at(step, Regression(), OPTIONS) for step in range(40)]
     assert rates[:4] == pytest.approx([0.0125, 0.025, 0.0375, 0.05])
-    assert all(later <= earlier for earlier, later in itertools.pairwise(rates))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(rates[3:]))
     assert rates[-1] < 0.1 * 0.05
