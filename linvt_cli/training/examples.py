@@ -1,13 +1,15 @@
-"""Clips of a feature cache with their questions, drawn at random and playable backwards.
+"""Clips of a feature cache with their questions, drawn at random, backwards and mirrored too.
 
 A clip played backwards is another clip of the same world: what entered leaves, what grew shrinks.
-It costs no new picture, so each clip serves twice, unless a held-out combination would come of it.
+It costs no new picture, so each clip serves twice, unless a held-out combination would come of it,
+and eight times again through the symmetries of a square.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,12 @@ from linvt_cli.training.features import FeatureCache
 from linvt_cli.training.packing import Turn, encode_turn
 from linvt_cli.training.questions import Question, ask_about, off_topic_question
 from linvt_cli.training.stills import ask_about_still
+from linvt_cli.training.symmetry import IDENTITY, SYMMETRIES, Symmetry
 from linvt_cli.training.wordings import FOREIGN_ANSWER, OFF_TOPIC_ANSWER
 from linvt_cli.training.world import Clip, play_backwards
 
 _FOREIGN_SHARE = 0.12
+_TURNED_SHARE = 0.7  # of the clips; an eighth of them is turned by nothing
 _OFF_TOPIC_SHARE = 0.02
 _DESCRIBE_SHARE = 0.3  # of the turns: the longest answers, and the ones that need every event
 
@@ -33,7 +37,8 @@ class Scene:
 
     index: int
     backwards: bool
-    clip: Clip | None
+    clip: Clip | None  # as it looks through the symmetry
+    symmetry: Symmetry = IDENTITY
 
     @property
     def num_things(self) -> int:
@@ -57,6 +62,7 @@ class ClipBank:
             if reverse is not None:
                 self._scenes[index].append(Scene(index, True, reverse))
         self._visual_TND: list[Tensor] = []
+        self._positions_ND = torch.zeros(())
 
     def draw(self, rng: np.random.Generator) -> Scene:
         """Draw a scene: a clip of the world in either direction, now and then a foreign one."""
@@ -65,7 +71,11 @@ class ClipBank:
             index = self._num_clips + int(rng.integers(num_foreign))
             return Scene(index, bool(rng.random() < 0.5), None)
         scenes = self._scenes[int(rng.integers(self._num_clips))]
-        return scenes[int(rng.integers(len(scenes)))]
+        scene = scenes[int(rng.integers(len(scenes)))]
+        if scene.clip is None or rng.random() >= _TURNED_SHARE:
+            return scene
+        symmetry = SYMMETRIES[int(rng.integers(len(SYMMETRIES)))]
+        return replace(scene, clip=symmetry.clip(scene.clip), symmetry=symmetry)
 
     def all_scenes(self) -> list[Scene]:
         """Every clip once, forwards."""
@@ -75,21 +85,33 @@ class ClipBank:
     def features(self, scene: Scene) -> np.ndarray[Any, Any]:
         """Vision features of a scene: (T, N, 768) float16."""
         features: np.ndarray[Any, Any] = self.cache.features[scene.index]
-        return np.ascontiguousarray(features[::-1] if scene.backwards else features)
+        features = features[::-1] if scene.backwards else features
+        return np.ascontiguousarray(features[:, self._cells(scene)])
 
     def cover(self, scene: Scene) -> np.ndarray[Any, Any]:
         """Which share of every cell each thing covers: (T, MAX_THINGS, N)."""
         cover: np.ndarray[Any, Any] = self.cache.cover[scene.index]
-        return cover[::-1] if scene.backwards else cover
+        cover = cover[::-1] if scene.backwards else cover
+        return cover[..., self._cells(scene)]
 
-    def keep_visual_tokens(self, project: Callable[[Tensor], Tensor]) -> None:
-        """Compute the visual tokens of all clips; the projector must not change afterwards."""
+    def _cells(self, scene: Scene) -> np.ndarray[Any, Any]:
+        return scene.symmetry.cells(math.isqrt(self.num_cells))
+
+    def keep_visual_tokens(self, project: Callable[[Tensor], Tensor], positions_ND: Tensor) -> None:
+        """Compute the visual tokens of all clips; the projector must not change afterwards.
+
+        Args:
+            project: from features to visual tokens without their positions.
+            positions_ND: what is added to the tokens of each cell.
+        """
         self._visual_TND = [project(torch.from_numpy(clip)) for clip in self.cache.features]
+        self._positions_ND = positions_ND
 
     def visual_tokens(self, scene: Scene) -> Tensor:
         """Visual tokens of a scene: (T, N, D) float16."""
         tokens = self._visual_TND[scene.index]
-        return tokens.flip(0) if scene.backwards else tokens
+        tokens = tokens.flip(0) if scene.backwards else tokens
+        return tokens[:, torch.from_numpy(self._cells(scene))] + self._positions_ND
 
     def turns(
         self,

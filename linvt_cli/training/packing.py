@@ -8,7 +8,7 @@ a block is computed exactly as if it stood alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -39,6 +39,19 @@ class PackedBatch:
     labels: Tensor  # (B, P) id that follows each token, IGNORED outside of answers
     turn_of: Tensor  # (B, P) number of the turn, 0 outside of turns
     kinds: tuple[tuple[str, ...], ...]  # kinds of each sequence's turns, turn 1 first
+    starts: tuple[tuple[int, ...], ...]  # where each of the turns starts
+
+    def to(self, device: torch.device) -> PackedBatch:
+        """Return the batch with its tensors on a device."""
+        return replace(
+            self,
+            ids=self.ids.to(device),
+            is_video=self.is_video.to(device),
+            positions=self.positions.to(device),
+            mask=self.mask.to(device),
+            labels=self.labels.to(device),
+            turn_of=self.turn_of.to(device),
+        )
 
 
 def encode_turn(nano: Nano, kind: str, question: str, answer: str) -> Turn:
@@ -67,6 +80,7 @@ def pack(
     positions = np.zeros((size, longest), np.int64)
     labels = np.full((size, longest), IGNORED, np.int64)
     block = np.full((size, longest), -1, np.int64)
+    starts: list[list[int]] = []
     for b, (count, row) in enumerate(zip(num_video_tokens, turns, strict=True)):
         start = len(prefix) + count
         ids[b, : len(prefix)] = prefix
@@ -74,7 +88,9 @@ def pack(
         positions[b, :start] = np.arange(start)
         block[b, :start] = 0
         cursor = start
+        starts.append([])
         for number, turn in enumerate(row, start=1):
+            starts[-1].append(cursor)
             tokens = turn.suffix + turn.answer
             end = cursor + len(tokens)
             ids[b, cursor:end] = tokens
@@ -90,6 +106,7 @@ def pack(
         labels=torch.from_numpy(labels),
         turn_of=torch.from_numpy(np.maximum(block, 0)),
         kinds=tuple(tuple(turn.kind for turn in row) for row in turns),
+        starts=tuple(map(tuple, starts)),
     )
 
 
@@ -102,26 +119,38 @@ def _mask(block_BP: Tensor) -> Tensor:
     return ((((row == column) | (column == 0)) & causal) | itself)[:, None]
 
 
-def answer_logits(nano: Nano, batch: PackedBatch, video_tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Run the language model and return the logits of answer positions with their labels.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the language model makes of a packed batch of A answer tokens."""
+
+    logits: Tensor  # (A, V) of answer positions, row by row
+    labels: Tensor  # (A,)
+    states: tuple[Tensor, ...]  # (B, P, D) hidden states after 0, 1, 2, … layers
+
+
+def read_batch(nano: Nano, batch: PackedBatch, video_tokens: Tensor) -> Reading:
+    """Run the language model over a packed batch.
 
     Args:
         nano: the image-LLM; gradients flow through it.
         batch: a packed batch on the model's device.
-        video_tokens: (sum of K, D) video tokens of all sequences, one after the other.
-
-    Returns:
-        logits (A, V) and labels (A,) over all A answer tokens of the batch, row by row.
+        video_tokens: (S, D) video tokens of all sequences, one after the other.
     """
     language_model = nano.model.language_model
     embeds = language_model.get_input_embeddings()(batch.ids)
     embeds = embeds.masked_scatter(batch.is_video[..., None], video_tokens.to(embeds.dtype))
-    hidden = language_model.model(
-        inputs_embeds=embeds, attention_mask=batch.mask, position_ids=batch.positions
-    ).last_hidden_state
+    output = language_model.model(
+        inputs_embeds=embeds,
+        attention_mask=batch.mask,
+        position_ids=batch.positions,
+        output_hidden_states=True,
+    )
     asked = batch.labels != IGNORED
-    logits: Tensor = language_model.lm_head(hidden[asked])
-    return logits, batch.labels[asked]
+    return Reading(
+        logits=language_model.lm_head(output.last_hidden_state[asked]),
+        labels=batch.labels[asked],
+        states=output.hidden_states,
+    )
 
 
 def count_exact(batch: PackedBatch, logits: Tensor, labels: Tensor) -> dict[str, tuple[int, int]]:

@@ -19,7 +19,9 @@ from linvt_cli.errors import ConfigError
 from linvt_cli.training.curves import draw_curves
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
-from linvt_cli.training.nano_stages import ImageStage, LinVTStage, project_features
+from linvt_cli.training.image_stage import ImageStage
+from linvt_cli.training.linvt_stage import LinVTStage, project_features
+from linvt_cli.training.narration import Narrator
 from linvt_cli.training.trainer import (
     Metrics,
     TrainingOptions,
@@ -43,10 +45,11 @@ class NanoRecipe:
     num_foreign: int = 350
     num_validation_clips: int = 80
     num_validation_foreign: int = 20
-    image_steps: int = 1200
-    stills_first: int = 400  # of the image steps
+    image_steps: int = 5600
+    stills_first: int = 800  # of the image steps
+    mixing: int = 800  # of the image steps, after those
     align_steps: int = 40
-    instruct_steps: int = 650
+    instruct_steps: int = 1300
     vocab_size: int = 1024
     seed: int = 0
     embed_dim: int = 192
@@ -77,6 +80,7 @@ class NanoRecipe:
             num_validation_foreign=times(self.num_validation_foreign),
             image_steps=times(self.image_steps),
             stills_first=times(self.stills_first),
+            mixing=times(self.mixing),
             align_steps=times(self.align_steps),
             instruct_steps=times(self.instruct_steps),
         )
@@ -122,13 +126,14 @@ def run_recipe(
         num_steps=recipe.image_steps,
         num_tokens=num_tokens,
         stills_first=recipe.stills_first,
+        mixing=recipe.mixing,
     )
     _run_or_load(image, run_dir, report)
     project_features(nano, train)
     project_features(nano, validation)
     torch.manual_seed(recipe.seed + 1)
     linvt = LinearVideoTokenizer(recipe.linvt).to(device)
-    for stage in _linvt_stages(nano, linvt, train, validation, recipe):
+    for stage in _linvt_stages(nano, linvt, train, validation, recipe, image.narrator):
         _run_or_load(stage, run_dir, report)
     _draw(run_dir, on_progress)
     return _export(run_dir, nano, linvt, recipe)
@@ -181,6 +186,7 @@ def _linvt_stages(
     train: ClipBank,
     validation: ClipBank,
     recipe: NanoRecipe,
+    narrator: Narrator,
 ) -> Iterator[LinVTStage]:
     """Align on descriptions, then instruct on every kind of question."""
     yield LinVTStage(
@@ -191,9 +197,16 @@ def _linvt_stages(
         name="linvt-align",
         num_steps=recipe.align_steps,
         kinds=("describe",),
+        narrator=narrator,
     )
     yield LinVTStage(
-        nano, linvt, train, validation, name="linvt-instruct", num_steps=recipe.instruct_steps
+        nano,
+        linvt,
+        train,
+        validation,
+        name="linvt-instruct",
+        num_steps=recipe.instruct_steps,
+        narrator=narrator,
     )
 
 

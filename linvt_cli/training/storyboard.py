@@ -75,8 +75,8 @@ def _cells(cover_AN: Array, count: int, rng: np.random.Generator) -> Array:
 
 def _cell_of(cover_N: Array, rng: np.random.Generator) -> int:
     """Draw one cell of a thing, mostly one that it fills well."""
-    weights = cover_N.astype(float) ** 2
-    return int(rng.choice(len(weights), p=weights / weights.sum()))
+    shares = np.cumsum(cover_N.astype(float) ** 2)
+    return int(np.searchsorted(shares, rng.random() * shares[-1], side="right"))
 
 
 def _partners(cover_AN: Array, cells: Array, rng: np.random.Generator) -> Array:

@@ -47,7 +47,7 @@ class TrainingOptions:
 
     warmup_steps: int = 100
     final_share: float = 0.03  # of the learning rate, at the end of the cosine
-    weight_decay: float = 0.02
+    weight_decay: float = 0.1
     max_grad_norm: float = 1.0
     validate_every: int = 400
     save_every: int = 100

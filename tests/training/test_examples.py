@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank, Scene
+from linvt_cli.training.symmetry import IDENTITY, SYMMETRIES, Symmetry
 from linvt_cli.training.wordings import FOREIGN_ANSWER
 from linvt_cli.training.world import is_held_out, play_backwards
 
@@ -11,7 +13,9 @@ from linvt_cli.training.world import is_held_out, play_backwards
 def test_a_backwards_scene_has_the_features_and_the_story_backwards(bank: ClipBank) -> None:
     rng = np.random.default_rng(0)
     scenes = [bank.draw(rng) for _ in range(200)]
-    backwards = next(s for s in scenes if s.backwards and s.clip is not None)
+    backwards = next(
+        s for s in scenes if s.backwards and s.clip is not None and s.symmetry == IDENTITY
+    )
     forwards = bank.all_scenes()[backwards.index]
     assert forwards.clip is not None
     assert np.array_equal(bank.features(backwards), bank.features(forwards)[::-1])
@@ -56,7 +60,28 @@ def test_kinds_are_drawn_evenly_but_for_descriptions(bank: ClipBank) -> None:
 
 
 def test_visual_tokens_follow_the_direction_of_the_scene(bank: ClipBank) -> None:
-    bank.keep_visual_tokens(lambda features: features[..., :3] * 2)
+    bank.keep_visual_tokens(lambda features: features[..., :3] * 2, torch.zeros(4, 3))
     forwards, backwards = Scene(0, False, None), Scene(0, True, None)
     assert bank.visual_tokens(forwards).shape == (16, 4, 3)
     assert bank.visual_tokens(forwards).flip(0).equal(bank.visual_tokens(backwards))
+
+
+def test_a_turned_scene_has_its_cells_and_its_story_turned(bank: ClipBank) -> None:
+    rng = np.random.default_rng(0)
+    scenes = [bank.draw(rng) for _ in range(300)]
+    assert {s.symmetry for s in scenes if s.clip is not None} == set(SYMMETRIES)
+    mirrored = Symmetry(flips_x=True)
+    plain = bank.all_scenes()[0]
+    assert plain.clip is not None
+    turned = Scene(0, False, mirrored.clip(plain.clip), mirrored)
+    swapped = [1, 0, 3, 2]
+    assert np.array_equal(bank.features(turned), bank.features(plain)[:, swapped])
+    assert np.array_equal(bank.cover(turned), bank.cover(plain)[..., swapped])
+
+
+def test_positions_stay_where_they_are_when_a_scene_is_turned(bank: ClipBank) -> None:
+    positions = torch.arange(4.0)[:, None].expand(-1, 3)
+    bank.keep_visual_tokens(lambda features: features[..., :3], positions)
+    plain, turned = Scene(0, False, None), Scene(0, False, None, Symmetry(flips_x=True))
+    expected = (bank.visual_tokens(plain) - positions)[:, [1, 0, 3, 2]] + positions
+    torch.testing.assert_close(bank.visual_tokens(turned), expected)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from linvt_cli.training.packing import IGNORED, answer_logits, count_exact, encode_turn, pack
+from linvt_cli.training.packing import IGNORED, count_exact, encode_turn, pack, read_batch
 from tests.tiny_models import tiny_nano
 
 nano = tiny_nano()
@@ -20,9 +20,9 @@ def video_tokens(counts: list[int]) -> torch.Tensor:
 def test_a_packed_turn_gives_the_logits_of_the_turn_alone() -> None:
     tokens = video_tokens([5, 3])
     with torch.no_grad():
-        packed, _ = answer_logits(nano, pack(nano, [5, 3], TURNS), tokens)
+        packed = read_batch(nano, pack(nano, [5, 3], TURNS), tokens).logits
         alone = [
-            answer_logits(nano, pack(nano, [count], [[turn]]), part)[0]
+            read_batch(nano, pack(nano, [count], [[turn]]), part).logits
             for count, part, row in zip([5, 3], torch.split(tokens, [5, 3]), TURNS, strict=True)
             for turn in row
         ]
@@ -39,9 +39,11 @@ def test_training_and_inference_read_the_same_prompt() -> None:
     )
     with torch.no_grad():
         expected, _ = nano.step(embeds[None], None)
-        logits, labels = answer_logits(nano, pack(nano, [5], [[turn]]), tokens)
-    torch.testing.assert_close(logits, expected[0, -len(labels) :], atol=1e-5, rtol=1e-5)
-    assert labels.tolist() == list(turn.answer)
+        reading = read_batch(nano, pack(nano, [5], [[turn]]), tokens)
+    torch.testing.assert_close(
+        reading.logits, expected[0, -len(reading.labels) :], atol=1e-5, rtol=1e-5
+    )
+    assert reading.labels.tolist() == list(turn.answer)
 
 
 def test_labels_are_the_answers_and_nothing_else() -> None:

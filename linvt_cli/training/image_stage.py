@@ -1,0 +1,186 @@
+"""The first trained part of nano's recipe: the image-LLM, on stills and storyboards.
+
+Projector and language model learn; the vision encoder is frozen throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.training.examples import ClipBank, Scene
+from linvt_cli.training.features import NUM_FRAMES, frame_fractions
+from linvt_cli.training.mentions import MentionReader, find_mentions, shown_still
+from linvt_cli.training.naming import ShownThing, naming_loss, shown_things
+from linvt_cli.training.narration import Narrator, narration_labels
+from linvt_cli.training.packing import IGNORED, PackedBatch, Reading, Turn, pack, read_batch
+from linvt_cli.training.storyboard import Selection, storyboard, whole_still
+from linvt_cli.training.validation import accuracy_by_kind
+
+_STILL_SHARE = 0.25  # of the scenes, in the end
+_NAMING_WEIGHT = 0.3  # in the loss, beside 1 for the answers
+_NARRATION_WEIGHT = 0.5
+_MENTION_WEIGHT = 0.5
+_SILENCED_SHARE = 0.1  # of a clip's feature channels
+_NOISE = 0.2  # standard deviations
+
+
+class ImageStage:
+    """Projector and language model on stills and storyboards, several questions to each."""
+
+    name = "image"
+
+    def __init__(
+        self,
+        nano: Nano,
+        train: ClipBank,
+        validation: ClipBank,
+        *,
+        num_steps: int,
+        num_tokens: int,
+        batch_size: int = 24,
+        turns_per_clip: int = 6,
+        learning_rate: float = 1.5e-3,
+        stills_first: int = 0,
+        mixing: int = 0,
+    ) -> None:
+        self.nano = nano
+        self.narrator = Narrator(nano.embed_dim).to(nano.device)
+        self.mention_reader = MentionReader(nano.embed_dim).to(nano.device)
+        self.train = train
+        self.held = validation
+        self.num_steps = num_steps
+        self.num_tokens = num_tokens
+        self.batch_size = batch_size
+        self.turns_per_clip = turns_per_clip
+        self.learning_rate = learning_rate
+        self.stills_first = stills_first  # steps that show whole stills only
+        self.mixing = mixing  # steps after them, in which storyboards come in
+        nano.model.vision.requires_grad_(False)
+        self._generator = torch.Generator()
+
+    def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
+        """Everything of nano, whose frozen vision encoder has no gradients, and the helpers."""
+        return [
+            ("nano", self.nano.model),
+            ("narrator", self.narrator),
+            ("mentions", self.mention_reader),
+        ]
+
+    def loss(self, step: int) -> Tensor:
+        """Cross-entropy of the answers of one batch, with the losses that help to learn them."""
+        rng = np.random.default_rng([step, 1])
+        self._generator.manual_seed(step)
+        scenes = [self.train.draw(rng) for _ in range(self.batch_size)]
+        selections, turns = self._select(scenes, self.train, rng, self.still_share(step))
+        tokens, reading, batch = self._read(scenes, self.train, selections, turns)
+        shown = shown_things(self.train, scenes, selections)
+        naming = naming_loss(self.nano, tokens, shown)
+        frames = [chosen.first // self.train.num_cells for chosen in selections]
+        told = self._narration(scenes, frames, shown, reading, batch)
+        stills = [shown_still(of_token) for of_token in frames]
+        mentions = find_mentions(self.nano, batch, scenes, turns, stills)
+        known = self.mention_reader.loss(reading.states, mentions)
+        answers = F.cross_entropy(reading.logits.float(), reading.labels)
+        return (
+            answers + _NAMING_WEIGHT * naming + _NARRATION_WEIGHT * told + _MENTION_WEIGHT * known
+        )
+
+    def _narration(
+        self,
+        scenes: list[Scene],
+        frames: list[np.ndarray],
+        shown: list[ShownThing],
+        reading: Reading,
+        batch: PackedBatch,
+    ) -> Tensor:
+        """Both narration losses of the storyboards; a whole still tells nothing of events."""
+        labels = narration_labels(scenes, frames)
+        moves_on = np.concatenate([np.full(len(f), shown_still(f) is None) for f in frames])
+        labels[torch.from_numpy(~moves_on)] = IGNORED
+        telling = [one for one in shown if moves_on[one.row]]
+        states = [hidden[batch.is_video] for hidden in reading.states]
+        return self.narrator.loss(states, labels.to(self.nano.device)) + (
+            self.narrator.own_loss(states, telling)
+        )
+
+    def still_share(self, step: int) -> float:
+        """Share of scenes that are shown as one still: all at first, then ever fewer."""
+        progress = (step - self.stills_first) / max(1, self.mixing)
+        return 1.0 - (1.0 - _STILL_SHARE) * min(1.0, max(0.0, progress))
+
+    def validate(self) -> dict[str, float]:
+        """Share of exactly answered questions over the validation clips, by kind."""
+        rng = np.random.default_rng(2)
+
+        def read(scenes: list[Scene]) -> tuple[Reading, PackedBatch]:
+            selections, turns = self._select(scenes, self.held, rng, _STILL_SHARE)
+            return self._read(scenes, self.held, selections, turns)[1:]
+
+        return accuracy_by_kind(self.held, read)
+
+    def _select(
+        self,
+        scenes: list[Scene],
+        bank: ClipBank,
+        rng: np.random.Generator,
+        still_share: float,
+    ) -> tuple[list[Selection], list[Sequence[Turn]]]:
+        """Draw what is shown of every scene, and what is asked about it."""
+        selections: list[Selection] = []
+        turns: list[Sequence[Turn]] = []
+        for scene in scenes:
+            if rng.random() < still_share:
+                frame = int(rng.integers(NUM_FRAMES))
+                fraction = float(frame_fractions()[frame])
+                selections.append(whole_still(frame, bank.num_cells))
+                turns.append(bank.still_turns(scene, fraction, self.turns_per_clip, rng))
+            else:
+                cover = bank.cover(scene)
+                selections.append(storyboard(cover, scene.num_things, self.num_tokens, rng))
+                turns.append(bank.turns(scene, self.turns_per_clip, rng))
+        return selections, turns
+
+    def _read(
+        self,
+        scenes: list[Scene],
+        bank: ClipBank,
+        selections: list[Selection],
+        turns: list[Sequence[Turn]],
+    ) -> tuple[Tensor, Reading, PackedBatch]:
+        batch = pack(self.nano, [len(s.first) for s in selections], turns).to(self.nano.device)
+        tokens = torch.cat(
+            [
+                self._blend(bank, scene, chosen)
+                for scene, chosen in zip(scenes, selections, strict=True)
+            ]
+        )
+        return tokens, read_batch(self.nano, batch, tokens), batch
+
+    def _blend(self, bank: ClipBank, scene: Scene, chosen: Selection) -> Tensor:
+        """Project the chosen source tokens and mix them in pairs: (K, D)."""
+        features = torch.from_numpy(bank.features(scene).reshape(-1, bank.num_channels))
+        sources = np.concatenate([chosen.first, chosen.second])
+        cells = torch.from_numpy(sources % bank.num_cells)
+        picked = features[torch.from_numpy(sources)].to(self.nano.device).float()
+        model = self.nano.model
+        normal = (picked - model.feature_mean) / model.feature_std
+        if self.narrator.training:
+            normal = self._disturbed(normal)
+        projected = model.projector(normal)
+        first, second = (projected + model.positions[cells]).chunk(2)
+        share = torch.from_numpy(chosen.share).to(first)[:, None]
+        blended: Tensor = share * first + (1 - share) * second
+        return blended
+
+    def _disturbed(self, normal_SC: Tensor) -> Tensor:
+        """Silence some channels of a clip and add noise, so that no clip is known by heart."""
+        kept = torch.rand(normal_SC.shape[1], generator=self._generator) >= _SILENCED_SHARE
+        noise = torch.randn(normal_SC.shape, generator=self._generator)
+        scale = kept.to(normal_SC) / (1 - _SILENCED_SHARE)
+        return normal_SC * scale + _NOISE * noise.to(normal_SC)

@@ -1,0 +1,146 @@
+"""The mention loss: where a question names a thing, the model is asked what it knows of that thing.
+
+Answers of one word teach little: that "where is the dog?" wants the dog looked up is learnt from a
+single token in twenty. So the word itself is asked, inside the model, for all that a question might
+want of its thing: where it is first and last, what it did first and last. The heads that read this
+are thrown away after training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.training.examples import Scene
+from linvt_cli.training.features import frame_fractions
+from linvt_cli.training.narration import NUM_WAYS, event_classes
+from linvt_cli.training.packing import IGNORED, PackedBatch, Turn
+from linvt_cli.training.vocabulary import ACTIONS, PLACES
+from linvt_cli.training.world import Clip, place_name, state_at
+
+_PLACES = tuple(name for row in PLACES for name in row)
+_SIZES = [len(_PLACES), len(_PLACES), *[1 + len(ACTIONS), NUM_WAYS] * 2]
+_LAYER = 3  # after so many layers a word knows its thing
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """The last token of a thing's name in a question."""
+
+    sequence: int  # of the batch
+    position: int  # in the sequence
+    classes: tuple[int, ...]  # places and events, first and last; IGNORED where nothing is to tell
+
+
+class MentionReader(nn.Module):
+    """Reads what a word knows of its thing."""
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(embed_dim)
+        self.proj = nn.Linear(embed_dim, sum(_SIZES))
+
+    def loss(self, states: Sequence[Tensor], mentions: Sequence[Mention]) -> Tensor:
+        """Cross-entropy over all that is to tell of all mentions.
+
+        Args:
+            states: hidden states (B, P, D) after 0, 1, 2, … layers.
+            mentions: where they are read, and what is right.
+
+        Returns:
+            A scalar; 0 where nothing is to tell.
+        """
+        hidden = states[min(_LAYER, len(states) - 1)]
+        rows = torch.tensor([one.sequence for one in mentions], dtype=torch.long)
+        columns = torch.tensor([one.position for one in mentions], dtype=torch.long)
+        labels = torch.tensor([one.classes for one in mentions], dtype=torch.long)
+        labels = labels.view(-1, len(_SIZES)).to(hidden.device)
+        parts = self.proj(self.norm(hidden[rows, columns])).split(_SIZES, dim=-1)
+        losses = [
+            F.cross_entropy(part.float(), right, ignore_index=IGNORED, reduction="sum")
+            for part, right in zip(parts, labels.T, strict=True)
+        ]
+        total: Tensor = torch.stack(losses).sum() / (labels != IGNORED).sum().clamp(min=1)
+        return total
+
+
+def find_mentions(
+    nano: Nano,
+    batch: PackedBatch,
+    scenes: Sequence[Scene],
+    turns: Sequence[Sequence[Turn]],
+    stills: Sequence[int | None],
+) -> list[Mention]:
+    """Find where questions name things of their clips.
+
+    Args:
+        nano: its tokenizer.
+        batch: the turns as they were packed.
+        scenes: what each sequence shows.
+        turns: of each sequence.
+        stills: the frame that a sequence shows, None where it shows the whole clip.
+    """
+    found = []
+    for number, (scene, asked, still) in enumerate(zip(scenes, turns, stills, strict=True)):
+        if scene.clip is None:
+            continue
+        for thing in range(len(scene.clip.things)):
+            name = tuple(nano.tokenizer.encode(scene.clip.things[thing].phrase).ids)
+            classes = _classes(scene.clip, thing, still)
+            found += [
+                Mention(number, start + last, classes)
+                for start, turn in zip(batch.starts[number], asked, strict=True)
+                if (last := _end_of(name, turn.suffix)) is not None
+            ]
+    return found
+
+
+def _end_of(name: tuple[int, ...], ids: tuple[int, ...]) -> int | None:
+    """Where the last token of a name stands, or None."""
+    for start in range(len(ids) - len(name) + 1):
+        if ids[start : start + len(name)] == name:
+            return start + len(name) - 1
+    return None
+
+
+def _classes(clip: Clip, thing: int, still: int | None) -> tuple[int, ...]:
+    fractions = frame_fractions()
+    if still is not None:
+        place = _place(clip, thing, float(fractions[still]))
+        return (place, place, IGNORED, IGNORED, IGNORED, IGNORED)
+    events = [event for event in clip.events if event.thing == thing]
+    first, last = (
+        (event_classes(event) for event in (events[0], events[-1]))
+        if events
+        else (
+            (0, 0),
+            (0, 0),
+        )
+    )
+    seen = [float(now) for now in fractions if _in_view(clip, thing, float(now))]
+    if not seen:
+        return (IGNORED, IGNORED, *first, *last)
+    return (_place(clip, thing, seen[0]), _place(clip, thing, seen[-1]), *first, *last)
+
+
+def _in_view(clip: Clip, thing: int, fraction: float) -> bool:
+    placed = state_at(clip, thing, fraction)
+    return placed.visible and 0 < placed.x < 1 and 0 < placed.y < 1
+
+
+def _place(clip: Clip, thing: int, fraction: float) -> int:
+    if not _in_view(clip, thing, fraction):
+        return IGNORED
+    placed = state_at(clip, thing, fraction)
+    return _PLACES.index(place_name(placed.x, placed.y))
+
+
+def shown_still(frames: np.ndarray) -> int | None:
+    """Return the one frame that all tokens of a selection come from, or None."""
+    return int(frames[0]) if (frames == frames[0]).all() else None

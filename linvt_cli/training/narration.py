@@ -1,0 +1,143 @@
+"""The narration losses: at every moment, visual tokens tell what has happened so far.
+
+Answers about order are few and need many steps of thought; left to them, the language model is slow
+to learn what an event looks like. So the tokens of a storyboard are asked, inside the model: those
+that show a thing, what it has done last; all of them, one layer later, what the last two events
+were. A question can then be answered from the one token that knows its event and the neighbour of
+it. The heads that read this are thrown away after training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from linvt_cli.training.examples import Scene
+from linvt_cli.training.features import frame_fractions
+from linvt_cli.training.naming import ShownThing
+from linvt_cli.training.packing import IGNORED
+from linvt_cli.training.vocabulary import ACTIONS, HEADINGS, SIDES, all_phrases
+from linvt_cli.training.world import Clip, Event
+
+_DIRECTIONS = (*HEADINGS, *(side for side in SIDES if side not in HEADINGS))
+NUM_WAYS = 1 + len(_DIRECTIONS)
+_NUM_TOLD = 2  # events: the last, and the one before it
+_PARTS = 3  # who, what, which way
+_NOTHING = 0  # class of every part where no event has happened yet
+
+
+class Narrator(nn.Module):
+    """Reads what has happened off the hidden states of a language model's visual tokens."""
+
+    own_layer = 2  # after so many layers a token knows its own thing's last event
+    layer = 3  # and after so many the last two events of all
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        who, what, way = 1 + len(all_phrases()), 1 + len(ACTIONS), NUM_WAYS
+        self.told = _Heads(embed_dim, [who, what, way] * _NUM_TOLD)
+        self.own = _Heads(embed_dim, [what, way])
+
+    def loss(self, states: Sequence[Tensor], labels_SE: Tensor) -> Tensor:
+        """Cross-entropy of who did what which way last, and before that.
+
+        Args:
+            states: hidden states (S, D) where visual tokens stand, after 0, 1, 2, … layers.
+            labels_SE: their classes as ``narration_labels`` gives them; rows may be IGNORED.
+
+        Returns:
+            A scalar, averaged over parts and tokens; 0 where every row is ignored.
+        """
+        return self.told.loss(states[min(self.layer, len(states) - 1)], labels_SE)
+
+    def own_loss(self, states: Sequence[Tensor], shown: Sequence[ShownThing]) -> Tensor:
+        """Cross-entropy of what each shown thing has done last, and which way.
+
+        Args:
+            states: as for ``loss``.
+            shown: which tokens show which things.
+        """
+        rows = torch.tensor([one.row for one in shown], dtype=torch.long)
+        labels = torch.tensor([own_classes(one) for one in shown], dtype=torch.long).view(
+            -1, len(self.own.sizes)
+        )
+        hidden = states[min(self.own_layer, len(states) - 1)]
+        return self.own.loss(hidden[rows.to(hidden.device)], labels.to(hidden.device))
+
+
+class _Heads(nn.Module):
+    """Linear classifiers side by side."""
+
+    def __init__(self, embed_dim: int, sizes: list[int]) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.norm = nn.RMSNorm(embed_dim)
+        self.proj = nn.Linear(embed_dim, sum(sizes))
+
+    def loss(self, hidden_SD: Tensor, labels_SE: Tensor) -> Tensor:
+        told = labels_SE[:, 0] != IGNORED
+        parts = self.proj(self.norm(hidden_SD[told])).split(self.sizes, dim=-1)
+        losses = [
+            F.cross_entropy(part.float(), labels, reduction="sum")
+            for part, labels in zip(parts, labels_SE[told].T, strict=True)
+        ]
+        return torch.stack(losses).sum() / (len(losses) * told.sum().clamp(min=1))
+
+
+def own_classes(shown: ShownThing) -> tuple[int, int]:
+    """What a thing has done last by the time it is shown, and which way.
+
+    An event counts from its middle on: by then it can be told from its beginning.
+    """
+    now = frame_fractions()[shown.frame]
+    past = [
+        event
+        for event in shown.clip.events
+        if event.thing == shown.thing and (event.start + event.end) / 2 <= now
+    ]
+    return event_classes(past[-1]) if past else (_NOTHING, _NOTHING)
+
+
+def narration_labels(scenes: Sequence[Scene], frames: Sequence[np.ndarray]) -> Tensor:
+    """Return what has happened by the time of each visual token: (S, 6) classes.
+
+    Args:
+        scenes: the scenes of a batch.
+        frames: for each scene, which still each of its tokens comes from.
+    """
+    rows = []
+    for scene, of_token in zip(scenes, frames, strict=True):
+        by_frame = _labels_of_frames(scene.clip)
+        rows.append(by_frame[of_token])
+    return torch.from_numpy(np.concatenate(rows))
+
+
+def _labels_of_frames(clip: Clip | None) -> np.ndarray:
+    """Return the classes at every still of a clip, IGNORED while something is happening: (T, 6)."""
+    fractions = frame_fractions()
+    if clip is None:
+        return np.full((len(fractions), _NUM_TOLD * _PARTS), IGNORED)
+    labels = np.zeros((len(fractions), _NUM_TOLD * _PARTS), np.int64)
+    for frame, now in enumerate(fractions):
+        if any(event.start < now < event.end for event in clip.events):
+            labels[frame] = IGNORED
+            continue
+        past = [event for event in clip.events if event.end <= now]
+        told = [_classes(clip, event) for event in reversed(past[-_NUM_TOLD:])]
+        for place, classes in enumerate(told):
+            labels[frame, place * _PARTS : (place + 1) * _PARTS] = classes
+    return labels
+
+
+def _classes(clip: Clip, event: Event) -> tuple[int, int, int]:
+    return (1 + all_phrases().index(clip.things[event.thing].phrase), *event_classes(event))
+
+
+def event_classes(event: Event) -> tuple[int, int]:
+    """Return what happens and which way, as numbers; 0 is nothing and no way."""
+    way = _NOTHING if event.direction is None else 1 + _DIRECTIONS.index(event.direction)
+    return 1 + ACTIONS.index(event.action), way

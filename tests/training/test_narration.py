@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from linvt_cli.training.examples import Scene
+from linvt_cli.training.features import frame_fractions
+from linvt_cli.training.naming import ShownThing
+from linvt_cli.training.narration import Narrator, narration_labels, own_classes
+from linvt_cli.training.packing import IGNORED
+from linvt_cli.training.vocabulary import ACTIONS, all_phrases
+from linvt_cli.training.world import make_clip
+
+FRAMES = np.arange(len(frame_fractions()))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_told_is_what_has_ended_by_then_latest_first(seed: int) -> None:
+    clip = make_clip(seed, "train")
+    labels = narration_labels([Scene(0, False, clip)], [FRAMES]).tolist()
+    for now, row in zip(frame_fractions(), labels, strict=True):
+        if any(event.start < now < event.end for event in clip.events):
+            assert set(row) == {IGNORED}
+            continue
+        ended = [event for event in clip.events if event.end <= now][::-1][:2]
+        for event, told in zip(ended, (row[:3], row[3:]), strict=False):
+            assert all_phrases()[told[0] - 1] == clip.things[event.thing].phrase
+            assert ACTIONS[told[1] - 1] == event.action
+            assert (told[2] == 0) == (event.direction is None)
+        assert row[3 * len(ended) :] == [0] * (6 - 3 * len(ended))
+
+
+def test_nothing_is_told_of_a_foreign_clip() -> None:
+    assert (narration_labels([Scene(0, False, None)], [FRAMES]) == IGNORED).all()
+
+
+def test_rows_follow_the_frames_of_the_tokens() -> None:
+    scene = Scene(0, False, make_clip(3, "train"))
+    by_frame = narration_labels([scene], [FRAMES])
+    picked = np.array([3, 3, 0, 15])
+    both = narration_labels([scene, scene], [picked, FRAMES[:2]])
+    assert both.equal(torch.cat([by_frame[picked], by_frame[:2]]))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_shown_thing_tells_its_own_last_event(seed: int) -> None:
+    clip = make_clip(seed, "train")
+    for thing in range(len(clip.things)):
+        own = [event for event in clip.events if event.thing == thing]
+        last = own_classes(ShownThing(0, clip, thing, len(FRAMES) - 1))
+        first = own_classes(ShownThing(0, clip, thing, 0))
+        assert first == (0, 0)  # nothing has happened when a clip begins
+        assert last[0] == (1 + ACTIONS.index(own[-1].action) if own else 0)
+
+
+def test_an_event_counts_from_its_middle_on() -> None:
+    clip = next(
+        clip
+        for clip in (make_clip(seed, "train") for seed in range(99))
+        if clip.events[0].action == "moves"
+    )
+    event = clip.events[0]
+    told = [own_classes(ShownThing(0, clip, event.thing, int(frame)))[0] for frame in FRAMES]
+    middle = (event.start + event.end) / 2
+    before = [code for code, now in zip(told, frame_fractions(), strict=True) if now < middle]
+    assert set(before) == {0}
+    assert told[len(before)] == 1 + ACTIONS.index("moves")
+
+
+def states_of(hidden: torch.Tensor) -> list[torch.Tensor]:
+    return [hidden] * 5
+
+
+def test_the_loss_reads_only_rows_that_tell_something() -> None:
+    torch.manual_seed(0)
+    narrator = Narrator(8)
+    hidden = torch.randn(5, 8)
+    labels = torch.zeros(5, 6, dtype=torch.long)
+    labels[3:] = IGNORED
+    loss = narrator.loss(states_of(hidden), labels)
+    assert loss.item() == pytest.approx(narrator.loss(states_of(hidden[:3]), labels[:3]).item())
+    assert narrator.loss(states_of(hidden[3:]), labels[3:]).item() == 0
+    assert narrator.own_loss(states_of(hidden), []).item() == 0
+
+
+def test_the_loss_is_small_where_the_heads_are_right() -> None:
+    torch.manual_seed(0)
+    narrator = Narrator(8)
+    with torch.no_grad():
+        narrator.told.proj.weight.zero_()
+        narrator.told.proj.bias.zero_()
+        starts = np.cumsum([0, *narrator.told.sizes[:-1]])
+        narrator.told.proj.bias[torch.from_numpy(starts)] = 20.0  # class 0 of every part
+    hidden = torch.randn(4, 8)
+    right = torch.zeros(4, 6, dtype=torch.long)
+    assert narrator.loss(states_of(hidden), right).item() < 1e-3
+    assert narrator.loss(states_of(hidden), right + 1).item() > 10
+
+
+def test_each_loss_reads_its_own_layer() -> None:
+    torch.manual_seed(0)
+    narrator = Narrator(8)
+    states = [torch.randn(3, 8, requires_grad=True) for _ in range(5)]
+    torch.autograd.backward(narrator.loss(states, torch.zeros(3, 6, dtype=torch.long)))
+    assert [state.grad is not None for state in states] == [i == narrator.layer for i in range(5)]
+    shown = [ShownThing(1, make_clip(0, "train"), 0, 5)]
+    torch.autograd.backward(narrator.own_loss(states, shown))
+    own = states[narrator.own_layer].grad
+    assert own is not None
+    assert (own.abs().sum(dim=1) > 0).tolist() == [False, True, False]
