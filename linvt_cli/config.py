@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from linvt_cli.errors import ConfigError
 
 DecoderChoice = Literal["auto", "opencv", "pyav"]
+Quantization = Literal["none", "int8", "nf4"]
+PositionLayout = Literal["flat", "time"]
+"""Where condensed tokens stand for a language model whose positions have several axes: one after
+the other like text, or each at its mean source frame."""
 
 MIN_COVERAGE = 0.5
 """Share of the asked frames below which there is no answer, where the user sets none."""
@@ -95,6 +99,7 @@ class LinVTConfig:
     num_refiner_layers: int = 2
     num_aggregator_layers: int = 2
     text_conditioned: bool = True
+    position_layout: PositionLayout = "flat"
 
     def __post_init__(self) -> None:
         """Refuse shapes that cannot be built."""
@@ -106,6 +111,11 @@ class LinVTConfig:
             )
         if min(self.score_width, self.num_heads) < 1:
             raise ConfigError("Widths and heads must be 1 or more", field="num_heads")
+        if self.position_layout not in get_args(PositionLayout):
+            raise ConfigError(
+                f"Unknown position layout '{self.position_layout}'. Expected flat or time",
+                field="position_layout",
+            )
         if self.score_width % self.num_heads:
             raise ConfigError(
                 f"The scoring width {self.score_width} must divide by {self.num_heads} heads",

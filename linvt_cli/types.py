@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from linvt_cli.config import PositionLayout, Quantization
+
 FinishReason = Literal["stop", "length", "interrupted"]
 TokenizerName = Literal["linvt", "cluster", "mean", "all"]
 
@@ -84,7 +86,17 @@ class VideoTokens:
     scores: torch.Tensor | None = (
         None  # (T, N) significance in (0, 1); None where nothing is scored
     )
+    unchanged: bool = False  # whether these are all visual tokens of all frames, as they were
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPlacement:
+    """What a prompt must know of its video tokens beside their values."""
+
+    moments: tuple[float, ...]  # (K,) mean source frame of each, 0 for the first; fractional
+    grid: tuple[int, int] | None = None  # of every frame where all tokens are kept, else None
+    layout: PositionLayout = "flat"  # of condensed tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +104,13 @@ class PromptEmbeds:
     """A prompt ready for the language model."""
 
     inputs_embeds: torch.Tensor  # (1, P, D)
-    video_span: slice  # where the video tokens stand in P
+    video_spans: tuple[slice, ...]  # where video tokens stand in P, in order
+    positions: torch.Tensor | None = None  # (axes, 1, P); None where they are 0, 1, 2, …
+
+    @property
+    def num_video_tokens(self) -> int:
+        """K."""
+        return sum(span.stop - span.start for span in self.video_spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +141,7 @@ class ModelInfo:
     backbone: str
     tokenizer: TokenizerName
     checkpoint: str | None
-    quantization: Literal["none", "int8", "nf4"] = "none"
+    quantization: Quantization = "none"
     revision: str | None = None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional as F
 
-from linvt_cli.types import Frames, VisualFeatures
+from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
 
 STOP, VIDEO, VIDEO_END, ANSWER = range(256, 260)
 _VOCABULARY = 260
@@ -23,6 +25,7 @@ class TinyBackbone:
         self, script: str | bytes | None = None, *, max_context: int = 4096, embed_dim: int = 16
     ) -> None:
         self.name = "tiny"
+        self.frames_apart = False
         self.embed_dim = embed_dim
         self.max_context = max_context
         self.stop_ids = frozenset({STOP})
@@ -43,8 +46,15 @@ class TinyBackbone:
         colours_TN3 = F.adaptive_avg_pool2d(pixels_T3HW, (2, 2)).flatten(2).transpose(1, 2)
         return VisualFeatures(colours_TN3 @ self._projection_3D, frames.times, grid=(2, 2))
 
-    def render_prompt(self, question: str) -> tuple[list[int], list[int]]:
-        return [VIDEO], [VIDEO_END, *self.encode_question(question), ANSWER]
+    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+        between = [[VIDEO_END, VIDEO] for _ in range(num_images - 1)]
+        return [[VIDEO], *between, [VIDEO_END, *self.encode_question(question), ANSWER]]
+
+    def embed_video(self, video_KD: torch.Tensor) -> torch.Tensor:
+        return video_KD
+
+    def place_prompt(self, lengths: Sequence[int], placement: VideoPlacement) -> None:
+        return None
 
     def embed_text(self, ids: list[int]) -> torch.Tensor:
         return self._table_VD[torch.tensor(ids, dtype=torch.long)]
@@ -53,7 +63,13 @@ class TinyBackbone:
         return list(question.encode())
 
     def step(
-        self, inputs_embeds: torch.Tensor, kv_cache: torch.Tensor | None
+        self,
+        inputs_embeds: torch.Tensor,
+        kv_cache: torch.Tensor | None,
+        *,
+        positions: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+        logits_to_keep: int = 0,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Read embeddings by a recurrence that forgets slowly; the cache is all of them."""
         self.step_lengths.append(inputs_embeds.shape[1])
@@ -67,7 +83,7 @@ class TinyBackbone:
         logits_SV = torch.stack(states) @ self._head_DV
         if self._script is not None:
             logits_SV = logits_SV + self._script_bias(all_SD, self._script)
-        return logits_SV[-len(new_PD) :].unsqueeze(0), all_SD
+        return logits_SV[-(logits_to_keep or len(new_PD)) :].unsqueeze(0), all_SD
 
     def detokenize(self, ids: list[int]) -> str:
         return bytes(token for token in ids if token < 256).decode("utf-8", errors="replace")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from linvt_cli.cli.app import run
 from linvt_cli.cli.failures import EXIT_CODES, MEANINGS
 from tests.cli.schema import validate
 
@@ -92,6 +93,26 @@ def test_every_linvt_command_in_the_documentation_has_only_options_that_exist(pa
         _, _, command, *words = shlex.split(line.partition(" | ")[0], comments=True)
         used = {word for word in words if re.fullmatch("--?[a-z][a-z-]*", word)}
         assert used <= options[command], line
+
+
+def test_the_list_of_models_is_that_of_the_code(capsys):
+    assert run(["models", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert shown in blocks(DOCS / "guides" / "models.md", "text")
+
+
+def test_the_worked_example_of_a_backbone_runs(tmp_path):
+    (tmp_path / "linvt_cli").symlink_to(ROOT / "linvt_cli")
+    script = "\n".join(blocks(DOCS / "guides" / "add-a-backbone.md", "python"))
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "256 visual tokens, 8 video tokens\n"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/reference/python.md"])

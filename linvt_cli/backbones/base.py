@@ -1,13 +1,15 @@
-"""The contract between an image-LLM and the rest of linvt: three facts and five operations."""
+"""The contract between an image-LLM and the rest of linvt: a few facts and seven operations."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
-    from linvt_cli.types import Frames, VisualFeatures
+    from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
 
 KVCache = Any
 """What a backbone carries from step to step. Opaque: only the backbone that made it reads it."""
@@ -22,13 +24,32 @@ class Backbone(Protocol):
     stop_ids: frozenset[int]
     device: torch.device
     dtype: torch.dtype
+    frames_apart: bool  # whether uncondensed frames are shown as one image each, as in its training
 
     def encode_frames(self, frames: Frames) -> VisualFeatures:
         """Encode each frame as a single image: (T, H, W, 3) -> (T, N, D)."""
         ...
 
-    def render_prompt(self, question: str) -> tuple[list[int], list[int]]:
-        """Return the token ids of the chat template before and after the video."""
+    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+        """Return the token ids of the chat template around each image: ``num_images`` + 1 lists.
+
+        A condensed video is one image. More than one is asked for only where ``frames_apart``.
+        """
+        ...
+
+    def embed_video(self, video_KD: torch.Tensor) -> torch.Tensor:
+        """Return what the language model reads where video tokens stand: (K, D) -> (K, D)."""
+        ...
+
+    def place_prompt(
+        self, lengths: Sequence[int], placement: VideoPlacement
+    ) -> torch.Tensor | None:
+        """Return positions of a prompt, (axes, 1, P), or None where they are 0, 1, 2, …
+
+        Args:
+            lengths: numbers of tokens of text, image, text, …, image, text.
+            placement: where the video tokens come from.
+        """
         ...
 
     def embed_text(self, ids: list[int]) -> torch.Tensor:
@@ -40,9 +61,27 @@ class Backbone(Protocol):
         ...
 
     def step(
-        self, inputs_embeds: torch.Tensor, kv_cache: KVCache | None
+        self,
+        inputs_embeds: torch.Tensor,
+        kv_cache: KVCache | None,
+        *,
+        positions: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+        logits_to_keep: int = 0,
     ) -> tuple[torch.Tensor, KVCache]:
-        """Run the language model over new embeddings: (1, P, D) -> logits (1, P, V), cache."""
+        """Run the language model over new embeddings.
+
+        Args:
+            inputs_embeds: (B, P, D); B is 1, or more with prompts padded on the left.
+            kv_cache: what the last step returned; None at the start.
+            positions: (axes, B, P) of the first step, where they are not 0, 1, 2, …; later steps
+                go on from the last of them.
+            mask: (B, P) of the first step: True for tokens, False for padding.
+            logits_to_keep: how many last positions are wanted; 0 for all.
+
+        Returns:
+            Logits (B, P, V), or fewer positions, and the cache for the next step.
+        """
         ...
 
     def detokenize(self, ids: list[int]) -> str:

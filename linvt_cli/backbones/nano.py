@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,15 +23,16 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers.cache_utils import Cache, DynamicCache
 from transformers.models.llama import LlamaConfig, LlamaForCausalLM
 
+from linvt_cli.backbones.language_model import LanguageModelCache, run_language_model
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS, STRIDE, EfficientNetLite0
 from linvt_cli.errors import BackboneLoadError
-from linvt_cli.types import Frames, VisualFeatures
+from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
 
 if TYPE_CHECKING:
-    from linvt_cli.backbones.registry import BackboneSpec
+    from linvt_cli.backbones.spec import BackboneSpec
+    from linvt_cli.config import Quantization
 
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<video>", "</video>", "<answer>")
 _FRAMES_PER_BATCH = 16
@@ -108,6 +110,8 @@ def preprocess(pixels_THWC: Tensor, size: int) -> Tensor:
 class Nano:
     """Nano behind the backbone contract."""
 
+    frames_apart = False  # it has learnt to read many pictures as one
+
     def __init__(
         self,
         model: NanoModel,
@@ -130,15 +134,21 @@ class Nano:
         self.stop_ids = frozenset({self._id["<eos>"]})
 
     @classmethod
-    def load(cls, spec: BackboneSpec, *, device: torch.device, dtype: torch.dtype) -> Nano:
-        """Load nano from the folder of its registry row.
+    def load(
+        cls,
+        spec: BackboneSpec,
+        *,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        quantization: Quantization = "none",
+    ) -> Nano:
+        """Load nano from a folder; it is too small to be quantized.
 
         Raises:
             BackboneLoadError: if a file is missing or does not hold a nano model.
         """
-        if spec.weights is None:
-            raise BackboneLoadError(f"Backbone '{spec.name}' names no folder with its weights")
-        model, tokenizer = load_nano(spec.weights)
+        model, tokenizer = load_nano(folder)
         return cls(model, tokenizer, device=device, dtype=dtype, name=spec.name)
 
     def encode_frames(self, frames: Frames) -> VisualFeatures:
@@ -161,11 +171,13 @@ class Nano:
         features: Tensor = self.model.vision(inputs)
         return self.model.project(features)
 
-    def render_prompt(self, question: str) -> tuple[list[int], list[int]]:
-        """Return the ids of the template before and after the video."""
+    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+        """Return the ids of the template before and after the video, which is one image to nano."""
+        if num_images != 1:
+            raise ValueError("Nano reads all frames as one image")
         prefix = [self._id["<bos>"], self._id["<video>"]]
         suffix = [self._id["</video>"], *self.encode_question(question), self._id["<answer>"]]
-        return prefix, suffix
+        return [prefix, suffix]
 
     def encode_question(self, question: str) -> list[int]:
         """Return the ids of a question; case and spacing make no difference to nano."""
@@ -182,13 +194,29 @@ class Nano:
         embeddings: Tensor = table(torch.tensor(ids, dtype=torch.long, device=self.device))
         return embeddings
 
-    def step(self, inputs_embeds: Tensor, kv_cache: Cache | None) -> tuple[Tensor, Cache]:
-        """Run the language model over new embeddings: (1, P, D) -> logits (1, P, V), cache."""
-        cache = DynamicCache() if kv_cache is None else kv_cache
-        output = self.model.language_model(
-            inputs_embeds=inputs_embeds, past_key_values=cache, use_cache=True
+    def embed_video(self, video_KD: Tensor) -> Tensor:
+        """Return video tokens as they are."""
+        return video_KD
+
+    def place_prompt(self, lengths: Sequence[int], placement: VideoPlacement) -> None:
+        """Return None: nano counts positions 0, 1, 2, …"""
+
+    def step(
+        self,
+        inputs_embeds: Tensor,
+        kv_cache: LanguageModelCache | None,
+        *,
+        positions: Tensor | None = None,
+        mask: Tensor | None = None,
+        logits_to_keep: int = 0,
+    ) -> tuple[Tensor, LanguageModelCache]:
+        """Run the language model over new embeddings: (B, P, D) -> logits (B, P, V), cache."""
+        language_model = self.model.language_model
+        hidden, cache = run_language_model(
+            language_model.model, inputs_embeds, kv_cache, positions=positions, mask=mask
         )
-        return output.logits, cache
+        logits: Tensor = language_model.lm_head(hidden[:, -logits_to_keep:])
+        return logits, cache
 
     def detokenize(self, ids: list[int]) -> str:
         """Return the text of generated ids, without special tokens, as a sentence.

@@ -1,59 +1,24 @@
-"""The one table of backbones: look-up by name, suggestions, and loading on first use.
-
-Imports no torch, so the command line lists backbones at once. To add a backbone: one row here and
-the adapter file that the row names.
-"""
+"""Backbones by name: look-up, suggestions, and loading on first use. Imports no torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linvt_cli.errors import UnknownBackboneError
+from linvt_cli.backbones.catalogue import BACKBONES
+from linvt_cli.backbones.spec import BackboneSpec
+from linvt_cli.errors import ConfigError, UnknownBackboneError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from linvt_cli.backbones.base import Backbone
+    from linvt_cli.config import Quantization
 
-_ASSETS = Path(__file__).resolve().parent.parent / "assets"
-
-
-@dataclass(frozen=True, slots=True)
-class BackboneSpec:
-    """One row: what is known of a backbone before any of it is loaded."""
-
-    name: str
-    adapter: str  # "module:Class"; the class has load(spec, *, device, dtype)
-    parameters: int
-    license: str  # SPDX name
-    summary: str
-    default_video_tokens: int  # K of the tokenizers that need no training
-    default_frames: int = 16
-    describe_question: str = "Describe this video."
-    half_precision: bool = True  # on a CUDA device; where not, float32 everywhere
-    weights: Path | None = None  # folder inside the package; None where a snapshot is pulled
-    linvt: Path | None = None  # folder of the LinVT checkpoint that comes with it
-    revision: str | None = None  # commit of the snapshot, never a branch
-
-
-BACKBONES = (
-    BackboneSpec(
-        name="nano",
-        adapter="linvt_cli.backbones.nano:Nano",
-        parameters=5_100_000,
-        license="Apache-2.0",
-        summary="Shipped inside linvt: knows a small drawn world, runs on any CPU",
-        default_video_tokens=64,
-        describe_question="What happens?",
-        half_precision=False,
-        weights=_ASSETS / "nano",
-        linvt=_ASSETS / "nano" / "linvt",
-    ),
-)
+__all__ = ["BACKBONES", "BackboneSpec", "find_backbone", "load_backbone"]
 
 
 def find_backbone(name: str) -> BackboneSpec:
@@ -74,13 +39,32 @@ def find_backbone(name: str) -> BackboneSpec:
     )
 
 
-def load_backbone(spec: BackboneSpec, *, device: torch.device, dtype: torch.dtype) -> Backbone:
+def load_backbone(
+    spec: BackboneSpec,
+    *,
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantization: Quantization = "none",
+) -> Backbone:
     """Import the adapter that a row names and load the backbone with it.
+
+    Args:
+        spec: the row.
+        folder: the backbone's files.
+        device: where it goes.
+        dtype: of its weights.
+        quantization: of its language model.
 
     Raises:
         BackboneLoadError: if its files are missing, incomplete or of another architecture.
+        ConfigError: if it cannot be quantized.
     """
+    if quantization != "none" and spec.memory is None:
+        raise ConfigError(f"'{spec.name}' cannot be quantized", field="quant")
     module_name, _, class_name = spec.adapter.partition(":")
     adapter = getattr(import_module(module_name), class_name)
-    backbone: Backbone = adapter.load(spec, device=device, dtype=dtype)
+    backbone: Backbone = adapter.load(
+        spec, folder=folder, device=device, dtype=dtype, quantization=quantization
+    )
     return backbone

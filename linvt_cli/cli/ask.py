@@ -34,6 +34,9 @@ def ask(
     video_tokens: options.VideoTokensOption = None,
     checkpoint: options.CheckpointOption = None,
     device: options.DeviceOption = "auto",
+    weights: options.WeightsOption = None,
+    quant: options.QuantOption = "auto",
+    dtype: options.DtypeOption = "auto",
     offline: options.OfflineOption = False,
     max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
     temperature: options.TemperatureOption = options.TEMPERATURE,
@@ -50,7 +53,9 @@ def ask(
     output = Output(answer_form(as_json=as_json, as_jsonl=as_jsonl), quiet=quiet)
     with AnswerSheet(video, all_questions(video, question, more_questions or ()), output) as sheet:
         sheet.fill(
-            options.ModelOptions(model, tokenizer, video_tokens, checkpoint, device, offline),
+            options.ModelOptions(
+                model, tokenizer, video_tokens, checkpoint, device, offline, weights, quant, dtype
+            ),
             options.FrameOptions(frames, fps, at, start, end, decoder, min_coverage),
             GenerationConfig(max_new_tokens, temperature, top_p, seed),
         )

@@ -18,6 +18,8 @@ def describe(
     min_coverage: options.MinCoverageOption = MIN_COVERAGE,
     model: options.ModelOption = None,
     device: options.DeviceOption = "auto",
+    weights: options.WeightsOption = None,
+    quant: options.QuantOption = "auto",
     offline: options.OfflineOption = False,
     max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
     as_json: options.JsonOption = False,
@@ -28,7 +30,9 @@ def describe(
     The same as ``linvt ask`` with the question for a description that suits the model.
     """
     output = Output("json" if as_json else "text", quiet=quiet)
-    chosen = options.ModelOptions(model, device=device, offline=offline)
+    chosen = options.ModelOptions(
+        model, device=device, offline=offline, weights=weights, quant=quant
+    )
     with AnswerSheet(video, (chosen.spec.describe_question,), output) as sheet:
         sheet.fill(
             chosen,

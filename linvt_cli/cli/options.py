@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -82,6 +82,22 @@ CheckpointOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
 ]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="DIR",
+        help="Folder with the model's files [default: the cache of Hugging Face tools]",
+    ),
+]
+QuantOption = Annotated[
+    Literal["auto", "none", "int8", "nf4"],
+    typer.Option("--quant", help="Bits of the language model: auto takes the most that fit"),
+]
+DtypeOption = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    typer.Option("--dtype", help="Number format to compute in"),
+]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Open no network connection")]
 MaxNewTokensOption = Annotated[
     int,
@@ -155,6 +171,9 @@ class ModelOptions:
     checkpoint: str | None = None
     device: str = "auto"
     offline: bool = False
+    weights: str | None = None
+    quant: str = "auto"
+    dtype: str = "auto"
 
     @property
     def spec(self) -> BackboneSpec:

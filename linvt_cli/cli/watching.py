@@ -32,6 +32,9 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
             checkpoint=model.checkpoint,
             num_video_tokens=model.video_tokens,
             device=model.device,
+            weights=model.weights,
+            quantization=model.quant,
+            dtype=model.dtype,
         )
 
 

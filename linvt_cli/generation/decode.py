@@ -59,7 +59,7 @@ def stream_answer(
             yield AnswerChunk(piece)
     stats = GenerationStats(
         num_visual_tokens=num_visual_tokens,
-        num_video_tokens=prompt.video_span.stop - prompt.video_span.start,
+        num_video_tokens=prompt.num_video_tokens,
         num_prompt_tokens=num_prompt_tokens,
         num_generated_tokens=len(text),
         prefill_seconds=sum(model.seconds[:1], start=0.0),
@@ -98,6 +98,7 @@ class _Stepper:
         self._backbone = backbone
         self._sample = sample
         self._embeds_1PD = prompt.inputs_embeds
+        self._positions = prompt.positions
         self._cache: KVCache | None = None
         self.seconds: list[float] = []  # wall time of each step; the first is the prefill
 
@@ -107,7 +108,10 @@ class _Stepper:
     def next_token(self) -> int:
         started = time.perf_counter()
         with memory_errors_translated(self._backbone.device):
-            logits_1PV, self._cache = self._backbone.step(self._embeds_1PD, self._cache)
+            logits_1PV, self._cache = self._backbone.step(
+                self._embeds_1PD, self._cache, positions=self._positions, logits_to_keep=1
+            )
+            self._positions = None  # the cache knows where to go on
             token = self._sample(logits_1PV[0, -1])
             self._embeds_1PD = self._backbone.embed_text([token]).unsqueeze(0)
         self.seconds.append(time.perf_counter() - started)

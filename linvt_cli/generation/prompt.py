@@ -7,23 +7,36 @@ from typing import TYPE_CHECKING
 import torch
 
 from linvt_cli.errors import ContextLengthError
-from linvt_cli.types import PromptEmbeds
+from linvt_cli.types import PromptEmbeds, VideoPlacement
 
 if TYPE_CHECKING:
     from linvt_cli.backbones.base import Backbone
 
 
-def assemble(backbone: Backbone, video_KD: torch.Tensor, question: str) -> PromptEmbeds:
+def assemble(
+    backbone: Backbone,
+    video_KD: torch.Tensor,
+    question: str,
+    placement: VideoPlacement | None = None,
+) -> PromptEmbeds:
     """Put a video where the backbone's chat template wants it: (K, D) -> (1, P, D).
 
     Differentiable in the video tokens.
 
+    Args:
+        backbone: knows the chat template.
+        video_KD: video tokens.
+        question: anything.
+        placement: where the tokens come from; where left out, they stand one after the other.
+
     Raises:
         ContextLengthError: if the prompt leaves no room for a single token of the answer.
     """
-    prefix_ids, suffix_ids = backbone.render_prompt(question)
-    num_video_tokens = video_KD.shape[0]
-    length = len(prefix_ids) + num_video_tokens + len(suffix_ids)
+    placement = placement or VideoPlacement(moments=tuple(map(float, range(len(video_KD)))))
+    num_images = _number_of_images(backbone, video_KD, placement)
+    texts = backbone.render_prompt(question, num_images)
+    num_video_tokens = len(video_KD)
+    length = sum(map(len, texts)) + num_video_tokens
     if length + 1 > backbone.max_context:
         raise ContextLengthError(
             f"The prompt has {length} tokens, {num_video_tokens} of them of the video, and"
@@ -33,10 +46,24 @@ def assemble(backbone: Backbone, video_KD: torch.Tensor, question: str) -> Promp
             hint="use fewer video tokens (another --tokenizer, fewer --frames)"
             " or a shorter question",
         )
-    prefix_LD = backbone.embed_text(prefix_ids)
-    suffix_LD = backbone.embed_text(suffix_ids)
-    prompt_PD = torch.cat([prefix_LD, video_KD.to(prefix_LD.dtype), suffix_LD])
+    video_KD = backbone.embed_video(video_KD)
+    pieces = [backbone.embed_text(texts[0])]
+    spans = []
+    start = len(texts[0])
+    for image_ND, text in zip(video_KD.chunk(num_images), texts[1:], strict=True):
+        pieces += [image_ND.to(pieces[0].dtype), backbone.embed_text(text)]
+        spans.append(slice(start, start + len(image_ND)))
+        start += len(image_ND) + len(text)
     return PromptEmbeds(
-        inputs_embeds=prompt_PD.unsqueeze(0),
-        video_span=slice(len(prefix_ids), len(prefix_ids) + num_video_tokens),
+        inputs_embeds=torch.cat(pieces).unsqueeze(0),
+        video_spans=tuple(spans),
+        positions=backbone.place_prompt([len(piece) for piece in pieces], placement),
     )
+
+
+def _number_of_images(backbone: Backbone, video_KD: torch.Tensor, placement: VideoPlacement) -> int:
+    """How many images the backbone is to see: one, unless nothing was condensed."""
+    if placement.grid is None or not backbone.frames_apart:
+        return 1
+    rows, columns = placement.grid
+    return len(video_KD) // (rows * columns)

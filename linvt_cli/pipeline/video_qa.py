@@ -13,12 +13,15 @@ from pathlib import Path
 import torch
 
 from linvt_cli.backbones.base import Backbone
-from linvt_cli.backbones.loading import memory_errors_translated, select_device, select_dtype
+from linvt_cli.backbones.loading import memory_errors_translated, select_device
 from linvt_cli.backbones.registry import find_backbone, load_backbone
+from linvt_cli.backbones.spec import BackboneSpec
 from linvt_cli.config import MIN_COVERAGE, FrameSampling, GenerationConfig
-from linvt_cli.errors import ConfigError
+from linvt_cli.errors import BackboneLoadError, ConfigError
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
+from linvt_cli.models.files import find_snapshot, require_folder
+from linvt_cli.pipeline.precision import choose_dtype, choose_quantization
 from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
 from linvt_cli.types import (
@@ -27,9 +30,11 @@ from linvt_cli.types import (
     ModelInfo,
     PromptEmbeds,
     TokenizerName,
+    VideoPlacement,
     VideoTokens,
 )
 from linvt_cli.video.reader import OnProgress, read_frames
+from linvt_cli.video_tokenizer.averaging import mean_frames
 from linvt_cli.video_tokenizer.base import VideoTokenizer
 from linvt_cli.video_tokenizer.factory import make_tokenizer
 
@@ -69,6 +74,9 @@ class VideoQA:
         checkpoint: str | Path | None = None,
         num_video_tokens: int | None = None,
         device: str = "auto",
+        weights: str | Path | None = None,
+        quantization: str = "auto",
+        dtype: str = "auto",
     ) -> VideoQA:
         """Load a backbone by name, with a video tokenizer.
 
@@ -78,6 +86,10 @@ class VideoQA:
             checkpoint: folder of a LinVT checkpoint; where left out, the one of the backbone.
             num_video_tokens: K for ``cluster`` and ``mean``; where left out, the backbone's.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            weights: folder of the backbone's files; where left out, the one inside linvt or the
+                cache that Hugging Face tools share.
+            quantization: ``auto``, ``none``, ``int8`` or ``nf4``, of the language model.
+            dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
 
         Raises:
             UnknownBackboneError: if no backbone has this name.
@@ -94,9 +106,13 @@ class VideoQA:
             num_video_tokens=num_video_tokens,
         )
         place = select_device(device)
-        dtype = select_dtype(place, half_precision=spec.half_precision)
+        precision = choose_dtype(dtype, place, spec)
+        quantized = choose_quantization(quantization, place, precision, spec)
+        folder, revision = _find_files(spec, weights)
         with memory_errors_translated(place):
-            backbone = load_backbone(spec, device=place, dtype=dtype)
+            backbone = load_backbone(
+                spec, folder=folder, device=place, dtype=precision, quantization=quantized
+            )
             video_tokenizer = make_tokenizer(
                 choice.name,
                 num_video_tokens=choice.num_video_tokens,
@@ -104,12 +120,18 @@ class VideoQA:
                 backbone_name=spec.name,
                 embed_dim=backbone.embed_dim,
                 device=place,
-                dtype=dtype,
+                dtype=precision,
             )
         return cls(
             backbone,
             video_tokenizer,
-            model=ModelInfo(spec.name, choice.name, choice.checkpoint_name, revision=spec.revision),
+            model=ModelInfo(
+                spec.name,
+                choice.name,
+                choice.checkpoint_name,
+                quantization=quantized,
+                revision=revision,
+            ),
             sampling=FrameSampling(num_frames=spec.default_frames),
             describe_question=spec.describe_question,
         )
@@ -166,7 +188,7 @@ class VideoQA:
             ConfigError: if the question is empty.
             ContextLengthError: if it does not fit into the language model's context.
         """
-        return self._assemble(self.condense(watched, question), question)
+        return self._assemble(watched, self.condense(watched, question), question)
 
     def stream(
         self,
@@ -201,7 +223,7 @@ class VideoQA:
         """Answer a question; arguments and errors are those of ``stream``."""
         watched = self._watched(video)
         video_tokens = self.condense(watched, question)
-        prompt = self._assemble(video_tokens, question)
+        prompt = self._assemble(watched, video_tokens, question)
         completion = read_to_end(self._generate(watched, prompt, generation))
         return Answer(
             video=watched.video,
@@ -235,9 +257,16 @@ class VideoQA:
     def _watched(self, video: str | Path | WatchedVideo) -> WatchedVideo:
         return video if isinstance(video, WatchedVideo) else self.watch(video)
 
-    def _assemble(self, video_tokens: VideoTokens, question: str) -> PromptEmbeds:
-        with torch.no_grad():
-            return assemble(self.backbone, video_tokens.tokens, question)
+    def _assemble(
+        self, watched: WatchedVideo, video_tokens: VideoTokens, question: str
+    ) -> PromptEmbeds:
+        placement = VideoPlacement(
+            moments=mean_frames(video_tokens.weights),
+            grid=watched.features.grid if video_tokens.unchanged else None,
+            layout=self.tokenizer.position_layout,
+        )
+        with torch.no_grad(), memory_errors_translated(self.backbone.device):
+            return assemble(self.backbone, video_tokens.tokens, question, placement)
 
     def _generate(
         self,
@@ -253,3 +282,18 @@ class VideoQA:
             num_visual_tokens=watched.num_visual_tokens,
             interrupted=interrupted,
         )
+
+
+def _find_files(spec: BackboneSpec, weights: str | Path | None) -> tuple[Path, str | None]:
+    """Where a backbone's files are, and their commit where it is known.
+
+    They are where the user says, inside linvt, or in the shared cache.
+    """
+    if weights is not None:
+        return require_folder(Path(weights)), None
+    if spec.weights is not None:
+        return spec.weights, spec.revision
+    if spec.repo is None:
+        raise BackboneLoadError(f"Backbone '{spec.name}' names no place of its files")
+    folder = find_snapshot(spec.repo, spec.revision)
+    return folder, folder.name  # the cache names folders by their commits

@@ -16,6 +16,7 @@ def keep_all(features: VisualFeatures) -> VideoTokens:
         tokens=tokens_SD,
         weights=_label_weights(labels_S, labels_S.new_ones(len(labels_S)), features),
         times=tuple(moment for moment in features.times for _ in range(tokens_per_frame)),
+        unchanged=True,
     )
 
 
@@ -48,11 +49,19 @@ def average_by_label(
 
 def mean_times(weights: SourceWeights, frame_times: tuple[float, ...]) -> tuple[float, ...]:
     """Mean time in seconds of each output token's sources: (K,)."""
+    return _mean_by_frame(weights, torch.tensor(frame_times, dtype=torch.float64))
+
+
+def mean_frames(weights: SourceWeights) -> tuple[float, ...]:
+    """Mean frame of each output token's sources, 0 for the first: (K,)."""
+    return _mean_by_frame(weights, torch.arange(weights.num_frames, dtype=torch.float64))
+
+
+def _mean_by_frame(weights: SourceWeights, values_T: torch.Tensor) -> tuple[float, ...]:
     rows, columns = weights.matrix.indices().cpu()
     shares = weights.matrix.values().cpu().double()
-    times_T = torch.tensor(frame_times, dtype=torch.float64)
     sums_K = torch.zeros(weights.matrix.shape[0], dtype=torch.float64)
-    sums_K.index_add_(0, rows, shares * times_T[columns // weights.tokens_per_frame])
+    sums_K.index_add_(0, rows, shares * values_T[columns // weights.tokens_per_frame])
     return tuple(sums_K.tolist())
 
 

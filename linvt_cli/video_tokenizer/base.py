@@ -8,6 +8,7 @@ from typing import Protocol
 
 import torch
 
+from linvt_cli.config import PositionLayout
 from linvt_cli.types import TokenizerName, VideoTokens, VisualFeatures
 
 
@@ -82,6 +83,11 @@ class VideoTokenizer(Protocol):
     @property
     def num_video_tokens(self) -> int | None:
         """K, the most video tokens it makes; None where it keeps everything."""
+        ...
+
+    @property
+    def position_layout(self) -> PositionLayout:
+        """Where its tokens stand for a language model with several axes of position."""
         ...
 
     def refine(self, features: VisualFeatures) -> RefinedTokens:

@@ -8,6 +8,7 @@ import time
 
 import torch
 
+from linvt_cli.config import PositionLayout
 from linvt_cli.errors import ConfigError
 from linvt_cli.types import TokenizerName, VideoTokens, VisualFeatures
 from linvt_cli.video_tokenizer.averaging import average_by_label, keep_all
@@ -26,6 +27,7 @@ class MeanTokenizer:
     """
 
     name: TokenizerName = "mean"
+    position_layout: PositionLayout = "flat"
 
     def __init__(self, num_video_tokens: int) -> None:
         if num_video_tokens < 1:
@@ -68,6 +70,7 @@ class AllTokenizer:
     """Keeps every visual token: what the language model would see without a video tokenizer."""
 
     name: TokenizerName = "all"
+    position_layout: PositionLayout = "flat"
     num_video_tokens: int | None = None
 
     def refine(self, features: VisualFeatures) -> RefinedTokens:

@@ -14,6 +14,7 @@ import time
 import torch
 from torch.nn import functional as F
 
+from linvt_cli.config import PositionLayout
 from linvt_cli.errors import ConfigError
 from linvt_cli.types import TokenizerName, VideoTokens, VisualFeatures
 from linvt_cli.video_tokenizer.averaging import average_by_label, keep_all
@@ -37,6 +38,7 @@ class ClusterTokenizer:
     """
 
     name: TokenizerName = "cluster"
+    position_layout: PositionLayout = "flat"
 
     def __init__(self, num_video_tokens: int) -> None:
         if num_video_tokens < 1:

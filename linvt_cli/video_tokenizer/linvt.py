@@ -11,7 +11,7 @@ import time
 import torch
 from torch import nn
 
-from linvt_cli.config import LinVTConfig
+from linvt_cli.config import LinVTConfig, PositionLayout
 from linvt_cli.types import SourceWeights, TokenizerName, VideoTokens, VisualFeatures
 from linvt_cli.video_tokenizer.aggregator import Aggregator
 from linvt_cli.video_tokenizer.averaging import keep_all, mean_times
@@ -37,6 +37,11 @@ class LinearVideoTokenizer(nn.Module):
     def num_video_tokens(self) -> int:
         """K, as the configuration sets it."""
         return self.config.num_video_tokens
+
+    @property
+    def position_layout(self) -> PositionLayout:
+        """The layout it was trained with."""
+        return self.config.position_layout
 
     def forward(
         self,

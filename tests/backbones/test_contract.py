@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, partial
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from linvt_cli.backbones.base import Backbone
-from linvt_cli.backbones.registry import BACKBONES, BackboneSpec, load_backbone
 from linvt_cli.config import GenerationConfig
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.generation.streaming import TextStream
-from linvt_cli.types import Frames, VideoInfo
+from linvt_cli.types import Frames
+from tests.all_backbones import BUILDERS, build, frames
 from tests.fakes import TinyBackbone
-from tests.tiny_models import tiny_nano
 
 QUESTION = "What happens to the dog?"
 
-
-def shipped(spec: BackboneSpec) -> Backbone:
-    return load_backbone(spec, device=torch.device("cpu"), dtype=torch.float32)
-
-
-BUILDERS: dict[str, Callable[[], Backbone]] = {
-    "fake": TinyBackbone,
-    "tiny nano": tiny_nano,
-    **{spec.name: partial(shipped, spec) for spec in BACKBONES if spec.weights is not None},
-}
 
 # Texts that a chat template gives a meaning to; in a question they are mere text.
 MARKERS = ("<bos>", "<eos>", "<video>", "</video>", "<answer>", "<|im_end|>", "</s>")
 
 
-@cache
-def build(name: str) -> Backbone:
-    return BUILDERS[name]()
-
-
 @pytest.fixture(params=BUILDERS)
 def backbone(request: pytest.FixtureRequest) -> Backbone:
     return build(request.param)
-
-
-def frames(number: int = 3, height: int = 90, width: int = 160) -> Frames:
-    pixels = np.random.default_rng(0).integers(0, 256, (number, height, width, 3), dtype=np.uint8)
-    video = VideoInfo(Path("noise.mp4"), width, height, 10.0, 100, "mpeg4", "opencv")
-    return Frames(pixels, tuple(0.5 * t for t in range(number)), video, coverage=1.0)
 
 
 def embeddings(backbone: Backbone, number: int = 12) -> torch.Tensor:
@@ -156,8 +130,9 @@ def test_video_tokens_stand_between_prefix_and_suffix(backbone):
     tokens_KD = torch.full((4, backbone.embed_dim), 0.25, dtype=backbone.dtype)
     prefix, suffix = backbone.render_prompt(QUESTION)
     prompt = assemble(backbone, tokens_KD, QUESTION)
-    assert prompt.video_span == slice(len(prefix), len(prefix) + 4)
-    assert torch.equal(prompt.inputs_embeds[0, prompt.video_span], tokens_KD)
+    assert prompt.video_spans == (slice(len(prefix), len(prefix) + 4),)
+    shown = prompt.inputs_embeds[0, prompt.video_spans[0]]
+    assert torch.equal(shown, backbone.embed_video(tokens_KD))
     assert prompt.inputs_embeds.shape[1] == len(prefix) + 4 + len(suffix)
 
 
@@ -203,3 +178,31 @@ def test_greedy_answers_are_the_same_each_time(backbone):
         return read_to_end(stream_answer(backbone, prompt, config, num_visual_tokens=2)).text
 
     assert answer() == answer()
+
+
+@torch.no_grad()
+def test_prompts_padded_on_the_left_answer_as_they_do_alone(backbone):
+    if isinstance(backbone, TinyBackbone):
+        pytest.skip("the fake reads one prompt at a time")
+    short, long = embeddings(backbone, 7), embeddings(backbone, 11)
+    padding = torch.zeros(1, 4, backbone.embed_dim, dtype=backbone.dtype)
+    mask = torch.ones(2, 11, dtype=torch.bool)
+    mask[0, :4] = False
+    both = torch.cat([torch.cat([padding, short], dim=1), long])
+    logits, cache = backbone.step(both, None, mask=mask, logits_to_keep=1)
+    token = embeddings(backbone, 1)
+    more, _ = backbone.step(token.expand(2, -1, -1), cache, logits_to_keep=1)
+    for row, alone in enumerate((short, long)):
+        expected, own_cache = backbone.step(alone, None, logits_to_keep=1)
+        torch.testing.assert_close(logits[row], expected[0], rtol=1e-4, atol=1e-4)
+        expected, _ = backbone.step(token, own_cache)
+        torch.testing.assert_close(more[row], expected[0], rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_only_the_wanted_logits_are_computed(backbone):
+    embeds = embeddings(backbone)
+    every, _ = backbone.step(embeds, None)
+    last, _ = backbone.step(embeds, None, logits_to_keep=1)
+    assert last.shape[1] == 1
+    torch.testing.assert_close(last, every[:, -1:], rtol=1e-5, atol=1e-5)

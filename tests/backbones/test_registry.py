@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from linvt_cli.backbones.registry import BACKBONES, BackboneSpec, find_backbone, load_backbone
-from linvt_cli.errors import UnknownBackboneError
+from linvt_cli.errors import ConfigError, UnknownBackboneError
 from linvt_cli.video_tokenizer.checkpoint import read_checkpoint_info
 
 ROWS = pytest.mark.parametrize("spec", BACKBONES, ids=lambda spec: spec.name)
@@ -16,12 +18,12 @@ ROWS = pytest.mark.parametrize("spec", BACKBONES, ids=lambda spec: spec.name)
 class Recorder:
     """An adapter that keeps what it is loaded with."""
 
-    def __init__(self, spec: BackboneSpec, device: torch.device, dtype: torch.dtype) -> None:
-        self.loaded_with = (spec, device, dtype)
+    def __init__(self, **loaded_with: object) -> None:
+        self.loaded_with = loaded_with
 
     @classmethod
-    def load(cls, spec: BackboneSpec, *, device: torch.device, dtype: torch.dtype) -> Recorder:
-        return cls(spec, device, dtype)
+    def load(cls, spec: BackboneSpec, **options: object) -> Recorder:
+        return cls(spec=spec, **options)
 
 
 def test_names_are_unique():
@@ -69,14 +71,24 @@ def test_loading_calls_the_adapter_that_the_row_names():
     spec = BackboneSpec(
         name="recorder",
         adapter=f"{__name__}:Recorder",
+        family="",
         parameters=1,
         license="MIT",
         summary="",
+        max_context=1,
+        tokens_per_frame=1,
         default_video_tokens=1,
     )
-    backbone = load_backbone(spec, device=torch.device("cpu"), dtype=torch.float64)
+    place: dict[str, Any] = {
+        "folder": Path("here"),
+        "device": torch.device("cpu"),
+        "dtype": torch.float64,
+    }
+    backbone = load_backbone(spec, **place)
     assert isinstance(backbone, Recorder)
-    assert backbone.loaded_with == (spec, torch.device("cpu"), torch.float64)
+    assert backbone.loaded_with == {"spec": spec, "quantization": "none", **place}
+    with pytest.raises(ConfigError, match="cannot be quantized"):
+        load_backbone(spec, **place, quantization="nf4")
 
 
 def test_the_table_is_read_without_torch_and_transformers():

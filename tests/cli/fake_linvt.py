@@ -28,7 +28,7 @@ class FaultyBackbone(TinyBackbone):
             hang()
         return super().encode_frames(frames)
 
-    def step(self, inputs_embeds: Any, kv_cache: Any) -> Any:
+    def step(self, inputs_embeds: Any, kv_cache: Any, **options: Any) -> Any:
         """Answer, unless a fault was asked for."""
         match os.environ.get("FAKE_FAULT"):
             case "hang while answering":
@@ -37,7 +37,7 @@ class FaultyBackbone(TinyBackbone):
                 raise KeyError("a bug")
             case "chatter":
                 print("chatter of a library")  # noqa: T201
-        return super().step(inputs_embeds, kv_cache)
+        return super().step(inputs_embeds, kv_cache, **options)
 
 
 def hang() -> None:

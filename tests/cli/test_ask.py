@@ -43,6 +43,7 @@ def test_several_questions_are_answered_in_order_after_one_look(loads, qa, video
 def test_options_reach_the_model_and_the_video(loads, video, capsys, tmp_path):
     arguments = ["ask", str(video), "What?", "--json", "--at", "0.5,1", "--device", "cpu"]
     arguments += ["--tokenizer", "cluster", "--video-tokens", "7", "--checkpoint", str(tmp_path)]
+    arguments += ["--weights", "here", "--quant", "nf4", "--dtype", "bfloat16"]
     assert run(arguments) == 0
     assert loads == [
         {
@@ -51,6 +52,9 @@ def test_options_reach_the_model_and_the_video(loads, video, capsys, tmp_path):
             "checkpoint": str(tmp_path),
             "num_video_tokens": 7,
             "device": "cpu",
+            "weights": "here",
+            "quantization": "nf4",
+            "dtype": "bfloat16",
         }
     ]
     assert json.loads(capsys.readouterr().out)["frames"]["times"] == [0.5, 1.0]

@@ -12,7 +12,9 @@ from linvt_cli.cli.models import size
 def test_the_list_has_a_line_for_each_model(capsys):
     assert run(["models", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [spec.name for spec in BACKBONES]
+    assert [line.split()[0] for line in lines] == ["NAME", *(spec.name for spec in BACKBONES)]
+    at = lines[0].index("LICENSE")
+    assert all(line[at - 1] == " " and line[at] != " " for line in lines)
 
 
 def test_the_list_as_json_is_a_list_of_all_models(capsys):
@@ -28,6 +30,14 @@ def test_one_model_is_shown_with_licence_and_size(capsys):
     assert int(shown["parameters"]) > 0
 
 
+def test_a_public_model_is_shown_with_repository_and_memory(capsys):
+    assert run(["models", "show", "qwen2-vl-7b"]) == 0
+    shown = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert shown["repo"] == "Qwen/Qwen2-VL-7B-Instruct"
+    assert shown["memory_gib"] == "none 15.4, int8 9.4, nf4 6.4"
+    assert shown["revision"] == "-"
+
+
 def test_one_model_as_json_is_an_object(capsys):
     assert run(["models", "show", "nano", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["shipped"] is True
@@ -37,8 +47,9 @@ def test_an_unknown_model_gets_a_suggestion_and_the_code_for_models(capsys):
     assert run(["models", "show", "nan"]) == 4
     captured = capsys.readouterr()
     assert captured.out == ""
+    known = ", ".join(spec.name for spec in BACKBONES)
     assert captured.err == (
-        "error: Unknown backbone 'nan'. Available: nano\nhint: did you mean nano?\n"
+        f"error: Unknown backbone 'nan'. Available: {known}\nhint: did you mean nano?\n"
     )
 
 

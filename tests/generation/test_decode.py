@@ -148,7 +148,7 @@ def test_a_paused_stream_leaves_no_inference_mode_behind():
 
 
 def test_running_out_of_memory_is_an_error_of_the_device(monkeypatch: pytest.MonkeyPatch):
-    def exhausted(*_: object) -> None:
+    def exhausted(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     backbone = TinyBackbone("ab")

@@ -18,14 +18,14 @@ def test_video_tokens_stand_exactly_in_the_video_span():
     backbone = TinyBackbone()
     tokens_KD = video_tokens(backbone)
     prompt = assemble(backbone, tokens_KD, QUESTION)
-    assert torch.equal(prompt.inputs_embeds[0, prompt.video_span], tokens_KD)
+    assert torch.equal(prompt.inputs_embeds[0, prompt.video_spans[0]], tokens_KD)
 
 
 def test_the_chat_template_stands_around_the_video():
     backbone = TinyBackbone()
     prompt = assemble(backbone, video_tokens(backbone), QUESTION)
-    before = prompt.inputs_embeds[0, : prompt.video_span.start]
-    after = prompt.inputs_embeds[0, prompt.video_span.stop :]
+    before = prompt.inputs_embeds[0, : prompt.video_spans[0].start]
+    after = prompt.inputs_embeds[0, prompt.video_spans[-1].stop :]
     assert torch.equal(before, backbone.embed_text([VIDEO]))
     assert torch.equal(after, backbone.embed_text([VIDEO_END, *QUESTION.encode(), ANSWER]))
 

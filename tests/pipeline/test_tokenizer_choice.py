@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from linvt_cli.backbones.registry import BackboneSpec
+from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import CheckpointError, ConfigError
 from linvt_cli.pipeline.tokenizer_choice import TokenizerChoice, choose_tokenizer
 
@@ -12,12 +13,9 @@ BUNDLED, MINE = Path("assets/linvt"), Path("mine")
 
 
 def choose(*, bundled: bool = True, **settings) -> TokenizerChoice:
-    spec = BackboneSpec(
+    spec = replace(
+        find_backbone("nano"),
         name="some",
-        adapter="",
-        parameters=1,
-        license="MIT",
-        summary="",
         default_video_tokens=24,
         linvt=BUNDLED if bundled else None,
     )

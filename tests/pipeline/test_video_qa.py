@@ -142,7 +142,7 @@ def test_every_tokenizer_goes_the_same_path(video: Path, tokenizer, number):
     prompt = qa.prompt(watched, "Is it grey?")
     condensed = qa.condense(watched, "Is it grey?")
     assert condensed.tokens.shape == (number, 16)
-    assert torch.equal(prompt.inputs_embeds[0, prompt.video_span], condensed.tokens)
+    assert torch.equal(prompt.inputs_embeds[0, prompt.video_spans[0]], condensed.tokens)
     assert qa.ask(watched, "Is it grey?").stats.num_video_tokens == number
 
 

@@ -1,0 +1,170 @@
+"""Aquila-VL: https://huggingface.co/BAAI/Aquila-VL-2B-llava-qwen, and LLaVA-OneVision.
+
+Aquila-VL is LLaVA-OneVision trained on other data. Its public files use the names of the original
+LLaVA code and are renamed while they are loaded; LLaVA-OneVision's "-hf" repositories load as they
+are. As in training, a learnt "newline" follows the tokens of every image.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedConfig
+from transformers.core_model_loading import WeightRenaming
+from transformers.models.llava_onevision import (
+    LlavaOnevisionConfig,
+    LlavaOnevisionForConditionalGeneration,
+)
+from transformers.models.qwen2 import Qwen2Config
+from transformers.models.siglip import SiglipVisionConfig
+
+from linvt_cli.backbones.chat import ChatTemplate
+from linvt_cli.backbones.llava import FULL_PRECISION, Llava
+from linvt_cli.backbones.original_layout import load_model, read_config, register_layout
+from linvt_cli.backbones.text_tokenizers import load_tokenizer
+from linvt_cli.config import Quantization
+from linvt_cli.errors import BackboneLoadError
+
+if TYPE_CHECKING:
+    from linvt_cli.backbones.spec import BackboneSpec
+
+_NEWLINE = -1  # stands among token ids for the learnt newline, which has no id
+_ORIGINAL_TYPES = ("qwen2", "llava_qwen")
+# SigLIP so400m at 384 px, of whose 27 layers the last is not used.
+_TOWER = {
+    "hidden_size": 1152,
+    "num_hidden_layers": 26,
+    "num_attention_heads": 16,
+    "intermediate_size": 4304,
+    "image_size": 384,
+    "patch_size": 14,
+}
+
+
+class OriginalAquila(LlavaOnevisionForConditionalGeneration):
+    """LLaVA-OneVision that loads the public files of Aquila-VL."""
+
+
+register_layout(
+    OriginalAquila,
+    [
+        WeightRenaming(
+            r"^model\.vision_tower\.vision_tower\.vision_model\.", "model.vision_tower."
+        ),
+        WeightRenaming(r"^model\.mm_projector\.0\.", "model.multi_modal_projector.linear_1."),
+        WeightRenaming(r"^model\.mm_projector\.2\.", "model.multi_modal_projector.linear_2."),
+        WeightRenaming(r"^model\.(layers|embed_tokens|norm)\.", r"model.language_model.\1."),
+    ],
+)
+
+
+class Aquila(Llava):
+    """Aquila-VL, or LLaVA-OneVision, behind the backbone contract."""
+
+    template = ChatTemplate(
+        before="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+        between="\n",
+        after="<|im_end|>\n<|im_start|>assistant\n",
+    )
+    stop_tokens = ("<|im_end|>",)
+
+    @classmethod
+    def load(
+        cls,
+        spec: BackboneSpec,
+        *,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        quantization: Quantization = "none",
+    ) -> Aquila:
+        """Load a checkpoint of the public repository, in its original or the "-hf" layout.
+
+        Raises:
+            BackboneLoadError: if the folder holds no such checkpoint.
+        """
+        raw = read_config(folder)
+        found = raw.get("model_type")
+        config: PreTrainedConfig
+        model_class: type[LlavaOnevisionForConditionalGeneration]
+        if found == "llava_onevision":
+            config = LlavaOnevisionConfig.from_dict(raw)
+            model_class = LlavaOnevisionForConditionalGeneration
+        elif found in _ORIGINAL_TYPES:
+            config, model_class = native_config(raw), OriginalAquila
+        else:
+            raise BackboneLoadError(
+                f"'{folder}' holds a model of type '{found}'."
+                f" Expected llava_onevision, {', '.join(_ORIGINAL_TYPES)}"
+            )
+        model = load_model(
+            model_class,
+            folder,
+            config,
+            device=device,
+            dtype=dtype,
+            quantization=quantization,
+            full_precision=FULL_PRECISION,
+        )
+        return cls(spec.name, model, load_tokenizer(folder))
+
+    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+        """Return the ids of the template around each image, each image's newline included."""
+        first, *rest = super().render_prompt(question, num_images)
+        return [first, *([_NEWLINE, *ids] for ids in rest)]
+
+    def embed_text(self, ids: list[int]) -> Tensor:
+        """Look ids up in the language model's table, and the newline where it stands."""
+        newlines = [place for place, token in enumerate(ids) if token == _NEWLINE]
+        embeddings = super().embed_text([max(token, 0) for token in ids])
+        if newlines:
+            newline: Tensor = self.model.model.image_newline  # type: ignore[union-attr,assignment]
+            places = torch.tensor(newlines, device=embeddings.device)
+            embeddings = embeddings.index_copy(
+                0, places, newline.to(embeddings).expand(len(newlines), -1)
+            )
+        return embeddings
+
+    def detokenize(self, ids: list[int]) -> str:
+        """Return the text of ids, of which the newline is none."""
+        return super().detokenize([token for token in ids if token != _NEWLINE])
+
+
+def native_config(raw: dict[str, Any]) -> LlavaOnevisionConfig:
+    """Translate the public configuration of Aquila-VL into the one of transformers' class.
+
+    Args:
+        raw: the public ``config.json``: the language model's, with LLaVA's settings in between.
+            ``vision_config``, where there is one, replaces single sizes of the tower.
+    """
+    language = {
+        name: raw[name]
+        for name in (
+            "hidden_size",
+            "intermediate_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "vocab_size",
+            "max_position_embeddings",
+            "rms_norm_eps",
+            "rope_theta",
+            "bos_token_id",
+            "eos_token_id",
+        )
+        if name in raw
+    }
+    tied = bool(raw.get("tie_word_embeddings", False))
+    tower = {**_TOWER, **raw.get("vision_config", {})}
+    side = tower["image_size"]
+    return LlavaOnevisionConfig(
+        text_config=Qwen2Config(**language, tie_word_embeddings=tied),
+        vision_config=SiglipVisionConfig(**tower, vision_use_head=False),
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
+        image_grid_pinpoints=[[side, side]],
+        tie_word_embeddings=tied,
+    )

@@ -1,0 +1,100 @@
+"""Chat templates as token ids, exactly as each image-LLM was trained with them.
+
+A template is text with marks of its own; a question is only text, and whatever looks like a mark in
+it is read letter by letter, so that nobody writes a second system line from there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+ENGLISH_ASSISTANT = (
+    "A chat between a curious user and an artificial intelligence assistant. The assistant gives"
+    " helpful, detailed, and polite answers to the user's questions."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTemplate:
+    """The text of one exchange: before the images, around each image, around the question."""
+
+    before: str
+    after: str  # the question; ends where the answer begins
+    image_start: str = ""
+    image_end: str = ""
+    between: str = ""  # follows every image
+    asking: str = ""  # stands before the question
+
+
+class Chat:
+    """A chat template with the tokenizer that reads it.
+
+    Args:
+        tokenizer: of transformers.
+        template: the text.
+        image_mark: the mark that stands for an image's tokens, where the vocabulary has one: then a
+            prompt is encoded in one go and cut there. Without one, each piece is encoded alone.
+    """
+
+    def __init__(self, tokenizer: Any, template: ChatTemplate, image_mark: str | None) -> None:
+        self.tokenizer = tokenizer
+        self.template = template
+        self.image_mark = image_mark
+        names = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
+        longest_first = sorted(filter(None, names), key=len, reverse=True)
+        self._marks = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+    def render(self, question: str, num_images: int) -> list[list[int]]:
+        """Return the ids around each image: ``num_images`` + 1 lists.
+
+        The first begins with the tokenizer's mark of beginning, where it puts one.
+        """
+        template = self.template
+        start, end = template.image_start, template.image_end + template.between
+        last = end + template.asking
+        pieces = [template.before + start, *[end + start] * (num_images - 1), last]
+        if self._marks.search(question) is None:
+            pieces[-1] += question + template.after
+            return self._encode(pieces)
+        # Between two marks a tokenizer reads by itself, so that part can be encoded by itself.
+        pieces[-1], ahead = self._cut_behind_last_mark(pieces[-1])
+        behind, rest = self._cut_before_first_mark(template.after)
+        encoded = self._encode(pieces)
+        encoded[-1] += self.encode_text(ahead + question + behind)
+        encoded[-1] += self.tokenizer.encode(rest, add_special_tokens=False)
+        return encoded
+
+    def encode_text(self, text: str) -> list[int]:
+        """Return the ids of mere text: marks in it mean nothing."""
+        ids: list[int] = self.tokenizer.encode(
+            text, add_special_tokens=False, split_special_tokens=True
+        )
+        return ids
+
+    def _encode(self, pieces: list[str]) -> list[list[int]]:
+        if self.image_mark is None:
+            first, *rest = pieces
+            alone = [self.tokenizer.encode(piece, add_special_tokens=False) for piece in rest]
+            return [self.tokenizer.encode(first), *alone]
+        mark = self.tokenizer.convert_tokens_to_ids(self.image_mark)
+        return _cut(self.tokenizer.encode(self.image_mark.join(pieces)), mark)
+
+    def _cut_behind_last_mark(self, text: str) -> tuple[str, str]:
+        ends = [match.end() for match in self._marks.finditer(text)]
+        return (text[: ends[-1]], text[ends[-1] :]) if ends else ("", text)
+
+    def _cut_before_first_mark(self, text: str) -> tuple[str, str]:
+        match = self._marks.search(text)
+        return (text, "") if match is None else (text[: match.start()], text[match.start() :])
+
+
+def _cut(ids: list[int], mark: int) -> list[list[int]]:
+    pieces: list[list[int]] = [[]]
+    for token in ids:
+        if token == mark:
+            pieces.append([])
+        else:
+            pieces[-1].append(token)
+    return pieces

@@ -1,0 +1,162 @@
+"""What all image-LLMs of transformers have in common: the backbone contract but for a few lines.
+
+An adapter names the parts of its model, and says how pictures become pixel values and those become
+visual tokens.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from linvt_cli.backbones.chat import Chat, ChatTemplate
+from linvt_cli.backbones.language_model import LanguageModelCache, run_language_model
+from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
+
+PixelValues = dict[str, Tensor]
+Grid = tuple[int, int]
+
+
+class ImageLLM(ABC):
+    """An image-LLM of transformers behind the backbone contract.
+
+    Args:
+        name: of the registry row.
+        model: the whole image-LLM, in evaluation mode, where it is to run.
+        tokenizer: its text tokenizer.
+        template: its chat template.
+        stop_tokens: texts of the tokens that end an answer.
+        max_context: tokens.
+    """
+
+    frames_apart = True
+    image_mark: ClassVar[str | None] = None  # stands for an image's tokens in the template
+    frames_per_batch: ClassVar[int] = 8
+    num_position_axes: ClassVar[int | None] = None  # None for plain positions
+
+    def __init__(
+        self,
+        name: str,
+        model: nn.Module,
+        tokenizer: Any,
+        *,
+        template: ChatTemplate,
+        stop_tokens: Sequence[str],
+        max_context: int,
+    ) -> None:
+        self.name = name
+        self.model = model
+        self.tokenizer = tokenizer
+        self.chat = Chat(tokenizer, template, self.image_mark)
+        self.max_context = max_context
+        self.stop_ids = frozenset(tokenizer.convert_tokens_to_ids(list(stop_tokens)))
+        table = self.decoder().get_input_embeddings()
+        self.embed_dim: int = table.weight.shape[1]
+        self.device: torch.device = table.weight.device
+        self.dtype: torch.dtype = table.weight.dtype
+
+    @abstractmethod
+    def decoder(self) -> Any:
+        """Return the language model without its head."""
+
+    @abstractmethod
+    def head(self, hidden: Tensor) -> Tensor:
+        """Return logits over the vocabulary: (B, P, D) -> (B, P, V)."""
+
+    @abstractmethod
+    def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
+        """Prepare pictures as the model's own processor does, and say the grid of their tokens.
+
+        Args:
+            pixels_THWC: (T, H, W, 3) uint8.
+
+        Returns:
+            Tensors on the CPU, float32, and rows and columns of visual tokens in each picture.
+        """
+
+    @abstractmethod
+    def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:
+        """Run vision encoder and projector over prepared pictures: (T, N, D)."""
+
+    def encode_frames(self, frames: Frames) -> VisualFeatures:
+        """Encode each frame as a single picture: (T, H, W, 3) -> (T, N, D).
+
+        A few frames at a time, into one tensor that is there from the start: memory is bounded.
+        """
+        started = time.perf_counter()
+        num_frames = len(frames.pixels)
+        tokens: Tensor | None = None
+        grid: Grid = (1, 1)
+        for start in range(0, num_frames, self.frames_per_batch):
+            chunk = np.ascontiguousarray(frames.pixels[start : start + self.frames_per_batch])
+            values, grid = self.pixel_values(chunk)
+            moved = {name: self._moved(value) for name, value in values.items()}
+            encoded = self.visual_tokens(moved, grid)
+            if tokens is None:
+                tokens = encoded.new_empty((num_frames, *encoded.shape[1:]), dtype=self.dtype)
+            tokens[start : start + len(chunk)] = encoded
+        if tokens is None:
+            raise ValueError("There are no frames to encode")
+        return VisualFeatures(
+            tokens=tokens, times=frames.times, grid=grid, seconds=time.perf_counter() - started
+        )
+
+    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+        """Return the ids of the template around each image."""
+        return self.chat.render(question, num_images)
+
+    def encode_question(self, question: str) -> list[int]:
+        """Return the ids of the question alone."""
+        return self.chat.encode_text(question)
+
+    def embed_text(self, ids: list[int]) -> Tensor:
+        """Look ids up in the language model's table: (L,) -> (L, D)."""
+        table: nn.Module = self.decoder().get_input_embeddings()
+        embeddings: Tensor = table(torch.tensor(ids, dtype=torch.long, device=self.device))
+        return embeddings
+
+    def embed_video(self, video_KD: Tensor) -> Tensor:
+        """Return video tokens as they are: they replace the placeholders."""
+        return video_KD
+
+    def place_prompt(self, lengths: Sequence[int], placement: VideoPlacement) -> Tensor | None:
+        """Return None: positions are 0, 1, 2, …"""
+        return None
+
+    def step(
+        self,
+        inputs_embeds: Tensor,
+        kv_cache: LanguageModelCache | None,
+        *,
+        positions: Tensor | None = None,
+        mask: Tensor | None = None,
+        logits_to_keep: int = 0,
+    ) -> tuple[Tensor, LanguageModelCache]:
+        """Run the language model over new embeddings: (B, P, D) -> logits (B, P, V), cache."""
+        hidden, cache = run_language_model(
+            self.decoder(),
+            inputs_embeds,
+            kv_cache,
+            positions=positions,
+            mask=mask,
+            num_axes=self.num_position_axes,
+        )
+        return self.head(hidden[:, -logits_to_keep:]), cache
+
+    def detokenize(self, ids: list[int]) -> str:
+        """Return the text of generated ids, without special tokens."""
+        text: str = self.tokenizer.decode(
+            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    def _moved(self, value: Tensor) -> Tensor:
+        if value.is_floating_point():
+            return value.to(self.device, self.dtype)
+        return value.to(self.device)

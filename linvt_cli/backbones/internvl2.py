@@ -1,0 +1,294 @@
+"""InternVL2, 2.5 and 3: https://huggingface.co/OpenGVLab/InternVL2-8B.
+
+The class is transformers' InternVL. The public files of InternVL2 name their weights otherwise, and
+its language models are InternLM2, Qwen2 or Phi-3; here they are renamed while they are loaded.
+InternLM2 becomes Llama, whose arithmetic is the same: its fused query, key and value weights are
+taken apart by groups of heads. Repositories ending in "-hf" load as they are.
+
+Every frame is one tile of 448 x 448 pixels, as InternVL2 was trained on videos.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedConfig, WeightConverter
+from transformers.core_model_loading import Chunk, ConversionOps, WeightRenaming
+from transformers.models.auto import CONFIG_MAPPING
+from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+from transformers.models.internvl import InternVLConfig, InternVLForConditionalGeneration
+
+from linvt_cli.backbones.chat import ChatTemplate
+from linvt_cli.backbones.image_llm import Grid, ImageLLM, PixelValues
+from linvt_cli.backbones.original_layout import load_model, read_config, register_layout
+from linvt_cli.backbones.text_tokenizers import load_tokenizer
+from linvt_cli.config import Quantization
+from linvt_cli.errors import BackboneLoadError
+
+if TYPE_CHECKING:
+    from linvt_cli.backbones.spec import BackboneSpec
+
+_SYSTEM = (
+    "你是由上海人工智能实验室联合商汤科技开发的书生多模态大模型，"  # noqa: RUF001
+    "英文名叫InternVL, 是一个有用无害的人工智能助手。"
+)
+CHATML = ChatTemplate(
+    before=f"<|im_start|>system\n{_SYSTEM}<|im_end|><|im_start|>user\n",
+    image_start="<img>",
+    image_end="</img>",
+    between="\n",
+    after="<|im_end|><|im_start|>assistant\n",
+)
+_PHI3 = ChatTemplate(
+    before=f"<|system|>\n{_SYSTEM}<|end|><|user|>\n",
+    image_start="<img>",
+    image_end="</img>",
+    between="\n",
+    after="<|end|><|assistant|>\n",
+)
+CHATML_25 = ChatTemplate(
+    before="<|im_start|>user\n",
+    image_start="<img>",
+    image_end="</img>",
+    between="\n",
+    after="<|im_end|>\n<|im_start|>assistant\n",
+)
+_TEMPLATES = {"internlm2": CHATML, "qwen2": CHATML, "phi3": _PHI3}
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class OriginalInternVL2(InternVLForConditionalGeneration):
+    """InternVL that loads the public files of InternVL2."""
+
+
+class SplitGroups(ConversionOps):
+    """Take InternLM2's fused weights apart: for each key head its query heads, the key, the value.
+
+    Rows are (kv heads, query heads per kv head + 2, head width), all in one dimension.
+    """
+
+    @torch.no_grad()
+    def convert(
+        self,
+        input_dict: dict[str, Any],
+        source_patterns: list[str],
+        target_patterns: list[str],
+        **context: Any,
+    ) -> dict[str, list[Tensor]]:
+        """Return query, key and value weights under the target names."""
+        (fused,) = input_dict.values()
+        fused = fused[0] if isinstance(fused, list) else fused
+        text = context["config"].get_text_config()
+        heads, kv_heads = text.num_attention_heads, text.num_key_value_heads
+        width = text.hidden_size // heads
+        grouped = fused.view(kv_heads, heads // kv_heads + 2, width, fused.shape[-1])
+        parts = (grouped[:, :-2], grouped[:, -2:-1], grouped[:, -1:])
+        rows = (part.reshape(-1, fused.shape[-1]).contiguous() for part in parts)
+        return {name: [part] for name, part in zip(target_patterns, rows, strict=True)}
+
+    @property
+    def reverse_op(self) -> ConversionOps:
+        """Raise: linvt never writes the original layout."""
+        raise NotImplementedError
+
+
+_TOWER = "model.vision_tower."
+_ATTENTION = "self_attn."
+register_layout(
+    OriginalInternVL2,
+    [
+        WeightRenaming(r"^mlp1\.0\.", "model.multi_modal_projector.layer_norm."),
+        WeightRenaming(r"^mlp1\.1\.", "model.multi_modal_projector.linear_1."),
+        WeightRenaming(r"^mlp1\.3\.", "model.multi_modal_projector.linear_2."),
+        WeightRenaming(
+            r"^vision_model\.embeddings\.class_embedding", _TOWER + "embeddings.cls_token"
+        ),
+        WeightRenaming(
+            r"^vision_model\.embeddings\.position_embedding",
+            _TOWER + "embeddings.position_embeddings",
+        ),
+        WeightRenaming(
+            r"^vision_model\.embeddings\.patch_embedding\.",
+            _TOWER + "embeddings.patch_embeddings.projection.",
+        ),
+        WeightRenaming(r"^vision_model\.encoder\.layers\.", _TOWER + "encoder.layer."),
+        WeightRenaming(r"\.norm1\.", ".layernorm_before."),
+        WeightRenaming(r"\.norm2\.", ".layernorm_after."),
+        WeightRenaming(r"\.ls1$", ".lambda_1"),
+        WeightRenaming(r"\.ls2$", ".lambda_2"),
+        WeightRenaming(r"\.attn\.proj\.", ".attention.projection_layer."),
+        WeightRenaming(r"^language_model\.output\.", "lm_head."),
+        WeightRenaming(r"^language_model\.lm_head\.", "lm_head."),
+        WeightRenaming(r"^language_model\.model\.", "model.language_model."),
+        WeightRenaming(r"\.tok_embeddings\.", ".embed_tokens."),
+        WeightRenaming(r"\.attention\.wo\.", ".self_attn.o_proj."),
+        WeightRenaming(r"\.feed_forward\.w1\.", ".mlp.gate_proj."),
+        WeightRenaming(r"\.feed_forward\.w2\.", ".mlp.down_proj."),
+        WeightRenaming(r"\.feed_forward\.w3\.", ".mlp.up_proj."),
+        WeightRenaming(r"\.attention_norm\.", ".input_layernorm."),
+        WeightRenaming(r"\.ffn_norm\.", ".post_attention_layernorm."),
+        *(
+            WeightConverter(
+                f"attn.qkv.{kind}",
+                [f"attention.{part}_proj.{kind}" for part in "qkv"],
+                [Chunk(dim=0)],
+            )
+            for kind in ("weight", "bias")
+        ),
+        WeightConverter(
+            "attention.wqkv.weight",
+            [f"self_attn.{part}_proj.weight" for part in "qkv"],
+            [SplitGroups()],
+        ),
+    ],
+)
+
+
+class InternVL2(ImageLLM):
+    """InternVL behind the backbone contract."""
+
+    image_mark = "<IMG_CONTEXT>"
+
+    def __init__(self, name: str, model: Any, tokenizer: Any, template: ChatTemplate) -> None:
+        end = "<|end|>" if template is _PHI3 else "<|im_end|>"
+        super().__init__(
+            name,
+            model,
+            tokenizer,
+            template=template,
+            stop_tokens=(end,),
+            max_context=model.config.get_text_config().max_position_embeddings,
+        )
+        size, patch = (
+            model.config.vision_config.image_size[0],
+            model.config.vision_config.patch_size[0],
+        )
+        side = int(size // patch * model.config.downsample_ratio)
+        self._grid = (side, side)
+        self.processor = GotOcr2ImageProcessorPil(
+            size={"height": size, "width": size},
+            image_mean=_IMAGENET_MEAN,
+            image_std=_IMAGENET_STD,
+            crop_to_patches=False,
+        )
+
+    @classmethod
+    def load(
+        cls,
+        spec: BackboneSpec,
+        *,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        quantization: Quantization = "none",
+    ) -> InternVL2:
+        """Load a checkpoint of the public repository, in its original or its "-hf" layout.
+
+        Raises:
+            BackboneLoadError: if the folder holds no such checkpoint.
+        """
+        raw = read_config(folder)
+        tokenizer = load_tokenizer(folder)
+        model_class: type[InternVLForConditionalGeneration]
+        if raw.get("model_type") == "internvl":
+            config, template = InternVLConfig.from_dict(raw), CHATML_25
+            model_class = InternVLForConditionalGeneration
+        elif raw.get("model_type") == "internvl_chat":
+            language = raw.get("llm_config", {}).get("model_type")
+            if language not in _TEMPLATES:
+                raise BackboneLoadError(
+                    f"'{folder}' holds InternVL2 with language model '{language}'."
+                    f" Expected {', '.join(_TEMPLATES)}"
+                )
+            marks = tokenizer.get_vocab()
+            if cls.image_mark not in marks:
+                raise BackboneLoadError(f"The tokenizer in '{folder}' has no {cls.image_mark}")
+            config = native_config(raw, marks[cls.image_mark])
+            template = _TEMPLATES[language]
+            model_class = OriginalInternVL2
+        else:
+            raise BackboneLoadError(
+                f"'{folder}' holds a model of type '{raw.get('model_type')}'."
+                " Expected internvl_chat or internvl"
+            )
+        model = load_model(
+            model_class,
+            folder,
+            config,
+            device=device,
+            dtype=dtype,
+            quantization=quantization,
+            full_precision=("model.vision_tower", "model.multi_modal_projector", "lm_head"),
+        )
+        return cls(spec.name, model, tokenizer, template)
+
+    def decoder(self) -> Any:
+        """Return the language model without its head."""
+        return self.model.model.language_model  # type: ignore[union-attr]
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Return logits over the vocabulary."""
+        logits: Tensor = self.model.lm_head(hidden)  # type: ignore[operator]
+        return logits
+
+    def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
+        """Squeeze each picture into one square tile, as the model's own video code does."""
+        batch = self.processor(images=list(pixels_THWC), return_tensors="pt")
+        return {"pixel_values": batch["pixel_values"]}, self._grid
+
+    def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:
+        """Run vision tower, pixel unshuffling and projector: (T, N, D)."""
+        output: Any = self.model.get_image_features(values["pixel_values"])  # type: ignore[operator]
+        tokens: Tensor = output.pooler_output
+        return tokens.view(-1, math.prod(grid), tokens.shape[-1])
+
+
+def native_config(raw: dict[str, Any], image_token_id: int) -> InternVLConfig:
+    """Translate the public configuration of InternVL2 into the one of transformers' class.
+
+    Args:
+        raw: the public ``config.json``.
+        image_token_id: of the mark that stands for visual tokens.
+    """
+    vision = dict(raw["vision_config"])
+    return InternVLConfig(
+        text_config=_text_config(dict(raw["llm_config"])),
+        vision_config={
+            "hidden_size": vision["hidden_size"],
+            "num_hidden_layers": vision["num_hidden_layers"],
+            "num_attention_heads": vision["num_attention_heads"],
+            "intermediate_size": vision["intermediate_size"],
+            "image_size": vision["image_size"],
+            "patch_size": vision["patch_size"],
+            "hidden_act": vision.get("hidden_act", "gelu"),
+            "layer_norm_eps": vision.get("layer_norm_eps", 1e-6),
+            "norm_type": vision.get("norm_type", "layer_norm"),
+            "attention_bias": vision.get("qkv_bias", True),
+            "use_qk_norm": vision.get("qk_normalization", False),
+        },
+        image_token_id=image_token_id,
+        downsample_ratio=raw.get("downsample_ratio", 0.5),
+        vision_feature_layer=raw.get("select_layer", -1),
+        tie_word_embeddings=False,
+    )
+
+
+def _text_config(llm: dict[str, Any]) -> PreTrainedConfig:
+    kind = llm.pop("model_type")
+    for name in ("auto_map", "architectures", "_name_or_path", "torch_dtype", "dtype"):
+        llm.pop(name, None)
+    scaling = llm.get("rope_scaling")
+    if kind == "internlm2":
+        if llm.pop("bias", False):
+            raise BackboneLoadError("InternLM2 with biases is not supported")
+        llm = {**llm, "attention_bias": False, "mlp_bias": False}
+        kind = "llama"
+    if scaling is not None and scaling.get("type") == "su":  # an old name
+        llm["rope_scaling"] = {**scaling, "type": "longrope"}
+    config: PreTrainedConfig = CONFIG_MAPPING[kind](**{**llm, "tie_word_embeddings": False})
+    return config

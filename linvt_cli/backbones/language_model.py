@@ -1,0 +1,78 @@
+"""One step of a language model of transformers: positions, padding and cache in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, DynamicCache
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModelCache:
+    """What is kept between two steps."""
+
+    keys_and_values: Cache
+    next_positions: Tensor  # (B,), where the next token stands
+    mask: Tensor | None  # (B, P) of all tokens so far; None without padding
+
+
+def run_language_model(
+    model: Any,
+    inputs_embeds: Tensor,
+    cache: LanguageModelCache | None,
+    *,
+    positions: Tensor | None = None,
+    mask: Tensor | None = None,
+    num_axes: int | None = None,
+) -> tuple[Tensor, LanguageModelCache]:
+    """Run a language model without its head over new embeddings.
+
+    Positions are always told, never left to the model: some models keep a state of their own from
+    the prompt before.
+
+    Args:
+        model: a decoder of transformers that takes ``inputs_embeds``.
+        inputs_embeds: (B, P, D).
+        cache: what the last step returned; None at the start.
+        positions: (axes, B, P) of the first step, where they do not simply count tokens.
+        mask: (B, P) of the first step; True for tokens, False for padding, which is on the left.
+        num_axes: how many axes the model's positions have; None for the plain (B, P).
+
+    Returns:
+        Hidden states (B, P, D) after the last norm, and the cache for the next step.
+    """
+    batch, length = inputs_embeds.shape[:2]
+    if cache is None:
+        keys_and_values: Cache = DynamicCache()
+        starts_B = torch.zeros(batch, dtype=torch.long, device=inputs_embeds.device)
+    else:
+        keys_and_values, starts_B = cache.keys_and_values, cache.next_positions
+        mask = _grown(cache.mask, length)
+    if positions is None:
+        counted_BP = _counted(starts_B, length, mask)
+        positions = counted_BP[None].expand(num_axes or 1, -1, -1)
+    output = model(
+        inputs_embeds=inputs_embeds,
+        attention_mask=None if mask is None else mask.long(),
+        position_ids=positions[0] if num_axes is None else positions,
+        past_key_values=keys_and_values,
+        use_cache=True,
+    )
+    ends_B = positions.amax(dim=(0, 2)).floor().long() + 1
+    return output.last_hidden_state, LanguageModelCache(keys_and_values, ends_B, mask)
+
+
+def _grown(mask_BP: Tensor | None, length: int) -> Tensor | None:
+    if mask_BP is None:
+        return None
+    return torch.cat([mask_BP, mask_BP.new_ones(len(mask_BP), length)], dim=1)
+
+
+def _counted(starts_B: Tensor, length: int, mask: Tensor | None) -> Tensor:
+    """Count tokens from where each row stands; padding counts for nothing: (B, P)."""
+    if mask is not None and mask.shape[1] == length:
+        return (mask.long().cumsum(dim=1) - 1).clamp(min=0)
+    return starts_B[:, None] + torch.arange(length, device=starts_B.device)

@@ -1,0 +1,72 @@
+"""What LLaVA-shaped image-LLMs share: a SigLIP tower, a projector of two layers, a language model.
+
+The tower and the projector are called by themselves, without the tiling of single pictures that
+their classes would do: a frame of a video is one square picture.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+from linvt_cli.backbones.chat import ChatTemplate
+from linvt_cli.backbones.image_llm import Grid, ImageLLM, PixelValues
+
+FULL_PRECISION = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
+_HALF = (0.5, 0.5, 0.5)
+
+
+class Llava(ImageLLM):
+    """A LLaVA behind the backbone contract."""
+
+    template: ClassVar[ChatTemplate]
+    stop_tokens: ClassVar[tuple[str, ...]]
+
+    def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
+        super().__init__(
+            name,
+            model,
+            tokenizer,
+            template=self.template,
+            stop_tokens=self.stop_tokens,
+            max_context=model.config.get_text_config().max_position_embeddings,
+        )
+        vision = model.config.vision_config
+        side = vision.image_size // vision.patch_size
+        self._grid = (side, side)
+        self.processor = SiglipImageProcessorPil(
+            size={"height": vision.image_size, "width": vision.image_size},
+            image_mean=_HALF,
+            image_std=_HALF,
+        )
+
+    def decoder(self) -> Any:
+        """Return the language model without its head."""
+        return self.model.model.language_model  # type: ignore[union-attr]
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Return logits over the vocabulary."""
+        logits: Tensor = self.model.lm_head(hidden)  # type: ignore[operator]
+        return logits
+
+    def squared(self, picture_HWC: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Make a picture ready to be resized to a square: squeezed, where nothing is done here."""
+        return picture_HWC
+
+    def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
+        """Resize each picture to the tower's square, with SigLIP's mean and deviation."""
+        pictures = [self.squared(picture) for picture in pixels_THWC]
+        batch = self.processor(images=pictures, return_tensors="pt")
+        return {"pixel_values": batch["pixel_values"]}, self._grid
+
+    def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:
+        """Run the tower up to its chosen layer, and the projector: (T, N, D)."""
+        parts: Any = self.model.model
+        output = parts.vision_tower(values["pixel_values"], output_hidden_states=True)
+        chosen = output.hidden_states[self.model.config.vision_feature_layer]  # type: ignore[union-attr]
+        tokens: Tensor = parts.multi_modal_projector(chosen)
+        return tokens.view(-1, math.prod(grid), tokens.shape[-1])

@@ -1,0 +1,208 @@
+"""Molmo: https://huggingface.co/allenai/Molmo-7B-D-0924, 7B-O and MolmoE-1B.
+
+There is no such class in transformers; ``molmo_parts`` composes one. Every frame is the overview
+that Molmo sees of any picture: 336 x 336 pixels, padded, 144 visual tokens. They are not put in
+place of the image marks but added to them, as in training. The files hold the rows of these marks
+apart from the vocabulary, and fused matrices; both are put right while they are loaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import PreTrainedConfig
+from transformers.models.clip import CLIPVisionConfig
+from transformers.models.olmo2 import Olmo2Config
+from transformers.models.olmoe import OlmoeConfig
+from transformers.models.qwen2 import Qwen2Config
+
+from linvt_cli.backbones.chat import ChatTemplate
+from linvt_cli.backbones.image_llm import Grid, ImageLLM, PixelValues
+from linvt_cli.backbones.molmo_layout import HEAD, MARKS, VOCABULARY
+from linvt_cli.backbones.molmo_parts import MolmoConfig, MolmoModel, MolmoNormAfterModel
+from linvt_cli.backbones.original_layout import (
+    load_model,
+    read_config,
+    weight_shapes,
+)
+from linvt_cli.backbones.text_tokenizers import load_tokenizer
+from linvt_cli.config import Quantization
+from linvt_cli.errors import BackboneLoadError
+
+if TYPE_CHECKING:
+    from linvt_cli.backbones.spec import BackboneSpec
+
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+# OpenAI's CLIP ViT-L/14 at 336 px, without its last layer.
+_TOWER = {
+    "hidden_size": 1024,
+    "num_hidden_layers": 23,
+    "num_attention_heads": 16,
+    "intermediate_size": 4096,
+    "image_size": 336,
+    "patch_size": 14,
+}
+_VISION = "model.vision_backbone."
+_PROJECTED = _VISION + "image_projector.w1.weight"
+_EXPERT = "model.transformer.blocks.0.mlp.experts.0.gate_proj.weight"
+_COMPLETE_HINT = "the folder must hold a complete copy of the model's repository"
+
+
+class Molmo(ImageLLM):
+    """Molmo behind the backbone contract."""
+
+    image_mark = "<im_patch>"
+
+    def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
+        super().__init__(
+            name,
+            model,
+            tokenizer,
+            template=ChatTemplate(
+                before="",
+                image_start="<im_start>",
+                image_end="<im_end>",
+                asking=" User: ",
+                after=" Assistant:",
+            ),
+            stop_tokens=("<|endoftext|>",),
+            max_context=model.config.text_config.max_position_embeddings,
+        )
+        vision = model.config.vision_config
+        self._size: int = vision.image_size
+        self._patch: int = vision.patch_size
+        half = self._size // self._patch // 2
+        self._grid = (half, half)
+
+    @classmethod
+    def load(
+        cls,
+        spec: BackboneSpec,
+        *,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        quantization: Quantization = "none",
+    ) -> Molmo:
+        """Load a checkpoint of a public repository.
+
+        Raises:
+            BackboneLoadError: if the folder holds no such checkpoint.
+        """
+        raw = read_config(folder)
+        if raw.get("model_type") != "molmo":
+            raise BackboneLoadError(
+                f"'{folder}' holds a model of type '{raw.get('model_type')}'. Expected molmo"
+            )
+        shapes = weight_shapes(folder)
+        missing = [name for name in (_PROJECTED, VOCABULARY, MARKS, HEAD) if name not in shapes]
+        if missing:
+            raise BackboneLoadError(
+                f"The weights in '{folder}' lack {', '.join(missing)}", hint=_COMPLETE_HINT
+            )
+        model = load_model(
+            MolmoNormAfterModel if raw.get("norm_after") else MolmoModel,
+            folder,
+            native_config(raw, shapes),
+            device=device,
+            dtype=dtype,
+            quantization=quantization,
+            full_precision=("model.vision_tower", "model.pooling", "model.projector", "lm_head"),
+        )
+        return cls(spec.name, model, load_tokenizer(folder))
+
+    def decoder(self) -> Any:
+        """Return the language model without its head."""
+        return self.model.model.language_model  # type: ignore[union-attr]
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Return logits over the vocabulary, which the image marks are no part of."""
+        logits: Tensor = self.model.lm_head(hidden)  # type: ignore[operator]
+        return logits
+
+    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+        """Return the ids of the template around each image, the separator in front."""
+        first, *rest = super().render_prompt(question, num_images)
+        begin = self.tokenizer.bos_token_id or self.tokenizer.eos_token_id
+        return [[begin, *first], *rest]
+
+    def embed_video(self, video_KD: Tensor) -> Tensor:
+        """Add the image mark's embedding to each video token, as Molmo was trained."""
+        mark = self.tokenizer.convert_tokens_to_ids(self.image_mark)
+        return video_KD + self.embed_text([mark])
+
+    def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
+        """Shrink each picture into the square, pad it with black, and say what is padding."""
+        height, width = pixels_THWC.shape[1:3]
+        scale = min(
+            np.float32(self._size) / np.float32(height), np.float32(self._size) / np.float32(width)
+        )
+        inner = (max(1, int(np.float32(height) * scale)), max(1, int(np.float32(width) * scale)))
+        pixels = torch.from_numpy(np.ascontiguousarray(pixels_THWC)).permute(0, 3, 1, 2) / 255
+        pixels = F.interpolate(pixels, inner, mode="bilinear", antialias=True).clamp(0, 1)
+        top, left = (self._size - inner[0]) // 2, (self._size - inner[1]) // 2
+        frame = (left, self._size - inner[1] - left, top, self._size - inner[0] - top)
+        mean, std = (torch.tensor(values)[:, None, None] for values in (_CLIP_MEAN, _CLIP_STD))
+        shown = F.pad(torch.ones(1, 1, *inner), frame)
+        covered = F.avg_pool2d(shown, self._patch).flatten(1).expand(len(pixels), -1)
+        return {"pixels": (F.pad(pixels, frame) - mean) / std, "covered": covered}, self._grid
+
+    def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:
+        """Run tower, pooling and projector: (T, N, D)."""
+        parts: Any = self.model.model
+        tokens: Tensor = parts.visual_tokens(values["pixels"], values["covered"])
+        return tokens
+
+
+def native_config(raw: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> MolmoConfig:
+    """Translate the public configuration of Molmo; what it does not say, the weights' shapes do.
+
+    Args:
+        raw: the public ``config.json``. ``vision_config``, where there is one, replaces single
+            sizes of the tower.
+        shapes: of all weights.
+    """
+    vision = {**_TOWER, **raw.get("vision_config", {})}
+    return MolmoConfig(
+        text_config=_text_config(raw, shapes),
+        vision_config=CLIPVisionConfig(**vision, hidden_act="quick_gelu", layer_norm_eps=1e-5),
+        projector_dim=shapes[_PROJECTED][0],
+        head_size=shapes[HEAD][0],
+    )
+
+
+def _text_config(raw: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> PreTrainedConfig:
+    shared: dict[str, Any] = {
+        name: raw[name]
+        for name in (
+            "hidden_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "max_position_embeddings",
+            "rope_theta",
+        )
+        if raw.get(name) is not None
+    }
+    shared |= {
+        "vocab_size": shapes[VOCABULARY][0] + shapes[MARKS][0],
+        "rms_norm_eps": raw.get("layer_norm_eps", 1e-6),
+        "tie_word_embeddings": False,
+    }
+    if _EXPERT in shapes:
+        return OlmoeConfig(
+            **shared,
+            intermediate_size=shapes[_EXPERT][0],
+            num_experts=raw.get("moe_num_experts", 64),
+            num_experts_per_tok=raw.get("moe_top_k", 8),
+        )
+    shared["intermediate_size"] = raw["intermediate_size"] // 2  # gate and up are counted as one
+    if raw.get("norm_after"):
+        return Olmo2Config(**shared)
+    return Qwen2Config(**shared)

@@ -1,0 +1,142 @@
+"""How the public files of Molmo name and fuse their weights, told to transformers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import WeightConverter
+from transformers.core_model_loading import Chunk, ConversionOps, Split, WeightRenaming
+
+from linvt_cli.backbones.molmo_parts import MolmoModel, MolmoNormAfterModel
+from linvt_cli.backbones.original_layout import register_layout
+
+VOCABULARY = "model.transformer.wte.embedding"
+MARKS = "model.transformer.wte.new_embedding"
+HEAD = "model.transformer.ff_out.weight"
+
+
+class PatchesToKernel(ConversionOps):
+    """Turn a matrix over patches (rows, columns, channels) into a convolution's kernel."""
+
+    @torch.no_grad()
+    def convert(
+        self,
+        input_dict: dict[str, Any],
+        source_patterns: list[str],
+        target_patterns: list[str],
+        **context: Any,
+    ) -> dict[str, list[Tensor]]:
+        """Return the kernel under the target name."""
+        (matrix,) = input_dict.values()
+        matrix = matrix[0] if isinstance(matrix, list) else matrix
+        side = math.isqrt(matrix.shape[1] // 3)
+        kernel = matrix.view(-1, side, side, 3).permute(0, 3, 1, 2).contiguous()
+        return {target_patterns[0]: [kernel]}
+
+    @property
+    def reverse_op(self) -> ConversionOps:
+        """Raise: linvt never writes the original layout."""
+        raise NotImplementedError
+
+
+class JoinTables(ConversionOps):
+    """Put the rows of the image marks behind the vocabulary."""
+
+    @torch.no_grad()
+    def convert(
+        self,
+        input_dict: dict[str, Any],
+        source_patterns: list[str],
+        target_patterns: list[str],
+        **context: Any,
+    ) -> dict[str, list[Tensor]]:
+        """Return one table under the target name."""
+        parts = [input_dict[pattern] for pattern in source_patterns]
+        rows = [part[0] if isinstance(part, list) else part for part in parts]
+        return {target_patterns[0]: [torch.cat(rows)]}
+
+    @property
+    def reverse_op(self) -> ConversionOps:
+        """Raise: linvt never writes the original layout."""
+        raise NotImplementedError
+
+
+def _layout(attention_norm: str, feed_forward_norm: str) -> list[Any]:
+    block = r"^model\.transformer\.blocks\.(\d+)\."
+    tower = "model.vision_tower.encoder.layers."
+    return [
+        WeightRenaming(
+            r"^model\.vision_backbone\.image_vit\.class_embedding",
+            "model.vision_tower.embeddings.class_embedding",
+        ),
+        WeightRenaming(
+            r"^model\.vision_backbone\.image_vit\.positional_embedding",
+            "model.vision_tower.embeddings.position_embedding.weight",
+        ),
+        WeightRenaming(
+            r"^model\.vision_backbone\.image_vit\.pre_ln\.", "model.vision_tower.pre_layrnorm."
+        ),
+        WeightRenaming(r"^model\.vision_backbone\.image_vit\.transformer\.resblocks\.", tower),
+        WeightRenaming(r"\.attention\.wq\.", ".self_attn.q_proj."),
+        WeightRenaming(r"\.attention\.wk\.", ".self_attn.k_proj."),
+        WeightRenaming(r"\.attention\.wv\.", ".self_attn.v_proj."),
+        WeightRenaming(r"\.attention\.wo\.", ".self_attn.out_proj."),
+        WeightRenaming(r"\.attention_norm\.", ".layer_norm1."),
+        WeightRenaming(r"\.ffn_norm\.", ".layer_norm2."),
+        WeightRenaming(r"\.feed_forward\.w1\.", ".mlp.fc1."),
+        WeightRenaming(r"\.feed_forward\.w2\.", ".mlp.fc2."),
+        WeightRenaming(r"^model\.vision_backbone\.image_pooling_2d\.wq\.", "model.pooling.q_proj."),
+        WeightRenaming(r"^model\.vision_backbone\.image_pooling_2d\.wk\.", "model.pooling.k_proj."),
+        WeightRenaming(r"^model\.vision_backbone\.image_pooling_2d\.wv\.", "model.pooling.v_proj."),
+        WeightRenaming(
+            r"^model\.vision_backbone\.image_pooling_2d\.wo\.", "model.pooling.out_proj."
+        ),
+        WeightRenaming(
+            r"^model\.vision_backbone\.image_projector\.w1\.", "model.projector.gate_proj."
+        ),
+        WeightRenaming(
+            r"^model\.vision_backbone\.image_projector\.w3\.", "model.projector.up_proj."
+        ),
+        WeightRenaming(
+            r"^model\.vision_backbone\.image_projector\.w2\.", "model.projector.down_proj."
+        ),
+        WeightRenaming(r"^model\.vision_backbone\.pad_embed", "model.pad_embed"),
+        WeightRenaming(r"^model\.transformer\.ff_out\.", "lm_head."),
+        WeightRenaming(r"^model\.transformer\.ln_f\.", "model.language_model.norm."),
+        WeightRenaming(block, r"model.language_model.layers.\1."),
+        WeightRenaming(r"\.attn_out\.", ".self_attn.o_proj."),
+        WeightRenaming(r"\.ff_out\.", ".mlp.down_proj."),
+        WeightRenaming(r"\.attn_norm\.", f".{attention_norm}."),
+        WeightRenaming(r"\.mlp\.ff_norm\.", f".{feed_forward_norm}."),
+        WeightRenaming(r"\.ff_norm\.", f".{feed_forward_norm}."),
+        WeightRenaming(r"(\d)\.q_norm\.", r"\1.self_attn.q_norm."),
+        WeightRenaming(r"(\d)\.k_norm\.", r"\1.self_attn.k_norm."),
+        WeightConverter(
+            "model.vision_backbone.image_vit.patch_embedding.weight",
+            "model.vision_tower.embeddings.patch_embedding.weight",
+            [PatchesToKernel()],
+        ),
+        WeightConverter(
+            [VOCABULARY, MARKS], "model.language_model.embed_tokens.weight", [JoinTables()]
+        ),
+        *(
+            WeightConverter(
+                f"att_proj.{kind}",
+                [f"self_attn.{part}_proj.{kind}" for part in "qkv"],
+                [Split(dim=0)],
+            )
+            for kind in ("weight", "bias")
+        ),
+        WeightConverter(
+            "ff_proj.weight", ["mlp.up_proj.weight", "mlp.gate_proj.weight"], [Chunk(dim=0)]
+        ),
+    ]
+
+
+register_layout(MolmoModel, _layout("input_layernorm", "post_attention_layernorm"))
+register_layout(
+    MolmoNormAfterModel, _layout("post_attention_layernorm", "post_feedforward_layernorm")
+)

@@ -1,0 +1,156 @@
+"""Qwen2-VL and Qwen2.5-VL: https://huggingface.co/Qwen/Qwen2-VL-7B-Instruct.
+
+The model is transformers' own. Every frame is shown as one image; its position ids have three axes
+(time, row, column), of which condensed tokens can use the first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.models.qwen2_5_vl import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+from transformers.models.qwen2_vl import Qwen2VLConfig, Qwen2VLForConditionalGeneration
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from linvt_cli.backbones.chat import ChatTemplate
+from linvt_cli.backbones.image_llm import Grid, ImageLLM, PixelValues
+from linvt_cli.backbones.original_layout import load_model, read_config
+from linvt_cli.backbones.text_tokenizers import load_tokenizer
+from linvt_cli.config import Quantization
+from linvt_cli.errors import BackboneLoadError
+from linvt_cli.types import VideoPlacement
+
+if TYPE_CHECKING:
+    from linvt_cli.backbones.spec import BackboneSpec
+
+_TEMPLATE = ChatTemplate(
+    before="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+    image_start="<|vision_start|>",
+    image_end="<|vision_end|>",
+    after="<|im_end|>\n<|im_start|>assistant\n",
+)
+_CLASSES: dict[str, tuple[type[PreTrainedConfig], type[PreTrainedModel]]] = {
+    "qwen2_vl": (Qwen2VLConfig, Qwen2VLForConditionalGeneration),
+    "qwen2_5_vl": (Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration),
+}
+_MIN_TOKENS, _MAX_TOKENS = 4, 256  # of a frame; a still may have 1,280, a video's frames are many
+
+
+class Qwen2VL(ImageLLM):
+    """Qwen2-VL behind the backbone contract."""
+
+    image_mark = "<|image_pad|>"
+    num_position_axes = 3
+
+    def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
+        super().__init__(
+            name,
+            model,
+            tokenizer,
+            template=_TEMPLATE,
+            stop_tokens=("<|im_end|>", "<|endoftext|>"),
+            max_context=model.config.get_text_config().max_position_embeddings,
+        )
+        vision = model.config.vision_config
+        self._merge: int = vision.spatial_merge_size
+        cell = (vision.patch_size * self._merge) ** 2  # px of one visual token
+        self.processor = Qwen2VLImageProcessorPil(
+            patch_size=vision.patch_size,
+            temporal_patch_size=vision.temporal_patch_size,
+            merge_size=self._merge,
+            size={"shortest_edge": _MIN_TOKENS * cell, "longest_edge": _MAX_TOKENS * cell},
+        )
+
+    @classmethod
+    def load(
+        cls,
+        spec: BackboneSpec,
+        *,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        quantization: Quantization = "none",
+    ) -> Qwen2VL:
+        """Load a checkpoint of the public repository.
+
+        Raises:
+            BackboneLoadError: if the folder holds no such checkpoint.
+        """
+        raw = read_config(folder)
+        found = raw.get("model_type")
+        if found not in _CLASSES:
+            raise BackboneLoadError(
+                f"'{folder}' holds a model of type '{found}'. Expected qwen2_vl or qwen2_5_vl"
+            )
+        config_class, model_class = _CLASSES[found]
+        model = load_model(
+            model_class,
+            folder,
+            config_class.from_dict(raw),
+            device=device,
+            dtype=dtype,
+            quantization=quantization,
+            full_precision=("model.visual", "lm_head"),
+        )
+        return cls(spec.name, model, load_tokenizer(folder))
+
+    def decoder(self) -> Any:
+        """Return the language model without its head."""
+        return self.model.model.language_model  # type: ignore[union-attr]
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Return logits over the vocabulary."""
+        logits: Tensor = self.model.lm_head(hidden)  # type: ignore[operator]
+        return logits
+
+    def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
+        """Resize by the model's own rule, to at most 256 visual tokens, and cut into patches."""
+        batch = self.processor(images=list(pixels_THWC), return_tensors="pt")
+        thw = batch["image_grid_thw"]
+        _, rows, columns = thw[0].tolist()
+        values = {"pixel_values": batch["pixel_values"], "grid_thw": thw}
+        return values, (rows // self._merge, columns // self._merge)
+
+    def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:
+        """Run the vision tower with its merger: (T, N, D)."""
+        tower: Any = self.model.model.visual  # type: ignore[union-attr]
+        merged: Tensor = tower(values["pixel_values"], grid_thw=values["grid_thw"]).pooler_output
+        return merged.view(-1, math.prod(grid), merged.shape[-1])
+
+    def place_prompt(self, lengths: Sequence[int], placement: VideoPlacement) -> Tensor | None:
+        """Give every token its position on three axes: time, row, column.
+
+        Text counts on all axes alike. Uncondensed images lie on their grid as in training;
+        condensed tokens count like text (``flat``), or stand at their mean source frame
+        (``time``). Text goes on behind the last position so far.
+        """
+        if placement.grid is None and placement.layout == "flat":
+            return None
+        pieces = []
+        start, seen = 0.0, 0
+        for index, length in enumerate(lengths):
+            if index % 2 == 0:
+                piece = torch.arange(length, dtype=torch.float64).expand(3, -1) + start
+            else:
+                moments = placement.moments[seen : seen + length]
+                piece = start + _image_positions(moments, placement.grid)
+                seen += length
+            pieces.append(piece)
+            start = max(start, math.floor(float(piece.max())) + 1.0) if length else start
+        return torch.cat(pieces, dim=1)[:, None].to(self.device)
+
+
+def _image_positions(moments: Sequence[float], grid: Grid | None) -> Tensor:
+    """Positions of one image's tokens from where it starts: (3, K)."""
+    if grid is None:
+        return torch.tensor(moments, dtype=torch.float64).expand(3, -1)
+    rows, columns = (torch.arange(side, dtype=torch.float64) for side in grid)
+    row, column = torch.meshgrid(rows, columns, indexing="ij")
+    return torch.stack([torch.zeros_like(row), row, column]).flatten(1)

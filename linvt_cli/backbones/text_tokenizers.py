@@ -1,0 +1,96 @@
+"""Text tokenizers of public checkpoints, read from their files alone.
+
+Most repositories hold a ``tokenizer.json``. InternLM2's hold a SentencePiece model and a tokenizer
+class of their own, which is never run: the same byte-fallback BPE is built here from the model.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
+from transformers import PreTrainedTokenizerFast
+from transformers.tokenization_utils_base import generate_merges
+
+from linvt_cli.errors import BackboneLoadError
+
+_SPACE = "\u2581"  # how SentencePiece writes a space
+_COMPLETE_HINT = "the folder must hold a complete copy of the model's repository"
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """Load the text tokenizer of a checkpoint.
+
+    Raises:
+        BackboneLoadError: if there is none, or it cannot be read.
+    """
+    try:
+        if (folder / "tokenizer.json").exists() or not (folder / "tokenizer.model").exists():
+            tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+            return tokenizer
+        return _from_sentencepiece(folder)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise BackboneLoadError(
+            f"'{folder}' has no readable tokenizer", hint=_COMPLETE_HINT
+        ) from error
+
+
+def _from_sentencepiece(folder: Path) -> PreTrainedTokenizerFast:
+    """Build a BPE tokenizer from ``tokenizer.model`` and the marks in ``tokenizer_config.json``."""
+    from sentencepiece import SentencePieceProcessor
+
+    model = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    pieces = [model.id_to_piece(token) for token in range(model.get_piece_size())]
+    vocabulary = {piece: token for token, piece in enumerate(pieces)}
+    unknown, begin, end = (
+        pieces[token] for token in (model.unk_id(), model.bos_id(), model.eos_id())
+    )
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab=vocabulary,
+            merges=generate_merges(vocabulary),
+            unk_token=unknown,
+            fuse_unk=True,
+            byte_fallback=True,
+        )
+    )
+    # SentencePiece does not say whether it puts a space first, but it shows.
+    leads = model.encode("a", out_type=str)[0].startswith(_SPACE)
+    spaces = normalizers.Replace(" ", _SPACE)
+    tokenizer.normalizer = (
+        normalizers.Sequence([normalizers.Prepend(_SPACE), spaces]) if leads else spaces
+    )
+    tokenizer.decoder = decoders.Sequence(
+        [
+            decoders.Replace(_SPACE, " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            *([decoders.Strip(" ", 1, 0)] if leads else []),
+        ]
+    )
+    tokenizer.add_special_tokens(
+        [AddedToken(text, normalized=False) for text in (unknown, begin, end)]
+    )
+    tokenizer.add_special_tokens(_marks(folder))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{begin} $A", special_tokens=[(begin, model.bos_id())]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token=unknown, bos_token=begin, eos_token=end
+    )
+
+
+def _marks(folder: Path) -> list[AddedToken]:
+    """Return the marks of the chat template in the order of their ids."""
+    path = folder / "tokenizer_config.json"
+    if not path.exists():
+        return []
+    added: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")).get(
+        "added_tokens_decoder", {}
+    )
+    in_order = sorted(added.items(), key=lambda item: int(item[0]))
+    return [AddedToken(entry["content"], normalized=False) for _, entry in in_order]

@@ -1,0 +1,92 @@
+"""Decides in which precision a backbone is loaded, before anything is loaded."""
+
+from __future__ import annotations
+
+import torch
+
+from linvt_cli.backbones.loading import free_memory, select_dtype
+from linvt_cli.backbones.spec import BackboneSpec, WeightsMemory
+from linvt_cli.config import Quantization
+from linvt_cli.errors import ConfigError, OutOfMemoryError
+
+_GIB = 2**30
+_ROOM = 1.25  # of the weights: caches, activations and visual tokens come on top
+_ORDER: tuple[Quantization, ...] = ("none", "int8", "nf4")
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def choose_dtype(choice: str, device: torch.device, spec: BackboneSpec) -> torch.dtype:
+    """Return the compute dtype that a choice stands for.
+
+    Args:
+        choice: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        device: where the backbone runs.
+        spec: its row.
+
+    Raises:
+        ConfigError: if the choice is none of these words.
+    """
+    if choice == "auto":
+        return select_dtype(device, half_precision=spec.half_precision)
+    if choice not in _DTYPES:
+        raise ConfigError(
+            f"Unknown dtype '{choice}'. Expected auto, {', '.join(_DTYPES)}", field="dtype"
+        )
+    return _DTYPES[choice]
+
+
+def choose_quantization(
+    choice: str, device: torch.device, dtype: torch.dtype, spec: BackboneSpec
+) -> Quantization:
+    """Return the quantization that a choice stands for.
+
+    ``auto`` is the least quantization whose weights fit into the device's free memory with a
+    quarter to spare. Weights that cannot fit are refused before hours of loading.
+
+    Args:
+        choice: ``auto``, ``none``, ``int8`` or ``nf4``.
+        device: where the backbone runs.
+        dtype: in which it computes.
+        spec: its row.
+
+    Raises:
+        ConfigError: if the choice is none of these words, or the backbone is never quantized.
+        OutOfMemoryError: if the weights do not fit.
+    """
+    if choice not in ("auto", *_ORDER):
+        raise ConfigError(
+            f"Unknown quantization '{choice}'. Expected auto, {', '.join(_ORDER)}", field="quant"
+        )
+    if spec.memory is None:
+        if choice not in ("auto", "none"):
+            raise ConfigError(
+                f"'{spec.name}' is too small to be quantized",
+                field="quant",
+                hint="leave out --quant",
+            )
+        return "none"
+    free = free_memory(device) / _GIB
+    needs = {name: _needed_gib(spec.memory, name, dtype) for name in _ORDER}
+    if choice == "auto":
+        fitting = [name for name in _ORDER if needs[name] * _ROOM <= free]
+        choice = fitting[0] if fitting else _ORDER[-1]
+    chosen = next(name for name in _ORDER if name == choice)
+    if needs[chosen] > free:
+        raise OutOfMemoryError(
+            f"'{spec.name}' needs {needs[chosen]:.1f} GiB for its weights ({chosen}), and device"
+            f" '{device}' has {free:.1f} GiB free",
+            hint=_what_fits(needs, free),
+        )
+    return chosen
+
+
+def _needed_gib(memory: WeightsMemory, quantization: Quantization, dtype: torch.dtype) -> float:
+    needed = memory.of(quantization)
+    return needed * dtype.itemsize / 2 if quantization == "none" else needed
+
+
+def _what_fits(needs: dict[Quantization, float], free: float) -> str:
+    fitting = [name for name in _ORDER if needs[name] <= free]
+    if fitting:
+        return f"use --quant {fitting[0]}, which needs {needs[fitting[0]]:.1f} GiB"
+    return "use a smaller --model (linvt models list), or another --device"

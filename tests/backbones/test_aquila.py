@@ -1,0 +1,154 @@
+"""Aquila-VL against the arithmetic of LLaVA-OneVision's public source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+from transformers.models.llava_onevision import (
+    LlavaOnevisionConfig,
+    LlavaOnevisionForConditionalGeneration,
+)
+
+from linvt_cli.backbones.aquila import Aquila
+from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.errors import BackboneLoadError
+from linvt_cli.generation.prompt import assemble
+from linvt_cli.types import Frames, VideoInfo, VideoPlacement
+from tests.tiny_checkpoints import randomized, write_config, write_tokenizer, write_weights
+from tests.tiny_llava import LANGUAGE, TOWER, VOCABULARY, Weights, qwen2, tower, write_aquila
+
+PROMPT = (
+    "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n{images}"
+    "What moves?<|im_end|>\n<|im_start|>assistant\n"
+)
+
+
+def load(folder: Path) -> Aquila:
+    return Aquila.load(
+        find_backbone("aquila-vl-2b"),
+        folder=folder,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["head apart", "tied head"])
+def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("aquila")
+    weights = write_aquila(folder, tied=request.param)
+    return load(folder), weights, request.param
+
+
+def noise(number: int) -> Frames:
+    pixels = np.random.default_rng(0).integers(0, 256, (number, 80, 120, 3), dtype=np.uint8)
+    video = VideoInfo(Path("noise.mp4"), 120, 80, 10.0, 100, "mpeg4", "opencv")
+    return Frames(pixels, tuple(0.5 * t for t in range(number)), video, coverage=1.0)
+
+
+def public_pixels(frames: Frames) -> Tensor:
+    """SigLIP's processor: a bicubic square, mean and deviation 0.5."""
+    squares = [
+        np.asarray(Image.fromarray(frame).resize((56, 56), Image.Resampling.BICUBIC))
+        for frame in frames.pixels
+    ]
+    return torch.from_numpy(np.stack(squares)).float().permute(0, 3, 1, 2) / 127.5 - 1
+
+
+def public_features(weights: Weights, pixels: Tensor) -> Tensor:
+    """The tower's last layer without its final norm, then the projector."""
+    hidden: Tensor = tower(2)(pixels, output_hidden_states=True).hidden_states[-1]
+    p = "model.mm_projector."
+    hidden = F.gelu(F.linear(hidden, weights[p + "0.weight"], weights[p + "0.bias"]))
+    return F.linear(hidden, weights[p + "2.weight"], weights[p + "2.bias"])
+
+
+@torch.no_grad()
+def test_features_equal_the_public_arithmetic(loaded):
+    backbone, weights, _ = loaded
+    features = backbone.encode_frames(noise(3))
+    assert features.grid == (4, 4)
+    expected = public_features(weights, public_pixels(noise(3)))
+    torch.testing.assert_close(features.tokens, expected, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("number", [1, 3])
+def test_with_all_tokens_logits_equal_the_public_arithmetic(loaded, number):
+    backbone, weights, tied = loaded
+    tokens = public_features(weights, public_pixels(noise(number)))
+    placement = VideoPlacement(tuple(map(float, range(16 * number))), grid=(4, 4))
+    prompt = assemble(backbone, tokens.flatten(0, 1), "What moves?", placement)
+    logits, _ = backbone.step(prompt.inputs_embeds, None)
+
+    table = weights["model.embed_tokens.weight"]
+    newline = weights["model.image_newline"][None]
+    first, *rest = PROMPT.format(images="<image>\n" * number).split("<image>")
+    rows = [table[backbone.tokenizer.encode(first)]]
+    for image, text in zip(tokens, rest, strict=True):
+        rows += [image, newline, table[backbone.tokenizer.encode(text)]]
+    expected = qwen2(tied=tied)(inputs_embeds=torch.cat(rows)[None]).logits
+    torch.testing.assert_close(logits, expected, atol=1e-3, rtol=1e-3)
+
+
+@torch.no_grad()
+def test_the_hf_layout_equals_the_stock_model_on_several_images(tmp_path):
+    size = write_tokenizer(tmp_path, ("<|im_start|>", "<|im_end|>", "<image>", "<video>"))
+    assert size <= VOCABULARY
+    image = 259
+    config = LlavaOnevisionConfig(
+        text_config={**LANGUAGE, "num_key_value_heads": 2, "model_type": "qwen2"},
+        vision_config={
+            **TOWER,
+            "num_hidden_layers": 2,
+            "model_type": "siglip_vision_model",
+            "vision_use_head": False,
+        },
+        image_token_index=image,
+        video_token_index=image + 1,
+        image_grid_pinpoints=[[56, 56]],
+        vision_feature_layer=-1,
+        tie_word_embeddings=False,
+    )
+    stock: Any = randomized(LlavaOnevisionForConditionalGeneration(config))
+    write_config(tmp_path, config.to_dict())
+    names = {
+        name.replace("model.language_model.", "language_model.model.")
+        .replace("lm_head.", "language_model.lm_head.")
+        .replace("model.vision_tower.", "vision_tower.")
+        .replace("model.multi_modal_projector.", "multi_modal_projector.")
+        .replace("model.image_newline", "image_newline"): tensor
+        for name, tensor in stock.state_dict().items()
+    }
+    write_weights(tmp_path, names)
+    backbone = load(tmp_path)
+
+    frames = noise(2)
+    features = backbone.encode_frames(frames)
+    tokens = features.tokens.flatten(0, 1)
+    placement = VideoPlacement(tuple(map(float, range(32))), grid=features.grid)
+    prompt = assemble(backbone, tokens, "What moves?", placement)
+    logits, _ = backbone.step(prompt.inputs_embeds, None)
+
+    images = ("<image>" * 17 + "\n") * 2
+    ids = torch.tensor([backbone.tokenizer.encode(PROMPT.format(images=images))])
+    expected = stock(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        pixel_values=public_pixels(frames)[:, None],
+        image_sizes=torch.tensor([[80, 120]] * 2),
+        batch_num_images=torch.tensor([2]),
+    ).logits
+    torch.testing.assert_close(logits, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_another_architecture_is_refused(tmp_path):
+    write_config(tmp_path, {"model_type": "bert"})
+    with pytest.raises(BackboneLoadError, match="model of type 'bert'"):
+        load(tmp_path)

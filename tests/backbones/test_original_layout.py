@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from linvt_cli.backbones.internvl2 import InternVL2
+from linvt_cli.backbones.original_layout import read_config
+from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.errors import BackboneLoadError
+from tests.tiny_checkpoints import write_weights
+from tests.tiny_internvl2 import Weights, write_internvl2
+
+
+def load(folder: Path) -> InternVL2:
+    return InternVL2.load(
+        find_backbone("internvl2-2b"),
+        folder=folder,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+
+
+def rewrite(folder: Path, weights: Weights) -> None:
+    for file in folder.glob("*.safetensors*"):
+        file.unlink()
+    write_weights(folder, weights)
+
+
+def test_a_missing_weight_is_named(tmp_path):
+    weights = write_internvl2(tmp_path, "qwen2")
+    weights.pop("mlp1.3.weight")
+    rewrite(tmp_path, weights)
+    with pytest.raises(BackboneLoadError, match=r"lack model\.multi_modal_projector\.linear_2"):
+        load(tmp_path)
+
+
+def test_a_weight_too_many_is_named(tmp_path):
+    weights = write_internvl2(tmp_path, "qwen2")
+    rewrite(tmp_path, {**weights, "mlp1.5.weight": torch.zeros(3)})
+    with pytest.raises(BackboneLoadError, match=r"have unknown mlp1\.5\.weight"):
+        load(tmp_path)
+
+
+def test_a_weight_of_another_shape_is_refused(tmp_path):
+    weights = write_internvl2(tmp_path, "qwen2")
+    rewrite(tmp_path, {**weights, "mlp1.3.weight": torch.zeros(3, 3)})
+    with pytest.raises(BackboneLoadError, match=r"linear_2|size mismatch|cannot be loaded"):
+        load(tmp_path)
+
+
+def test_a_damaged_shard_is_refused(tmp_path):
+    write_internvl2(tmp_path, "qwen2")
+    shard = next(tmp_path.glob("*00001*.safetensors"))
+    shard.write_bytes(shard.read_bytes()[:100])
+    with pytest.raises(BackboneLoadError, match="cannot be loaded"):
+        load(tmp_path)
+
+
+def test_pickled_weights_are_never_read(tmp_path):
+    weights = write_internvl2(tmp_path, "qwen2")
+    for file in tmp_path.glob("*.safetensors*"):
+        file.unlink()
+    torch.save(weights, tmp_path / "pytorch_model.bin")
+    with pytest.raises(BackboneLoadError, match="cannot be loaded"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[1]"])
+def test_a_config_that_is_none_is_refused(tmp_path, text):
+    if text is not None:
+        (tmp_path / "config.json").write_text(text)
+    with pytest.raises(BackboneLoadError, match=r"config\.json"):
+        read_config(tmp_path)
+
+
+def test_a_config_is_read_as_it_stands_and_runs_nothing(tmp_path):
+    raw = {"model_type": "strange", "auto_map": {"AutoModel": "evil.Model"}, "answer": 42}
+    (tmp_path / "config.json").write_text(json.dumps(raw))
+    assert read_config(tmp_path).items() >= raw.items()
+
+
+def test_loading_draws_no_bars_and_leaves_transformers_as_it_was(tmp_path, capfd):
+    from transformers.utils import logging
+
+    write_internvl2(tmp_path, "qwen2")
+    before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
+    capfd.readouterr()
+    load(tmp_path)
+    assert capfd.readouterr() == ("", "")
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before

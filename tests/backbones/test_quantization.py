@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from linvt_cli.backbones.quantization import quantization_settings
+from linvt_cli.backbones.registry import find_backbone, load_backbone
+from linvt_cli.config import Quantization
+from linvt_cli.types import Frames, VideoInfo
+from tests.backbones.test_qwen2_vl import write_qwen
+from tests.tiny_blip3 import write_blip3
+from tests.tiny_internvl2 import write_internvl2
+from tests.tiny_llava import write_aquila, write_mipha
+from tests.tiny_molmo import write_molmo
+
+bitsandbytes: Any = pytest.importorskip("bitsandbytes")
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "qwen2-vl-2b": write_qwen,
+    "internvl2-2b": lambda folder: write_internvl2(folder, "internlm2"),
+    "internvl2-4b": lambda folder: write_internvl2(folder, "phi3"),
+    "aquila-vl-2b": write_aquila,
+    "mipha-3b": write_mipha,
+    "xgen-mm-interleave": write_blip3,
+    "molmo-7b-d": write_molmo,
+    "molmo-7b-o": lambda folder: write_molmo(folder, "7b-o"),
+}
+
+
+def noise() -> Frames:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 80, 120, 3), dtype=np.uint8)
+    video = VideoInfo(Path("noise.mp4"), 120, 80, 10.0, 100, "mpeg4", "opencv")
+    return Frames(pixels, (0.0, 1.0), video, coverage=1.0)
+
+
+def test_nothing_is_told_where_nothing_is_quantized():
+    assert quantization_settings("none", torch.float32, ("lm_head",)) is None
+
+
+@pytest.mark.parametrize("quantization", ["int8", "nf4"])
+@pytest.mark.parametrize("name", WRITERS)
+@torch.no_grad()
+def test_only_the_language_models_layers_are_quantized_and_logits_stay_near(
+    name, quantization, tmp_path
+):
+    WRITERS[name](tmp_path)
+    device = torch.device("cpu")
+
+    def load(how: Quantization) -> Any:
+        return load_backbone(
+            find_backbone(name),
+            folder=tmp_path,
+            device=device,
+            dtype=torch.bfloat16,
+            quantization=how,
+        )
+
+    full, small = load("none"), load(quantization)
+    quantized = {
+        path
+        for path, module in small.model.named_modules()
+        if isinstance(module, bitsandbytes.nn.Linear4bit | bitsandbytes.nn.Linear8bitLt)
+    }
+    linear = {
+        path
+        for path, module in full.model.named_modules()
+        if isinstance(module, nn.Linear) and path.startswith("model.language_model.")
+    }
+    assert quantized == linear
+    features = small.encode_frames(noise()).tokens
+    torch.testing.assert_close(features, full.encode_frames(noise()).tokens)
+    embeds = full.embed_text(full.encode_question("What happens to the dog?"))[None]
+    expected, _ = full.step(embeds, None)
+    logits, _ = small.step(embeds, None)
+    likeness = nn.functional.cosine_similarity(
+        logits.float().flatten(), expected.float().flatten(), dim=0
+    )
+    assert likeness > (0.99 if quantization == "int8" else 0.9)
+
+
+@pytest.mark.parametrize("quantization", ["int8", "nf4"])
+@pytest.mark.parametrize("name", WRITERS)
+@torch.no_grad()
+def test_a_quantized_model_saved_before_it_runs_comes_back_bit_for_bit(
+    name, quantization, tmp_path
+):
+    original, saved = tmp_path / "original", tmp_path / "saved"
+    WRITERS[name](original)
+    place: dict[str, Any] = {"device": torch.device("cpu"), "dtype": torch.bfloat16}
+    backbone: Any = load_backbone(
+        find_backbone(name), folder=original, quantization=quantization, **place
+    )
+    backbone.model.save_pretrained(saved, save_original_format=False)
+    again: Any = type(backbone.model).from_pretrained(saved, dtype=torch.bfloat16)
+    again.train(False)
+    embeds = backbone.embed_text(backbone.encode_question("What happens to the dog?"))[None]
+    expected, _ = backbone.step(embeds, None)
+    backbone.model = again
+    logits, _ = backbone.step(embeds, None)
+    assert torch.equal(logits, expected)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
+
+from linvt_cli.backbones.text_tokenizers import load_tokenizer
+from linvt_cli.errors import BackboneLoadError
+
+LINES = (
+    "the dog runs to the left and the cat sleeps",
+    "what happens in the video? a red circle moves up, then it leaves.",
+    "how many things are there: one, two, three or four?",
+)
+TEXTS = (*LINES, " two  spaces", "snow\u2603man \u4f60\u597d", "a\nb", "", "dog")
+
+
+def write_sentencepiece(folder: Path, *, dummy_prefix: bool) -> SentencePieceProcessor:
+    source = folder / "lines.txt"
+    source.write_text("\n".join(LINES * 20), encoding="utf-8")
+    SentencePieceTrainer.train(
+        input=str(source),
+        model_prefix=str(folder / "tokenizer"),
+        vocab_size=320,
+        model_type="bpe",
+        byte_fallback=True,
+        add_dummy_prefix=dummy_prefix,
+        remove_extra_whitespaces=False,
+        normalization_rule_name="identity",
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    return SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "dummy prefix"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("sentencepiece")
+    model = write_sentencepiece(folder, dummy_prefix=request.param)
+    size = model.get_piece_size()
+    marks = {str(size): "<|im_start|>", str(size + 1): "<|im_end|>"}
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps(
+            {
+                "tokenizer_class": "InternLM2Tokenizer",
+                "auto_map": {"AutoTokenizer": ["evil.Tokenizer", None]},
+                "added_tokens_decoder": {key: {"content": text} for key, text in marks.items()},
+            }
+        )
+    )
+    return load_tokenizer(folder), model
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_ids_equal_those_of_the_sentencepiece_model(pair, text):
+    tokenizer, model = pair
+    assert tokenizer.encode(text, add_special_tokens=False) == model.encode(text)
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if not text.startswith(" ")])
+def test_text_comes_back(pair, text):
+    tokenizer, _ = pair
+    assert tokenizer.decode(tokenizer.encode(text), skip_special_tokens=True) == text
+
+
+def test_a_prompt_begins_with_the_mark_of_beginning(pair):
+    tokenizer, model = pair
+    assert tokenizer.encode("dog")[0] == model.bos_id()
+
+
+def test_marks_keep_their_ids(pair):
+    tokenizer, model = pair
+    size = model.get_piece_size()
+    assert tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"]) == [size, size + 1]
+    assert tokenizer.encode("<|im_end|>", add_special_tokens=False) == [size + 1]
+
+
+def test_a_folder_without_a_tokenizer_is_refused(tmp_path):
+    with pytest.raises(BackboneLoadError, match="no readable tokenizer"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_damaged_model_is_refused(tmp_path):
+    (tmp_path / "tokenizer.model").write_bytes(b"not a model")
+    with pytest.raises(BackboneLoadError, match="no readable tokenizer"):
+        load_tokenizer(tmp_path)

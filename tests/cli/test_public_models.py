@@ -1,0 +1,84 @@
+"""Public image-LLMs on the command line, as tiny checkpoints in their original layout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from linvt_cli.cli.app import run
+from linvt_cli.pipeline import precision
+from tests.backbones.test_qwen2_vl import write_qwen
+from tests.tiny_blip3 import write_blip3
+from tests.tiny_internvl2 import write_internvl2
+from tests.tiny_llava import write_aquila, write_mipha
+from tests.tiny_molmo import write_molmo
+
+CLIP = str(Path(__file__).parents[2] / "linvt_cli" / "assets" / "demo.mp4")
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "qwen2-vl-2b": write_qwen,
+    "internvl2-1b": lambda folder: write_internvl2(folder, "qwen2"),
+    "internvl2-2b": lambda folder: write_internvl2(folder, "internlm2"),
+    "internvl2-4b": lambda folder: write_internvl2(folder, "phi3"),
+    "aquila-vl-2b": write_aquila,
+    "mipha-3b": write_mipha,
+    "mipha-1.6b": lambda folder: write_mipha(folder, fused=True),
+    "xgen-mm-interleave": write_blip3,
+    "molmo-7b-d": write_molmo,
+    "molmo-7b-o": lambda folder: write_molmo(folder, "7b-o"),
+    "molmoe-1b": lambda folder: write_molmo(folder, "moe"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _plenty_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkpoints are tiny, whatever the catalogue says of the real ones."""
+    monkeypatch.setattr(precision, "free_memory", lambda device: 2**40)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_question_about_a_real_video_is_answered(name, tmp_path, capsys):
+    WRITERS[name](tmp_path)
+    command = ["ask", CLIP, "What moves?", "-q", "Where?", "--frames", "3", "--json"]
+    options = ["--model", name, "--weights", str(tmp_path), "--max-new-tokens", "5"]
+    assert run([*command, *options, "--video-tokens", "8"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert first["model"] == {
+        "backbone": name,
+        "tokenizer": "cluster",
+        "checkpoint": None,
+        "quantization": "none",
+        "revision": None,
+    }
+    assert first["frames"]["count"] == 3
+    assert first["tokens"]["video"] == 8
+    assert first["tokens"]["generated"] <= 5
+    assert second["question"] == "Where?"
+
+
+@pytest.mark.parametrize("quant", ["int8", "nf4"])
+def test_a_quantized_model_answers(quant, tmp_path, capsys):
+    write_qwen(tmp_path)
+    command = ["ask", CLIP, "What moves?", "--json", "--model", "qwen2-vl-2b", "--quant", quant]
+    assert run([*command, "--weights", str(tmp_path), "--max-new-tokens", "3"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"]["quantization"] == quant
+
+
+def test_without_files_the_error_says_how_to_get_them(tmp_path, monkeypatch, capsys):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    assert run(["ask", CLIP, "What?", "--model", "qwen2-vl-2b", "--quant", "none"]) == 4
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "'Qwen/Qwen2-VL-2B-Instruct' are not on this machine" in captured.err
+    assert "hint: " in captured.err
+
+
+def test_a_folder_with_another_model_is_refused(tmp_path, capsys):
+    write_internvl2(tmp_path, "qwen2")
+    assert run(["ask", CLIP, "What?", "--model", "qwen2-vl-2b", "--weights", str(tmp_path)]) == 4
+    assert "holds a model of type 'internvl_chat'" in capsys.readouterr().err

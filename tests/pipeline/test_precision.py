@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.backbones.spec import WeightsMemory
+from linvt_cli.errors import ConfigError, OutOfMemoryError
+from linvt_cli.pipeline import precision
+from linvt_cli.pipeline.precision import choose_dtype, choose_quantization
+
+CPU = torch.device("cpu")
+NANO = find_backbone("nano")
+REAL = replace(find_backbone("qwen2-vl-7b"), memory=WeightsMemory(16.0, 9.0, 6.0))
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Pretend that the device has so many GiB free."""
+
+    def pretend(gib: float) -> None:
+        monkeypatch.setattr(precision, "free_memory", lambda device: int(gib * 2**30))
+
+    return pretend
+
+
+def choose(choice: str, dtype: torch.dtype = torch.bfloat16) -> str:
+    return choose_quantization(choice, CPU, dtype, REAL)
+
+
+@pytest.mark.parametrize(
+    ("gib", "expected"), [(80, "none"), (20.1, "none"), (19.9, "int8"), (11, "nf4"), (7, "nf4")]
+)
+def test_auto_takes_the_least_quantization_that_fits_with_room(free, gib, expected):
+    free(gib)
+    assert choose("auto") == expected
+
+
+def test_float32_weights_need_twice_the_memory(free):
+    free(24)
+    assert choose("auto") == "none"
+    assert choose("auto", torch.float32) == "int8"
+
+
+def test_weights_that_cannot_fit_are_refused_with_what_would(free):
+    free(10)
+    with pytest.raises(OutOfMemoryError, match=r"needs 16\.0 GiB .* has 10\.0 GiB free") as caught:
+        choose("none")
+    assert caught.value.hint == "use --quant int8, which needs 9.0 GiB"
+
+
+def test_where_nothing_fits_a_smaller_model_is_proposed(free):
+    free(2)
+    with pytest.raises(OutOfMemoryError) as caught:
+        choose("auto")
+    assert caught.value.hint is not None
+    assert "smaller --model" in caught.value.hint
+
+
+def test_a_model_that_is_never_quantized_says_so():
+    assert choose_quantization("auto", CPU, torch.float32, NANO) == "none"
+    with pytest.raises(ConfigError, match="too small to be quantized"):
+        choose_quantization("nf4", CPU, torch.float32, NANO)
+
+
+def test_unknown_words_are_refused():
+    with pytest.raises(ConfigError, match="Unknown quantization 'int4'"):
+        choose("int4")
+    with pytest.raises(ConfigError, match="Unknown dtype 'half'"):
+        choose_dtype("half", CPU, REAL)
+
+
+def test_a_named_dtype_is_taken_and_auto_is_the_devices():
+    assert choose_dtype("bfloat16", CPU, REAL) == torch.bfloat16
+    assert choose_dtype("auto", CPU, REAL) == torch.float32
