@@ -29,7 +29,7 @@ check: $(VENV)/.development
 
 bench: $(VENV)/.development ## run the benchmarks; each prints ratios measured in one run
 	@for benchmark in tests/benchmarks/bench_*.py; do \
-		echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; \
+		echo "== $$benchmark"; PYTHONPATH=. $(BIN)/python $$benchmark || exit 1; \
 	done
 
 docs: $(VENV)/.docs ## write the command line reference anew and build the documentation into site/
