@@ -37,7 +37,7 @@ def draw_curves(metrics: Sequence[Metrics], path: Path) -> None:
             label=stage,
         )
         offset += points[-1].num_steps
-    losses.set(yscale="log", ylabel="loss per answer token")
+    losses.set(yscale="log", ylabel="loss, helping losses included")
     accuracies.set(ylim=(0, 100), ylabel="exact answers, %", xlabel="step")
     for axes in (losses, accuracies):
         axes.grid(alpha=0.3)

@@ -25,7 +25,7 @@ from linvt_cli.training.symmetry import IDENTITY, SYMMETRIES, Symmetry
 from linvt_cli.training.wordings import FOREIGN_ANSWER, OFF_TOPIC_ANSWER
 from linvt_cli.training.world import Clip, play_backwards
 
-_FOREIGN_SHARE = 0.12
+_FOREIGN_SHARE = 0.2
 _TURNED_SHARE = 0.7  # of the clips; an eighth of them is turned by nothing
 _OFF_TOPIC_SHARE = 0.02
 _DESCRIBE_SHARE = 0.3  # of the turns: the longest answers, and the ones that need every event
@@ -69,7 +69,8 @@ class ClipBank:
         num_foreign = len(self.cache.clips) - self._num_clips
         if num_foreign and rng.random() < _FOREIGN_SHARE:
             index = self._num_clips + int(rng.integers(num_foreign))
-            return Scene(index, bool(rng.random() < 0.5), None)
+            symmetry = SYMMETRIES[int(rng.integers(len(SYMMETRIES)))]
+            return Scene(index, bool(rng.random() < 0.5), None, symmetry)
         scenes = self._scenes[int(rng.integers(self._num_clips))]
         scene = scenes[int(rng.integers(len(scenes)))]
         if scene.clip is None or rng.random() >= _TURNED_SHARE:

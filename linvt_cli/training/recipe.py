@@ -42,7 +42,7 @@ class NanoRecipe:
     """The sizes of a nano run. The defaults make the shipped weights."""
 
     num_clips: int = 2500
-    num_foreign: int = 350
+    num_foreign: int = 850
     num_validation_clips: int = 80
     num_validation_foreign: int = 20
     image_steps: int = 5600

@@ -37,7 +37,7 @@ def test_foreign_scenes_are_drawn_now_and_then_and_get_the_honest_answer(
     rng = np.random.default_rng(0)
     scenes = [bank.draw(rng) for _ in range(400)]
     foreign = [scene for scene in scenes if scene.clip is None]
-    assert 20 < len(foreign) < 80
+    assert 50 < len(foreign) < 110
     turns = bank.turns(foreign[0], 5, rng) + bank.still_turns(foreign[0], 0.5, 3, rng)
     assert {nano.detokenize(list(turn.answer)) for turn in turns} == {FOREIGN_ANSWER}
     assert {turn.kind for turn in turns} == {"foreign"}
