@@ -67,11 +67,6 @@ class JoinRows(ConversionOps):
         size = context["config"].get_text_config().vocab_size
         return {target_patterns[0]: [torch.cat([base[: size - len(added)], added])]}
 
-    @property
-    def reverse_op(self) -> ConversionOps:
-        """Raise: linvt never writes the original layout."""
-        raise NotImplementedError
-
 
 _LANGUAGE = "vlm.lang_model."
 register_layout(

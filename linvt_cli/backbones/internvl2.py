@@ -91,11 +91,6 @@ class SplitGroups(ConversionOps):
         rows = (part.reshape(-1, fused.shape[-1]).contiguous() for part in parts)
         return {name: [part] for name, part in zip(target_patterns, rows, strict=True)}
 
-    @property
-    def reverse_op(self) -> ConversionOps:
-        """Raise: linvt never writes the original layout."""
-        raise NotImplementedError
-
 
 _TOWER = "model.vision_tower."
 _ATTENTION = "self_attn."

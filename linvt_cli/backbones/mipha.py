@@ -71,11 +71,6 @@ class SplitHeads(ConversionOps):
             for name, part in zip(target_patterns, parts, strict=True)
         }
 
-    @property
-    def reverse_op(self) -> ConversionOps:
-        """Raise: linvt never writes the original layout."""
-        raise NotImplementedError
-
 
 register_layout(
     OriginalMipha,

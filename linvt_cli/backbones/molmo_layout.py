@@ -36,11 +36,6 @@ class PatchesToKernel(ConversionOps):
         kernel = matrix.view(-1, side, side, 3).permute(0, 3, 1, 2).contiguous()
         return {target_patterns[0]: [kernel]}
 
-    @property
-    def reverse_op(self) -> ConversionOps:
-        """Raise: linvt never writes the original layout."""
-        raise NotImplementedError
-
 
 class JoinTables(ConversionOps):
     """Put the rows of the image marks behind the vocabulary."""
@@ -57,11 +52,6 @@ class JoinTables(ConversionOps):
         parts = [input_dict[pattern] for pattern in source_patterns]
         rows = [part[0] if isinstance(part, list) else part for part in parts]
         return {target_patterns[0]: [torch.cat(rows)]}
-
-    @property
-    def reverse_op(self) -> ConversionOps:
-        """Raise: linvt never writes the original layout."""
-        raise NotImplementedError
 
 
 def _layout(attention_norm: str, feed_forward_norm: str) -> list[Any]:
