@@ -1,7 +1,6 @@
 """What all image-LLMs of transformers have in common: the backbone contract but for a few lines.
 
-An adapter names the parts of its model, and says how pictures become pixel values and those become
-visual tokens.
+An adapter says how pictures become pixel values and those become visual tokens.
 """
 
 from __future__ import annotations
@@ -61,13 +60,14 @@ class ImageLLM(ABC):
         self.device: torch.device = table.weight.device
         self.dtype: torch.dtype = table.weight.dtype
 
-    @abstractmethod
     def decoder(self) -> Any:
         """Return the language model without its head."""
+        return self.model.model.language_model  # type: ignore[union-attr]
 
-    @abstractmethod
     def head(self, hidden: Tensor) -> Tensor:
         """Return logits over the vocabulary: (B, P, D) -> (B, P, V)."""
+        logits: Tensor = self.model.lm_head(hidden)  # type: ignore[operator]
+        return logits
 
     @abstractmethod
     def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:

@@ -222,15 +222,6 @@ class InternVL2(ImageLLM):
         )
         return cls(spec.name, model, tokenizer, template)
 
-    def decoder(self) -> Any:
-        """Return the language model without its head."""
-        return self.model.model.language_model  # type: ignore[union-attr]
-
-    def head(self, hidden: Tensor) -> Tensor:
-        """Return logits over the vocabulary."""
-        logits: Tensor = self.model.lm_head(hidden)  # type: ignore[operator]
-        return logits
-
     def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
         """Squeeze each picture into one square tile, as the model's own video code does."""
         batch = self.processor(images=list(pixels_THWC), return_tensors="pt")

@@ -44,15 +44,6 @@ class Llava(ImageLLM):
             image_std=_HALF,
         )
 
-    def decoder(self) -> Any:
-        """Return the language model without its head."""
-        return self.model.model.language_model  # type: ignore[union-attr]
-
-    def head(self, hidden: Tensor) -> Tensor:
-        """Return logits over the vocabulary."""
-        logits: Tensor = self.model.lm_head(hidden)  # type: ignore[operator]
-        return logits
-
     def squared(self, picture_HWC: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Make a picture ready to be resized to a square: squeezed, where nothing is done here."""
         return picture_HWC

@@ -117,15 +117,6 @@ class Molmo(ImageLLM):
         )
         return cls(spec.name, model, load_tokenizer(folder))
 
-    def decoder(self) -> Any:
-        """Return the language model without its head."""
-        return self.model.model.language_model  # type: ignore[union-attr]
-
-    def head(self, hidden: Tensor) -> Tensor:
-        """Return logits over the vocabulary, which the image marks are no part of."""
-        logits: Tensor = self.model.lm_head(hidden)  # type: ignore[operator]
-        return logits
-
     def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
         """Return the ids of the template around each image, the separator in front."""
         first, *rest = super().render_prompt(question, num_images)

@@ -101,15 +101,6 @@ class Qwen2VL(ImageLLM):
         )
         return cls(spec.name, model, load_tokenizer(folder))
 
-    def decoder(self) -> Any:
-        """Return the language model without its head."""
-        return self.model.model.language_model  # type: ignore[union-attr]
-
-    def head(self, hidden: Tensor) -> Tensor:
-        """Return logits over the vocabulary."""
-        logits: Tensor = self.model.lm_head(hidden)  # type: ignore[operator]
-        return logits
-
     def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
         """Resize by the model's own rule, to at most 256 visual tokens, and cut into patches."""
         batch = self.processor(images=list(pixels_THWC), return_tensors="pt")
