@@ -9,6 +9,8 @@ from linvt_cli.errors import ConfigError
 
 DecoderChoice = Literal["auto", "opencv", "pyav"]
 Quantization = Literal["none", "int8", "nf4"]
+QuantizationChoice = Literal["auto", "none", "int8", "nf4"]
+DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
 PositionLayout = Literal["flat", "time"]
 """Where condensed tokens stand for a language model whose positions have several axes: one after
 the other like text, or each at its mean source frame."""

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from linvt_cli.cli.app import run
+from linvt_cli.cli.config import shown
 from linvt_cli.cli.failures import EXIT_CODES, MEANINGS
+from linvt_cli.settings.file import read_file
+from linvt_cli.settings.table import SETTINGS
 from tests.cli.schema import validate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +55,19 @@ def test_the_exit_codes_are_those_of_the_code():
     meanings = [(str(code.value), meaning) for code, meaning in MEANINGS.items()]
     failures = [(error.__name__, str(code.value)) for error, code in EXIT_CODES.items()]
     assert rows == [("code", "meaning"), *meanings, ("failure", "code"), *failures]
+
+
+def test_the_settings_are_those_of_the_code():
+    rows = table_rows(DOCS / "reference" / "configuration.md")
+    settings = [(setting.key, setting.expected, shown(setting.default)) for setting in SETTINGS]
+    assert rows[: len(SETTINGS) + 1] == [("key", "value", "default"), *settings]
+
+
+def test_the_example_of_a_configuration_is_accepted(tmp_path):
+    (example,) = blocks(DOCS / "reference" / "configuration.md", "toml")
+    file = tmp_path / "config.toml"
+    file.write_text(example, encoding="utf-8")
+    assert set(read_file(file).checked()) == {"model", "frames", "offline"}
 
 
 def test_the_json_example_fits_the_schema():

@@ -9,6 +9,7 @@ import typer
 
 from linvt_cli import __version__
 from linvt_cli.cli.ask import ask
+from linvt_cli.cli.config import config, defaults_of_user
 from linvt_cli.cli.demo_clip import demo_clip
 from linvt_cli.cli.describe import describe
 from linvt_cli.cli.evaluate import evaluate
@@ -30,6 +31,9 @@ app.command()(demo_clip)
 app.command()(evaluate)
 app.command()(train)
 app.add_typer(models, name="models")
+app.add_typer(config, name="config")
+
+_MENDING = ("config",)  # commands that help with a broken configuration, and so do without it
 
 
 def print_version(wanted: bool) -> None:
@@ -50,6 +54,8 @@ def linvt(
     """Ask questions about videos, on your own machine."""
     if context.invoked_subcommand is None:
         Output().line(context.get_help())
+    elif context.invoked_subcommand not in _MENDING:
+        context.default_map = {context.invoked_subcommand: defaults_of_user()}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

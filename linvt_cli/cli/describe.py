@@ -15,11 +15,14 @@ def describe(
     frames: options.FramesOption = None,
     start: options.StartOption = None,
     end: options.EndOption = None,
+    decoder: options.DecoderOption = "auto",
     min_coverage: options.MinCoverageOption = MIN_COVERAGE,
     model: options.ModelOption = None,
+    tokenizer: options.TokenizerOption = None,
     device: options.DeviceOption = "auto",
     weights: options.WeightsOption = None,
     quant: options.QuantOption = "auto",
+    dtype: options.DtypeOption = "auto",
     offline: options.OfflineOption = False,
     max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
     as_json: options.JsonOption = False,
@@ -31,12 +34,20 @@ def describe(
     """
     output = Output("json" if as_json else "text", quiet=quiet)
     chosen = options.ModelOptions(
-        model, device=device, offline=offline, weights=weights, quant=quant
+        model,
+        tokenizer,
+        device=device,
+        offline=offline,
+        weights=weights,
+        quant=quant,
+        dtype=dtype,
     )
     with AnswerSheet(video, (chosen.spec.describe_question,), output) as sheet:
         sheet.fill(
             chosen,
-            options.FrameOptions(frames, start=start, end=end, min_coverage=min_coverage),
+            options.FrameOptions(
+                frames, start=start, end=end, decoder=decoder, min_coverage=min_coverage
+            ),
             GenerationConfig(max_new_tokens),
         )
     raise typer.Exit(sheet.exit_code)

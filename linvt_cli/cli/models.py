@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from linvt_cli.backbones.registry import BACKBONES, BackboneSpec, find_backbone
+from linvt_cli.cli.completion import complete_model
 from linvt_cli.cli.options import JsonOption
 from linvt_cli.cli.output import Output
 
@@ -29,7 +30,9 @@ def list_models(as_json: JsonOption = False) -> None:
 
 @models.command("show")
 def show_model(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a model")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of a model", autocompletion=complete_model)
+    ],
     as_json: JsonOption = False,
 ) -> None:
     """Show what is known of one model."""

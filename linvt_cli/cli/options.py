@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from linvt_cli.backbones.registry import BackboneSpec, find_backbone
-from linvt_cli.config import MIN_COVERAGE, DecoderChoice, FrameSampling, GenerationConfig
+from linvt_cli.cli.completion import complete_model
+from linvt_cli.config import (
+    MIN_COVERAGE,
+    DecoderChoice,
+    DtypeChoice,
+    FrameSampling,
+    GenerationConfig,
+    QuantizationChoice,
+)
 from linvt_cli.errors import ConfigError
 from linvt_cli.types import TokenizerName
 
@@ -18,10 +26,25 @@ _GENERATION = GenerationConfig()
 
 VideoArgument = Annotated[str, typer.Argument(metavar="VIDEO", help="Video or picture file")]
 
+
+def _usual_frames(context: typer.Context, value: int | None) -> int | None:
+    """Return how many frames were asked for.
+
+    A number that was set once, and not typed, is none of a limit: it gives way to times and rates.
+    """
+    typed = context.get_parameter_source("frames")
+    chosen = context.params.get("fps"), context.params.get("at")
+    if typed is not None and typed.name != "COMMANDLINE" and chosen != (None, None):
+        return None
+    return value
+
+
 FramesOption = Annotated[
     int | None,
     typer.Option(
         "--frames",
+        envvar="LINVT_FRAMES",
+        callback=_usual_frames,
         min=1,
         metavar="N",
         help="Look at N evenly spaced frames [default: the model's own number];"
@@ -45,12 +68,17 @@ EndOption = Annotated[
 ]
 DecoderOption = Annotated[
     DecoderChoice,
-    typer.Option("--decoder", help="Library that decodes; auto takes the cheapest exact one"),
+    typer.Option(
+        "--decoder",
+        envvar="LINVT_DECODER",
+        help="Library that decodes; auto takes the cheapest exact one",
+    ),
 ]
 MinCoverageOption = Annotated[
     float,
     typer.Option(
         "--min-coverage",
+        envvar="LINVT_MIN_COVERAGE",
         min=0.0,
         max=1.0,
         metavar="SHARE",
@@ -59,12 +87,19 @@ MinCoverageOption = Annotated[
 ]
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", envvar="LINVT_MODEL", metavar="NAME", help="Image-LLM [default: nano]"),
+    typer.Option(
+        "--model",
+        envvar="LINVT_MODEL",
+        autocompletion=complete_model,
+        metavar="NAME",
+        help="Image-LLM [default: nano]",
+    ),
 ]
 TokenizerOption = Annotated[
     TokenizerName | None,
     typer.Option(
         "--tokenizer",
+        envvar="LINVT_TOKENIZER",
         help="How visual tokens are condensed: linvt is trained, cluster needs no training, mean"
         " averages each frame, all keeps everything [default: the model's best]",
     ),
@@ -80,7 +115,10 @@ CheckpointOption = Annotated[
     typer.Option("--checkpoint", metavar="DIR", help="Folder with the weights of a trained LinVT"),
 ]
 DeviceOption = Annotated[
-    str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
+    str,
+    typer.Option(
+        "--device", envvar="LINVT_DEVICE", metavar="DEVICE", help="auto, cpu, cuda or cuda:N"
+    ),
 ]
 WeightsOption = Annotated[
     str | None,
@@ -91,17 +129,32 @@ WeightsOption = Annotated[
     ),
 ]
 QuantOption = Annotated[
-    Literal["auto", "none", "int8", "nf4"],
-    typer.Option("--quant", help="Bits of the language model: auto takes the most that fit"),
+    QuantizationChoice,
+    typer.Option(
+        "--quant",
+        envvar="LINVT_QUANT",
+        help="Bits of the language model: auto takes the most that fit",
+    ),
 ]
 DtypeOption = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option("--dtype", help="Number format to compute in"),
+    DtypeChoice,
+    typer.Option("--dtype", envvar="LINVT_DTYPE", help="Number format to compute in"),
 ]
-OfflineOption = Annotated[bool, typer.Option("--offline", help="Open no network connection")]
+OfflineOption = Annotated[
+    bool,
+    typer.Option(
+        "--offline/--no-offline", envvar="LINVT_OFFLINE", help="Open no network connection"
+    ),
+]
 MaxNewTokensOption = Annotated[
     int,
-    typer.Option("--max-new-tokens", min=1, metavar="N", help="Stop an answer after N tokens"),
+    typer.Option(
+        "--max-new-tokens",
+        envvar="LINVT_MAX_NEW_TOKENS",
+        min=1,
+        metavar="N",
+        help="Stop an answer after N tokens",
+    ),
 ]
 TemperatureOption = Annotated[
     float,

@@ -1,0 +1,22 @@
+"""What the shell offers to complete. Imports no torch: it runs at every press of the tab key."""
+
+from __future__ import annotations
+
+from linvt_cli.backbones.registry import BACKBONES
+from linvt_cli.settings.table import SETTINGS
+
+
+def complete_model(incomplete: str) -> list[tuple[str, str]]:
+    """Return the models whose names begin so, each with its summary."""
+    return [
+        (spec.name, spec.summary) for spec in BACKBONES if spec.name.startswith(incomplete.lower())
+    ]
+
+
+def complete_key(incomplete: str) -> list[tuple[str, str]]:
+    """Return the settings whose keys begin so, each with its summary."""
+    return [
+        (setting.key, setting.summary)
+        for setting in SETTINGS
+        if setting.key.startswith(incomplete.lower())
+    ]
