@@ -62,7 +62,7 @@ def choose_quantization(
             raise ConfigError(
                 f"'{spec.name}' is too small to be quantized",
                 field="quant",
-                hint="leave out --quant",
+                hint="use --quant none",
             )
         return "none"
     free = free_memory(device) / _GIB
