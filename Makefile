@@ -10,7 +10,7 @@ INSTALL := $(PIP) install --constraint constraints.txt
 REQUIREMENTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test check bench docs golden clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ bench: $(VENV)/.development ## run the benchmarks; each prints ratios measured i
 docs: $(VENV)/.docs ## write the command line reference anew and build the documentation into site/
 	$(BIN)/python -m typer linvt_cli.cli.app utils docs --name linvt --output docs/reference/cli.md
 	$(BIN)/mkdocs build --strict
+
+golden: $(VENV)/.linvt ## record what linvt ships, after the weights or the clips were changed
+	$(BIN)/python -m linvt_cli.doctor.golden
 
 clean: ## remove caches and built files; the environment stays
 	rm -rf site build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis \

@@ -17,6 +17,7 @@
     ├── ContextLengthError              length, limit
     ├── DeviceError
     │   └── OutOfMemoryError
+    ├── MachineError
     ├── ConfigError                     field
     └── DatasetError                    path, line
 
@@ -136,6 +137,10 @@ class DeviceError(LinVTError):
 
 class OutOfMemoryError(DeviceError):
     """The device has not enough memory."""
+
+
+class MachineError(LinVTError):
+    """A library, a folder or a disk of this machine is missing, broken or full."""
 
 
 class ConfigError(LinVTError):

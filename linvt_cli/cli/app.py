@@ -12,6 +12,7 @@ from linvt_cli.cli.ask import ask
 from linvt_cli.cli.config import config, defaults_of_user
 from linvt_cli.cli.demo_clip import demo_clip
 from linvt_cli.cli.describe import describe
+from linvt_cli.cli.doctor import doctor
 from linvt_cli.cli.evaluate import evaluate
 from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.models import models
@@ -28,12 +29,11 @@ app = typer.Typer(
 app.command()(ask)
 app.command()(describe)
 app.command()(demo_clip)
+app.command()(doctor)
 app.command()(evaluate)
 app.command()(train)
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")
-
-_MENDING = ("config",)  # commands that help with a broken configuration, and so do without it
 
 
 def print_version(wanted: bool) -> None:
@@ -54,8 +54,10 @@ def linvt(
     """Ask questions about videos, on your own machine."""
     if context.invoked_subcommand is None:
         Output().line(context.get_help())
-    elif context.invoked_subcommand not in _MENDING:
-        context.default_map = {context.invoked_subcommand: defaults_of_user()}
+    else:
+        # The doctor reports a broken configuration like any other trouble.
+        values = defaults_of_user(strict=context.invoked_subcommand != "doctor")
+        context.default_map = {context.invoked_subcommand: values}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from linvt_cli.backbones.registry import BACKBONES
+from linvt_cli.doctor.checks import CHECKS
 from linvt_cli.settings.table import SETTINGS
 
 
@@ -19,4 +20,11 @@ def complete_key(incomplete: str) -> list[tuple[str, str]]:
         (setting.key, setting.summary)
         for setting in SETTINGS
         if setting.key.startswith(incomplete.lower())
+    ]
+
+
+def complete_check(incomplete: str) -> list[tuple[str, str]]:
+    """Return the checks of ``linvt doctor`` whose names begin so, each with its summary."""
+    return [
+        (check.name, check.summary) for check in CHECKS if check.name.startswith(incomplete.lower())
     ]

@@ -126,15 +126,18 @@ def shown(value: Value | None) -> str:
     return "-" if value is None else str(value)
 
 
-def defaults_of_user() -> dict[str, Value | Callable[[], NoReturn]]:
+def defaults_of_user(*, strict: bool) -> dict[str, Value | Callable[[], NoReturn]]:
     """Return the defaults of options, by parameter, that the configuration file names.
 
-    A file that cannot be used is an error for an option that takes its value from there, and for
-    nothing before: ``--help`` still works.
+    Args:
+        strict: whether a file that cannot be used is an error. It is one for an option that takes
+            its value from there, and for nothing before: ``--help`` still works.
     """
     try:
         values = read_file().checked()
     except ConfigError as error:
+        if not strict:
+            return {}
         failure = error
 
         def fail() -> NoReturn:

@@ -13,6 +13,7 @@ from linvt_cli.errors import (
     DeviceError,
     DownloadError,
     LinVTError,
+    MachineError,
     VideoError,
 )
 
@@ -38,7 +39,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.VIDEO: "a video or a data file cannot be used",
     ExitCode.MODEL: "a model or a checkpoint cannot be used",
     ExitCode.NETWORK: "a file could not be fetched",
-    ExitCode.RESOURCES: "the device, its memory or the model's context does not suffice",
+    ExitCode.RESOURCES: "the machine, its memory or the model's context does not suffice",
     ExitCode.SOME_FAILED: "some answers failed; the others are given",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
@@ -52,6 +53,7 @@ EXIT_CODES: dict[type[LinVTError], ExitCode] = {
     DownloadError: ExitCode.NETWORK,
     ContextLengthError: ExitCode.RESOURCES,
     DeviceError: ExitCode.RESOURCES,
+    MachineError: ExitCode.RESOURCES,
 }
 
 

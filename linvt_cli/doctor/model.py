@@ -1,0 +1,68 @@
+"""Check of the model that the user wants: are its files here and whole?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.doctor.findings import Circumstances, Finding
+from linvt_cli.errors import BackboneLoadError
+from linvt_cli.models.files import find_snapshot
+
+_GIB = 2**30
+
+
+def check_model(circumstances: Circumstances) -> Finding:
+    """Look for the files of the model that the user named, and for missing and cut-off weights.
+
+    Raises:
+        UnknownBackboneError: if there is no such model.
+        BackboneLoadError: if its files are not here, or not whole.
+    """
+    if circumstances.model is None:
+        return Finding("no model was named: linvt doctor --model NAME", status="skipped")
+    spec = find_backbone(circumstances.model)
+    if spec.weights is not None:
+        return Finding(f"'{spec.name}' is inside linvt", facts={"folder": str(spec.weights)})
+    if spec.repo is None:
+        raise BackboneLoadError(f"Backbone '{spec.name}' names no place of its files")
+    folder = find_snapshot(spec.repo, spec.revision)
+    files = whole_weights(folder)
+    size = sum(file.stat().st_size for file in files)
+    return Finding(
+        f"'{spec.name}' is here: {len(files)} files with {size / _GIB:.1f} GiB of weights",
+        facts={"folder": str(folder), "files": [file.name for file in files], "bytes": size},
+    )
+
+
+def whole_weights(folder: Path) -> list[Path]:
+    """Return the files of weights in a folder, each of which has the length that its head says.
+
+    Raises:
+        BackboneLoadError: if there are none, or one is missing or cut off.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    files = sorted({*folder.glob("*.safetensors"), *_indexed(folder)})
+    if not files:
+        raise BackboneLoadError(f"There are no weights (*.safetensors) in '{folder}'")
+    for file in files:
+        try:
+            with safe_open(file, "numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise BackboneLoadError(f"'{file}' is missing or damaged: {error}") from error
+    return files
+
+
+def _indexed(folder: Path) -> set[Path]:
+    """Return the files that an index of weights names, where there is one."""
+    index = folder / "model.safetensors.index.json"
+    try:
+        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return {folder / Path(name).name for name in names}
+    except FileNotFoundError:
+        return set()
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise BackboneLoadError(f"'{index}' is damaged: {error}") from error
