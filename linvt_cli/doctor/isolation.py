@@ -41,10 +41,10 @@ def run_check(check: Check, circumstances: Circumstances) -> Row:
 
 def _outcome(check: Check, circumstances: Circumstances) -> tuple[Finding, str | None]:
     try:
-        ended = subprocess.run(  # noqa: S603: ourselves
+        ended = subprocess.run(  # noqa: S603
             [
                 *(sys.executable, "-P", "-X", "faulthandler", "-c", _START),
-                *(json.dumps(sys.path), check.name, json.dumps(asdict(circumstances))),
+                *(json.dumps(sys.path), check.function, json.dumps(asdict(circumstances))),
             ],
             stdin=subprocess.DEVNULL,
             capture_output=True,
