@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+from linvt_cli.doctor.findings import Circumstances
+from linvt_cli.doctor.folders import check_disk, check_folders, nearest_there
+from linvt_cli.errors import MachineError
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Let all folders be below one, where they are not there yet."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path / "linvt"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_folders_that_can_be_created_are_well_and_are_not_created(folders):
+    finding = check_folders(Circumstances())
+    assert finding.status == "ok"
+    assert finding.facts["folders"]["cache of models"] == str(folders / "hub")
+    assert list(folders.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "purpose"),
+    [("HF_HUB_CACHE", "cache of models"), ("LINVT_HOME", "folder of models")],
+)
+def test_a_folder_that_cannot_be_written_is_named_with_its_variable(
+    folders, monkeypatch, variable, purpose
+):
+    (folders / "file").touch()
+    place = str(folders / "file" / "models")
+    monkeypatch.setenv("LINVT_CONFIG", str(folders / "config.toml"))
+    if variable == "LINVT_HOME":
+        monkeypatch.setenv(variable, place)
+    else:
+        monkeypatch.setattr(constants, variable, place)
+    with pytest.raises(MachineError) as caught:
+        check_folders(Circumstances())
+    assert caught.value.message == f"The {purpose} '{place}' cannot be written: Not a directory"
+    expected = "HF_HOME" if variable == "HF_HUB_CACHE" else variable
+    assert caught.value.hint == f"set {expected} to a folder of your own"
+
+
+@pytest.mark.parametrize(
+    ("free", "status"), [(100 * 2**30, "ok"), (5 * 2**30, "ok"), (4 * 2**30, "warning")]
+)
+def test_room_for_less_than_a_model_is_a_warning(folders, monkeypatch, free, status):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**40, 2**40 - free, free))
+    finding = check_disk(Circumstances())
+    assert finding.status == status
+    assert (finding.hint is None) == (status == "ok")
+
+
+def test_a_full_disk_is_a_failure(folders, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**40, 2**40, 100 * 2**20))
+    with pytest.raises(MachineError, match="The disk of the cache of models has 100 MiB left"):
+        check_disk(Circumstances())
+
+
+def test_a_folder_that_is_not_there_stands_for_the_one_in_which_it_would_be(tmp_path):
+    assert nearest_there(tmp_path / "a" / "b") == tmp_path
+    assert nearest_there(tmp_path) == tmp_path
+    assert nearest_there(Path("/")) == Path("/")
