@@ -13,6 +13,7 @@ import pytest
 from linvt_cli.cli.app import run
 from linvt_cli.cli.config import shown
 from linvt_cli.cli.failures import EXIT_CODES, MEANINGS
+from linvt_cli.doctor.checks import CHECKS
 from linvt_cli.settings.file import read_file
 from linvt_cli.settings.table import SETTINGS
 from tests.cli.schema import validate
@@ -73,6 +74,20 @@ def test_the_example_of_a_configuration_is_accepted(tmp_path):
 def test_the_json_example_fits_the_schema():
     (example,) = blocks(DOCS / "reference" / "json.md", "json")
     validate(json.loads(example))
+
+
+def test_the_checks_of_the_doctor_are_those_of_the_code():
+    rows = table_rows(DOCS / "reference" / "doctor.md")
+    checks = [(check.name, check.summary) for check in CHECKS]
+    assert rows[: len(CHECKS) + 1] == [("check", "looks whether"), *checks]
+
+
+def test_every_field_of_the_report_of_the_doctor_is_explained():
+    page = DOCS / "reference" / "doctor.schema.json"
+    schema = json.loads(page.read_text(encoding="utf-8"))
+    explained = {row[0] for row in table_rows(DOCS / "reference" / "doctor.md")}
+    fields = schema["properties"]["checks"]["items"]["properties"]
+    assert {*schema["properties"], *(f"checks.{field}" for field in fields)} <= explained
 
 
 def test_every_field_of_the_schema_is_explained():
