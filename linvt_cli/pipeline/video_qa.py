@@ -21,6 +21,7 @@ from linvt_cli.errors import BackboneLoadError, ConfigError
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.models.files import find_snapshot, require_folder
+from linvt_cli.pipeline.looking import look_at
 from linvt_cli.pipeline.precision import choose_dtype, choose_quantization
 from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
@@ -163,7 +164,7 @@ class VideoQA:
             check_coverage(frames, str(video), min_coverage)
             # Not inference mode: its tensors could never take part in training
             with torch.no_grad():
-                features = self.backbone.encode_frames(frames)
+                frames, features = look_at(self.backbone, frames)
                 refined = self.tokenizer.refine(features)
         return WatchedVideo(str(video), frames, features, refined)
 
