@@ -14,6 +14,7 @@ from linvt_cli.cli.app import run
 from linvt_cli.cli.config import shown
 from linvt_cli.cli.failures import EXIT_CODES, MEANINGS
 from linvt_cli.doctor.checks import CHECKS
+from linvt_cli.doctor.golden import read_golden
 from linvt_cli.settings.file import read_file
 from linvt_cli.settings.table import SETTINGS
 from tests.cli.schema import validate
@@ -69,6 +70,12 @@ def test_the_example_of_a_configuration_is_accepted(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text(example, encoding="utf-8")
     assert set(read_file(file).checked()) == {"model", "frames", "offline"}
+
+
+def test_the_answer_in_the_readme_is_that_of_the_shipped_model():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    golden = read_golden()
+    assert f'"{golden.question}"\n{golden.answer}\n' in readme
 
 
 def test_the_json_example_fits_the_schema():

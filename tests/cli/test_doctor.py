@@ -19,6 +19,8 @@ from linvt_cli.doctor.checks import CHECKS
 from linvt_cli.doctor.findings import Row
 from tests.cli.processes import REAL, ROOT, run_linvt
 
+pytestmark = pytest.mark.timeout(600)  # every check starts a process of its own
+
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "doctor.schema.json").read_text("utf-8"))
 
 
@@ -32,7 +34,6 @@ def report(*arguments: str, code: int, **variables: str) -> dict[str, dict[str, 
     return {row["name"]: row for row in document["checks"]}
 
 
-@pytest.mark.timeout(600)
 def test_a_plain_machine_is_well():
     rows = report("--offline", code=0)
     assert list(rows) == [check.name for check in CHECKS]
