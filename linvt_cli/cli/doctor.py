@@ -9,7 +9,7 @@ import typer
 from linvt_cli import __version__, errors
 from linvt_cli.cli import options
 from linvt_cli.cli.completion import complete_check
-from linvt_cli.cli.failures import ExitCode, exit_code_of
+from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.output import Output, printable
 from linvt_cli.doctor.checks import CHECKS, find_check
 from linvt_cli.doctor.findings import Circumstances, Row, to_record
@@ -79,6 +79,6 @@ def exit_code(rows: list[Row]) -> ExitCode:
     """Return the exit code of the first failure, the one that its error has everywhere."""
     for row in rows:
         if row.failure is not None:
-            kind: type[LinVTError] = getattr(errors, row.failure)
-            return exit_code_of(kind.__new__(kind))
+            failure: type[LinVTError] = getattr(errors, row.failure)
+            return exit_code_of_class(failure)
     return ExitCode.DONE

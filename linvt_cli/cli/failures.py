@@ -58,8 +58,13 @@ EXIT_CODES: dict[type[LinVTError], ExitCode] = {
 
 
 def exit_code_of(error: LinVTError) -> ExitCode:
-    """Return the exit code of an error: the one of its class, else of the nearest base class."""
-    for ancestor in type(error).__mro__:
+    """Return the exit code of an error."""
+    return exit_code_of_class(type(error))
+
+
+def exit_code_of_class(failure: type[LinVTError]) -> ExitCode:
+    """Return the exit code of a class of errors, else that of the nearest base class."""
+    for ancestor in failure.__mro__:
         if ancestor in EXIT_CODES:
             return EXIT_CODES[ancestor]
     return ExitCode.BUG

@@ -56,7 +56,10 @@ def _outcome(check: Check, circumstances: Circumstances) -> tuple[Finding, str |
         return _broken_off(check, f"did not end within {check.limit:.0f} s")
     if ended.returncode != 0:
         return _broken_off(check, *_last_words(ended.returncode, ended.stderr))
-    outcome: dict[str, Any] = json.loads(ended.stdout)
+    try:
+        outcome: dict[str, Any] = json.loads(ended.stdout)
+    except ValueError:
+        return _broken_off(check, "ended without a word")
     if (error := outcome.get("error")) is None:
         return Finding(**outcome["finding"]), None
     hint = error["hint"] or check.remedy

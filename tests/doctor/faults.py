@@ -54,6 +54,11 @@ def leave(_: Circumstances) -> Finding:
     os._exit(3)
 
 
+def leave_early(_: Circumstances) -> Finding:
+    """End the process as if all were well, without a word."""
+    os._exit(0)
+
+
 def hang(_: Circumstances) -> Finding:
     """Never end."""
     while True:

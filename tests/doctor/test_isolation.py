@@ -37,6 +37,7 @@ def test_a_warning_keeps_its_hint():
             "do this",
             "MachineError",
         ),
+        ("leave_early", "The check ended without a word", "do this", "MachineError"),
         ("leave", "The check broke off: exit code 3", "do this", "MachineError"),
     ],
 )
