@@ -13,6 +13,8 @@ from linvt_cli.errors import (
     DeviceError,
     DownloadError,
     LinVTError,
+    ModelFilesError,
+    StoreError,
     VideoError,
 )
 
@@ -38,7 +40,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.VIDEO: "a video or a data file cannot be used",
     ExitCode.MODEL: "a model or a checkpoint cannot be used",
     ExitCode.NETWORK: "a file could not be fetched",
-    ExitCode.RESOURCES: "the device, its memory or the model's context does not suffice",
+    ExitCode.RESOURCES: "the device, its memory, the disk or the model's context does not suffice",
     ExitCode.SOME_FAILED: "some answers failed; the others are given",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
@@ -49,7 +51,9 @@ EXIT_CODES: dict[type[LinVTError], ExitCode] = {
     DatasetError: ExitCode.VIDEO,
     BackboneError: ExitCode.MODEL,
     CheckpointError: ExitCode.MODEL,
+    ModelFilesError: ExitCode.MODEL,
     DownloadError: ExitCode.NETWORK,
+    StoreError: ExitCode.RESOURCES,
     ContextLengthError: ExitCode.RESOURCES,
     DeviceError: ExitCode.RESOURCES,
 }
