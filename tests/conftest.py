@@ -20,6 +20,7 @@ _hub_folder = tempfile.TemporaryDirectory(prefix="linvt-tests-")
 atexit.register(_hub_folder.cleanup)
 os.environ["HF_HOME"] = _hub_folder.name
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["LINVT_HOME"] = f"{_hub_folder.name}/linvt"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # toy tensors: more threads only wait
 
 NUM_FRAMES, FPS, SIZE = 30, 10.0, (64, 48)

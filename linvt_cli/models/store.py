@@ -95,7 +95,7 @@ class Shelf:
         """
         self.manifest_path(commit).unlink(missing_ok=True)
         self.folder.joinpath(f"{commit}.used").unlink(missing_ok=True)
-        freed = _size_of(self.snapshot(commit))
+        freed = size_of(self.snapshot(commit))
         shutil.rmtree(self.snapshot(commit), ignore_errors=True)
         return freed
 
@@ -105,12 +105,20 @@ class Shelf:
         folders = [path for path in self.folder.glob("*") if path.is_dir()]
         return [path for path in folders if path.name not in complete]
 
+    def remove_leftovers(self) -> int:
+        """Remove them and return how many bytes that frees."""
+        freed = 0
+        for folder in self.leftovers():
+            freed += size_of(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        return freed
+
     @contextmanager
     def locked(self, on_wait: Callable[[], None]) -> Iterator[None]:
         """Be the only process that writes here. The system frees the lock of a killed process.
 
         Args:
-            on_wait: called once if another process holds the lock.
+            on_wait: called once if another process holds the lock; what it raises ends the wait.
         """
         from filelock import FileLock, Timeout
 
@@ -217,5 +225,6 @@ def default_root() -> Path:
     return user_data_path("linvt", appauthor=False) / "models"
 
 
-def _size_of(folder: Path) -> int:
+def size_of(folder: Path) -> int:
+    """Return how many bytes the files in a folder have."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
