@@ -20,6 +20,7 @@ def describe(
     device: options.DeviceOption = "auto",
     weights: options.WeightsOption = None,
     quant: options.QuantOption = "auto",
+    pull: options.PullOption = False,
     offline: options.OfflineOption = False,
     max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
     as_json: options.JsonOption = False,
@@ -31,9 +32,9 @@ def describe(
     """
     output = Output("json" if as_json else "text", quiet=quiet)
     chosen = options.ModelOptions(
-        model, device=device, offline=offline, weights=weights, quant=quant
+        model, device=device, offline=offline, weights=weights, quant=quant, pull=pull
     )
-    with AnswerSheet(video, (chosen.spec.describe_question,), output) as sheet:
+    with AnswerSheet(video, (chosen.describe_question,), output) as sheet:
         sheet.fill(
             chosen,
             options.FrameOptions(frames, start=start, end=end, min_coverage=min_coverage),

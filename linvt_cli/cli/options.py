@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from linvt_cli.backbones.registry import BackboneSpec, find_backbone
+from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.backbones.spec import DESCRIBE_QUESTION, BackboneSpec
 from linvt_cli.config import MIN_COVERAGE, DecoderChoice, FrameSampling, GenerationConfig
 from linvt_cli.errors import ConfigError
+from linvt_cli.models.source import names_folder, names_repository
 from linvt_cli.types import TokenizerName
 
 DEFAULT_MODEL = "nano"
@@ -59,7 +61,13 @@ MinCoverageOption = Annotated[
 ]
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", envvar="LINVT_MODEL", metavar="NAME", help="Image-LLM [default: nano]"),
+    typer.Option(
+        "--model",
+        envvar="LINVT_MODEL",
+        metavar="NAME",
+        help="Image-LLM: a name of 'linvt models list', a folder with its files, or"
+        " hub:owner/name[@revision] [default: nano]",
+    ),
 ]
 TokenizerOption = Annotated[
     TokenizerName | None,
@@ -87,7 +95,8 @@ WeightsOption = Annotated[
     typer.Option(
         "--weights",
         metavar="DIR",
-        help="Folder with the model's files [default: the cache of Hugging Face tools]",
+        help="Folder with the model's files [default: where 'linvt models pull' puts them, else the"
+        " cache of Hugging Face tools]",
     ),
 ]
 QuantOption = Annotated[
@@ -97,6 +106,10 @@ QuantOption = Annotated[
 DtypeOption = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
     typer.Option("--dtype", help="Number format to compute in"),
+]
+PullOption = Annotated[
+    bool,
+    typer.Option("--pull", help="Fetch the model if it is not here, even without a terminal"),
 ]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Open no network connection")]
 MaxNewTokensOption = Annotated[
@@ -174,12 +187,32 @@ class ModelOptions:
     weights: str | None = None
     quant: str = "auto"
     dtype: str = "auto"
+    pull: bool = False
 
     @property
-    def spec(self) -> BackboneSpec:
-        """What is known of the model, without loading it.
+    def chosen(self) -> str:
+        """What the user wrote, or the default."""
+        return self.name or DEFAULT_MODEL
+
+    @property
+    def spec(self) -> BackboneSpec | None:
+        """What is known of the model before its files are looked at.
+
+        None for a folder or a repository, which may have to be pulled first.
 
         Raises:
             UnknownBackboneError: if there is no such model.
         """
-        return find_backbone(self.name or DEFAULT_MODEL)
+        if names_repository(self.chosen) or names_folder(self.chosen):
+            return None
+        return find_backbone(self.chosen)
+
+    @property
+    def default_frames(self) -> int:
+        """How many frames are looked at where the user does not say."""
+        return FrameSampling().num_frames if self.spec is None else self.spec.default_frames
+
+    @property
+    def describe_question(self) -> str:
+        """What makes the model describe a video."""
+        return DESCRIBE_QUESTION if self.spec is None else self.spec.describe_question

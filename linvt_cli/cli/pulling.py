@@ -12,7 +12,13 @@ from linvt_cli.cli.sizes import bytes_text
 from linvt_cli.errors import BackboneLoadError, ConfigError
 from linvt_cli.models.manifest import Manifest
 from linvt_cli.models.offline import is_offline
-from linvt_cli.models.source import DEFAULT_REVISION, PREFIX, HubSource, parse_source
+from linvt_cli.models.source import (
+    DEFAULT_REVISION,
+    HubSource,
+    names_folder,
+    names_repository,
+    parse_source,
+)
 from linvt_cli.models.store import PulledModel, Store
 
 if TYPE_CHECKING:
@@ -74,7 +80,7 @@ def source_of(name: str) -> HubSource:
         ConfigError: if it stands for none.
         UnknownBackboneError: if there is no such model.
     """
-    if name.startswith(PREFIX):
+    if names_repository(name):
         return parse_source(name)
     spec = find_backbone(name)
     if spec.repo is None:
@@ -122,7 +128,7 @@ def pull_if_needed(name: str, output: Output, *, allowed: bool) -> None:
     gigabytes begin to flow, so it must be allowed.
 
     Args:
-        name: of a model, or ``hub:owner/name[@revision]``.
+        name: of a model, as ``--model`` takes it.
         output: where messages go.
         allowed: whether the user asked for it.
 
@@ -132,8 +138,9 @@ def pull_if_needed(name: str, output: Output, *, allowed: bool) -> None:
     """
     from linvt_cli.models.files import find_snapshot
 
-    source = source_of(name)
-    if find_snapshot(source.repo, source.revision) is not None or is_offline():
+    if names_folder(name) or (not names_repository(name) and find_backbone(name).repo is None):
+        return
+    if is_offline() or find_snapshot(source_of(name)) is not None:
         return  # what is missing offline is said when it is loaded
     if not allowed and not sys.stderr.isatty():
         raise BackboneLoadError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -56,13 +57,23 @@ def is_commit(revision: str) -> bool:
     return _COMMIT.fullmatch(revision) is not None
 
 
+def names_repository(model: str) -> bool:
+    """Whether a model is named by its repository."""
+    return model.startswith(PREFIX)
+
+
+def names_folder(model: str) -> bool:
+    """Whether a model is named by the folder of its files."""
+    return not names_repository(model) and ("/" in model or os.sep in model or model[:1] in ".~")
+
+
 def parse_source(text: str) -> HubSource:
     """Read ``hub:owner/name[@revision]``.
 
     Raises:
         ConfigError: if the text is something else.
     """
-    if not text.startswith(PREFIX):
+    if not names_repository(text):
         raise ConfigError(
             f"'{text}' does not name a repository. Expected {PREFIX}owner/name", field="model"
         )
