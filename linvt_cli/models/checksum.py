@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+ChecksumKind = Literal["sha256", "git"]
+
 _HEX_DIGITS = {"sha256": 64, "git": 40}
 _READ_SIZE = 1 << 20
 
@@ -21,7 +23,7 @@ class Checksum:
     bytes.
     """
 
-    kind: Literal["sha256", "git"]
+    kind: ChecksumKind
     hex: str
 
     def __post_init__(self) -> None:
@@ -31,17 +33,17 @@ class Checksum:
 
 
 class Hasher:
-    """Both checksums of a file whose bytes arrive piece by piece.
+    """The SHA-256 of a file whose bytes arrive piece by piece, and git's checksum where wanted.
 
     Args:
         size: of the whole file, in bytes.
+        kind: of the checksum that it will be compared with.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, kind: ChecksumKind = "sha256") -> None:
         self._sha256 = hashlib.sha256()
         self._git = hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
-        # The second hash costs as much as the first; large files never have a git checksum.
-        self._hash_git = size < 1 << 27
+        self._hash_git = kind == "git"
 
     def update(self, piece: bytes) -> None:
         """Take the next bytes."""
@@ -55,18 +57,18 @@ class Hasher:
         return self._sha256.hexdigest()
 
     def matches(self, checksum: Checksum) -> bool:
-        """Whether the bytes are those of a checksum."""
+        """Whether the bytes are those of a checksum of the kind that was named."""
         found = self.sha256 if checksum.kind == "sha256" else self._git.hexdigest()
         return found == checksum.hex
 
 
-def hash_file(path: Path) -> Hasher:
-    """Return the checksums of a file.
+def hash_file(path: Path, kind: ChecksumKind = "sha256") -> Hasher:
+    """Return the checksums of a file; ``kind`` is that of ``Hasher``.
 
     Raises:
         OSError: if it cannot be read.
     """
-    hasher = Hasher(path.stat().st_size)
+    hasher = Hasher(path.stat().st_size, kind)
     for piece in pieces_of(path):
         hasher.update(piece)
     return hasher

@@ -206,7 +206,7 @@ class _Pull:
             return None
         # Never written to from here on: it may be one with the file of another tool.
         link_or_copy(found, taken)
-        hasher = hash_file(taken)
+        hasher = hash_file(taken, file.checksum.kind)
         if hasher.matches(file.checksum):
             return hasher.sha256
         taken.unlink()
@@ -259,7 +259,7 @@ class _Pull:
 def _drop_wrong(files: tuple[RemoteFile, ...], folder: Path) -> None:
     for file in files:
         path = folder / file.path
-        if path.is_file() and not hash_file(path).matches(file.checksum):
+        if path.is_file() and not hash_file(path, file.checksum.kind).matches(file.checksum):
             path.unlink()
 
 

@@ -113,7 +113,7 @@ class _Written:
         self._on_bytes = on_bytes
         self._synced = 0
         self.size = 0
-        self.hasher = Hasher(file.size)
+        self.hasher = Hasher(file.size, file.checksum.kind)
         if part.stat().st_size > file.size:
             opened.truncate(0)
         for piece in pieces_of(part):
@@ -129,6 +129,7 @@ class _Written:
                 f" '{self._file.path}' should have"
             )
         self._opened.write(piece)
+        self._opened.flush()  # to the system: what it has outlives this process
         self.hasher.update(piece)
         self.size += len(piece)
         self._on_bytes(len(piece))
@@ -141,10 +142,9 @@ class _Written:
         self._opened.seek(0)
         self._opened.truncate()
         self.size = self._synced = 0
-        self.hasher = Hasher(self._file.size)
+        self.hasher = Hasher(self._file.size, self._file.checksum.kind)
 
     def sync(self) -> None:
         """Force what is written onto the disk."""
-        self._opened.flush()
         os.fsync(self._opened.fileno())
         self._synced = self.size

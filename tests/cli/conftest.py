@@ -43,10 +43,12 @@ def online(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
 
     Their files are those of a model but for the weights, which are random bytes.
     """
-    import huggingface_hub.constants
+    from huggingface_hub import constants
 
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.endpoint)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
+    address = f"{hub.endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
     monkeypatch.setenv("LINVT_HOME", str(tmp_path / "home"))
     hub.publish("Qwen/Qwen2-VL-2B-Instruct", honest_repo())
     hub.publish("me/mine", honest_repo())
@@ -54,8 +56,8 @@ def online(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
 
 
 @pytest.fixture
-def pulled(online: HubServer, capfd: pytest.CaptureFixture[str]) -> HubServer:
+def pulled(online: HubServer, capsys: pytest.CaptureFixture[str]) -> HubServer:
     """The same hub, with both repositories pulled."""
     assert run(["models", "pull", "qwen2-vl-2b", "hub:me/mine", "--quiet"]) == 0
-    capfd.readouterr()
+    capsys.readouterr()
     return online

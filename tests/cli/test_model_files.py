@@ -28,7 +28,7 @@ def test_a_pull_prints_the_folder_and_says_the_size(online, capsys):
     assert (folder / "model.safetensors").is_file()
     assert folder == folder_of("qwen2-vl-2b", capsys)
     commit = online.heads[QWEN][:12]
-    assert f"pulling qwen2-vl-2b: 293.4 KiB, from {online.endpoint} at {commit}; " in captured.err
+    assert f"pulling qwen2-vl-2b: 293.1 KiB, from {online.endpoint} at {commit}; " in captured.err
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_a_pull_offline_is_an_error_and_opens_nothing(online, capsys, monkeypatc
 def test_verify_says_that_all_is_right(pulled, capsys):
     assert run(["models", "verify"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "qwen2-vl-2b: 5 files, 293.4 KiB, all right",
-        "hub:me/mine: 5 files, 293.4 KiB, all right",
+        "qwen2-vl-2b: 5 files, 293.1 KiB, all right",
+        "hub:me/mine: 5 files, 293.1 KiB, all right",
     ]
 
 
@@ -107,7 +107,7 @@ def test_verify_names_what_is_wrong_and_the_command_that_mends_it(pulled, capsys
 def test_remove_frees_the_files_of_one_model(pulled, capsys):
     folder = folder_of("qwen2-vl-2b", capsys)
     assert run(["models", "remove", "qwen2-vl-2b"]) == 0
-    assert capsys.readouterr().out == "qwen2-vl-2b: 293.4 KiB removed\n"
+    assert capsys.readouterr().out == "qwen2-vl-2b: 293.1 KiB removed\n"
     assert not folder.exists()
     assert [model.manifest.repo for model in Store().pulled()] == ["me/mine"]
 
@@ -127,9 +127,9 @@ def test_prune_removes_what_was_replaced_and_what_was_interrupted(pulled, capsys
     assert run(["models", "prune"]) == 0
     done = capsys.readouterr().out.splitlines()
     assert f"hub:{QWEN}: 2.0 KiB, left by an interrupted pull" in done
-    assert f"hub:me/mine@{old.name}: 293.4 KiB, replaced by a newer commit" in done
-    assert done[-1] == "295.4 KiB removed"
-    assert would.splitlines() == [*done[:-1], "295.4 KiB would be removed"]
+    assert f"hub:me/mine@{old.name}: 293.1 KiB, replaced by a newer commit" in done
+    assert done[-1] == "295.1 KiB removed"
+    assert would.splitlines() == [*done[:-1], "295.1 KiB would be removed"]
     assert not old.exists()
     assert not part.exists()
     assert run(["models", "verify", "--quiet"]) == 0
@@ -139,7 +139,7 @@ def test_prune_removes_unused_models_only_when_asked(pulled, capsys):
     assert run(["models", "prune"]) == 0
     assert capsys.readouterr().out == "0 B removed\n"
     assert run(["models", "prune", "--unused", "0"]) == 0
-    assert "hub:me/mine: 293.4 KiB, not used for 0 days" in capsys.readouterr().out
+    assert "hub:me/mine: 293.1 KiB, not used for 0 days" in capsys.readouterr().out
     assert Store().pulled() == []
 
 

@@ -53,14 +53,14 @@ def test_an_unknown_model_gets_a_suggestion_and_the_code_for_models(capsys):
 def test_pulled_models_are_listed_with_size_and_last_use(pulled, capsys):
     assert run(["models", "list"]) == 0
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert "293.4 KiB" in rows["qwen2-vl-2b"]
+    assert "293.1 KiB" in rows["qwen2-vl-2b"]
     assert rows["hub:me/mine"].endswith("Pulled from the hub")
     assert run(["models", "list", "--pulled"]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split() == ["NAME", "SIZE", "COMMIT", "PULLED", "LAST", "USE"]
     commit = pulled.heads["me/mine"][:12]
     assert [line.split()[0] for line in lines] == ["qwen2-vl-2b", "hub:me/mine"]
-    assert lines[1].split()[1:4] == ["293.4", "KiB", commit]
+    assert lines[1].split()[1:4] == ["293.1", "KiB", commit]
     assert lines[1].endswith("never")
 
 

@@ -56,6 +56,7 @@ class HubServer:
     faults: list[Fault] = field(default_factory=list)  # of the next answers, in this order
     sent: list[Sent] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    num_sent: int = 0  # bytes of files, so far
     piece_seconds: float = 0.0  # between two pieces of a body
     choose_fault: Callable[[str], Fault | None] | None = None
     closing: threading.Event = field(default_factory=threading.Event)
@@ -177,7 +178,9 @@ class _Handler(BaseHTTPRequestHandler):
         at = start
         try:
             while at < stop:
-                at += self.wfile.write(content[at : min(at + PIECE, stop)])
+                written = self.wfile.write(content[at : min(at + PIECE, stop)])
+                at += written
+                self.hub.num_sent += written
                 if self.hub.piece_seconds:
                     self.hub.closing.wait(self.hub.piece_seconds)
         except OSError:  # the client is gone
