@@ -9,7 +9,7 @@ import typer
 
 from linvt_cli.cli.options import QuietOption
 from linvt_cli.cli.output import Output
-from linvt_cli.cli.pulling import find_pulled, name_of, pull_model, source_of
+from linvt_cli.cli.pulling import PullReport, find_pulled, name_of, pull_model, source_of
 from linvt_cli.cli.sizes import bytes_text
 from linvt_cli.errors import BackboneLoadError, DamagedFilesError, StoreError
 from linvt_cli.models.store import Store
@@ -75,8 +75,8 @@ def remove(names: NamesArgument, quiet: QuietOption = False) -> None:
         found = shelf.find(source.revision)
         if found is None and not shelf.leftovers():
             raise BackboneLoadError(f"'{name}' is not pulled", hint="linvt models list --pulled")
-        waiting = f"another linvt is pulling {name}: waiting for it"
-        with store.failures_translated(), shelf.locked(lambda text=waiting: output.notice(text)):
+        report = PullReport(output, name)
+        with store.failures_translated(), shelf.locked(report.waiting):
             freed = 0 if found is None else shelf.remove(found.manifest.commit)
             freed += shelf.remove_leftovers()
         output.line(f"{name}: {bytes_text(freed)} removed")

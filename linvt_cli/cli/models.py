@@ -117,7 +117,7 @@ def pulled_facts(model: PulledModel) -> dict[str, Any]:
 
 
 def _rows(known: dict[str, PulledModel]) -> list[tuple[str, ...]]:
-    rows = [_HEADER]
+    rows: list[tuple[str, ...]] = [_HEADER]
     for spec in BACKBONES:
         memory = spec.memory
         gib = ("-",) * 3 if memory is None else (memory.none, memory.int8, memory.nf4)

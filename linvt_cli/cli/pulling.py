@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -37,7 +38,7 @@ class PullReport:
         self._output = output
         self._name = name
         self._while_open = ExitStack()
-        self._advance = lambda _: None
+        self._advance: Callable[[int], None] = lambda _: None
 
     def __enter__(self) -> Self:
         """Nothing is shown yet."""
@@ -55,7 +56,9 @@ class PullReport:
         """Say how much will come, and from where."""
         if plan.to_fetch == 0:
             return
-        whole = "" if plan.here == 0 else f" of {bytes_text(plan.size)}, the rest is here"
+        # A small part is always here: the index that the plan is made from.
+        goes_on = plan.here > plan.size / 100
+        whole = f" of {bytes_text(plan.size)}, the rest is here" if goes_on else ""
         self._output.notice(
             f"pulling {self._name}: {bytes_text(plan.to_fetch)}{whole}, from {plan.endpoint}"
             f" at {plan.commit[:12]}; {bytes_text(plan.free)} free on the disk"

@@ -20,7 +20,11 @@ from huggingface_hub.errors import (
     LocalTokenNotFoundError,
     OfflineModeIsEnabled,
 )
-from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but loaded lazily
+    build_hf_headers,
+    get_session,
+    hf_raise_for_status,
+)
 
 from linvt_cli.errors import (
     AccessDeniedError,

@@ -186,9 +186,8 @@ class _Pull:
         final.parent.mkdir(parents=True, exist_ok=True)
         part = self._part(file)
         taken = part.with_suffix(".taken")
-        sha256 = self._take_over(transfer, file, taken)
-        ready = taken if sha256 else part
-        sha256 = sha256 or transfer.fetch(file, part)
+        found = self._take_over(transfer, file, taken)
+        ready, sha256 = (taken, found) if found else (part, transfer.fetch(file, part))
         try:
             require_safe_content(file.path, ready)
         except UnsafeFilesError:

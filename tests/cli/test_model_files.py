@@ -16,7 +16,7 @@ from tests.models.hub_server import Fault
 QWEN = "Qwen/Qwen2-VL-2B-Instruct"
 
 
-def folder_of(name, capsys):
+def folder_of(name: str, capsys: pytest.CaptureFixture[str]) -> Path:
     assert run(["models", "path", name]) == 0
     return Path(capsys.readouterr().out.rstrip("\n"))
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from linvt_cli.models.hub import Hub
 from linvt_cli.models.offline import VARIABLES
-from linvt_cli.models.pull import PullPlan
-from linvt_cli.models.store import Store
+from linvt_cli.models.patience import Patience
+from linvt_cli.models.pull import PullPlan, pull
+from linvt_cli.models.source import HubSource
+from linvt_cli.models.store import PulledModel, Store
 from tests.models.hub_server import HubServer, serving
 
 
@@ -48,6 +51,25 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub-cache"))
     with serving() as server:
         yield server
+
+
+def pull_from(
+    hub: HubServer,
+    store: Store,
+    watcher: Noted,
+    source: HubSource | None = None,
+    *,
+    verify: bool = False,
+) -> PulledModel:
+    """Pull from a hub on this machine, with little patience."""
+    return pull(
+        source or HubSource("owner/name"),
+        store=store,
+        watcher=watcher,
+        hub=Hub(hub.endpoint, stall=0.5),
+        patience=Patience(attempts=4, first_wait=0.001),
+        verify=verify,
+    )
 
 
 @pytest.fixture

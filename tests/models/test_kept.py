@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from linvt_cli.models import kept
 from linvt_cli.models.checksum import Checksum
 from linvt_cli.models.kept import has_size, hub_cache, hub_cache_blob, link_or_copy
 
@@ -44,7 +44,7 @@ def test_a_file_is_linked_where_that_works_and_else_copied(tmp_path, monkeypatch
     def refuse(*_: object) -> None:
         raise OSError("another disk")
 
-    monkeypatch.setattr(kept.os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     link_or_copy(found, new)
     assert new.stat().st_ino != found.stat().st_ino
     assert new.read_text() == "a"

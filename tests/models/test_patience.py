@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from linvt_cli.errors import ConnectionLostError, HubUnavailableError
-from linvt_cli.models import patience as patience_module
 from linvt_cli.models.patience import Patience
 
 LOST = ConnectionLostError("lost")
@@ -12,8 +13,8 @@ LOST = ConnectionLostError("lost")
 @pytest.fixture
 def slept(monkeypatch):
     """The seconds that were waited, without waiting."""
-    seconds = []
-    monkeypatch.setattr(patience_module.time, "sleep", seconds.append)
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
     return seconds
 
 

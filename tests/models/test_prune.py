@@ -5,6 +5,7 @@ import pytest
 from linvt_cli.errors import StoreError
 from linvt_cli.models.manifest import Manifest, ManifestFile, write_manifest
 from linvt_cli.models.prune import removals
+from linvt_cli.models.store import Store
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -26,7 +27,7 @@ def shelf(store):
     return place
 
 
-def reasons(store, unused_days=None):
+def reasons(store: Store, unused_days: float | None = None) -> list[tuple[str, int]]:
     return [(r.why, r.size) for r in removals(store, unused_days=unused_days, now=NOW)]
 
 

@@ -2,36 +2,22 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from pathlib import Path
 
 import pytest
 
 from linvt_cli.errors import DiskFullError, StoreNotWritableError, WrongBytesError
 from linvt_cli.models import store as store_module
-from linvt_cli.models.hub import Hub
-from linvt_cli.models.patience import Patience
-from linvt_cli.models.pull import pull
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import Store
-from tests.models.conftest import Noted
+from tests.models.conftest import Noted, pull_from
 from tests.models.hub_server import Fault, git_checksum
 from tests.models.repos import PULLED, honest_repo, sharded_repo
 
 SOURCE = HubSource("owner/name")
-PATIENCE = Patience(attempts=4, first_wait=0.001)
 
 
-def pull_from(hub, store, watcher, source=SOURCE, **options):
-    return pull(
-        source,
-        store=store,
-        watcher=watcher,
-        hub=Hub(hub.endpoint, stall=0.5),
-        patience=PATIENCE,
-        **options,
-    )
-
-
-def content_of(folder):
+def content_of(folder: Path) -> dict[str, bytes]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,10 @@ from linvt_cli.models.safety import (
     require_safe_path,
     shards_of,
 )
+from linvt_cli.models.store import Store
+from tests.models.conftest import pull_from
 from tests.models.hub_server import git_checksum
 from tests.models.repos import honest_repo, sharded_repo, weights
-from tests.models.test_pull import pull_from
 
 HOSTILE_NAMES = [
     "../config.json",
@@ -36,7 +38,7 @@ HOSTILE_NAMES = [
 ]
 
 
-def files_outside(tmp_path, store):
+def files_outside(tmp_path: Path, store: Store) -> list[Path]:
     """Return files that lie neither in the store nor in its parts."""
     return [p for p in tmp_path.rglob("*") if p.is_file() and store.root not in p.parents]
 

@@ -8,12 +8,12 @@ from linvt_cli.models.selection import RemoteFile, RepoListing, select_files
 from linvt_cli.models.source import HubSource
 
 
-def listing(*names):
+def listing(*names: str) -> RepoListing:
     files = tuple(RemoteFile(name, 10, Checksum("git", "0" * 40)) for name in names)
     return RepoListing(HubSource("owner/name"), "0" * 40, files)
 
 
-def chosen(*names, shards=None):
+def chosen(*names: str, shards: frozenset[str] | None = None) -> list[str]:
     return [file.path for file in select_files(listing(*names), shards)]
 
 

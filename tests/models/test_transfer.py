@@ -12,7 +12,7 @@ from linvt_cli.models.hub import Hub
 from linvt_cli.models.patience import Patience
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.transfer import Transfer
-from tests.models.hub_server import Fault
+from tests.models.hub_server import Fault, HubServer
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 SOURCE = HubSource("owner/name")
@@ -39,7 +39,7 @@ def fetch(hub, watcher, part):
     return run
 
 
-def on_storage(hub, *faults):
+def on_storage(hub: HubServer, *faults: Fault) -> None:
     """Let answers of the storage go wrong, one after the other."""
     left = list(faults)
     hub.choose_fault = lambda path: left.pop(0) if "/storage/" in path and left else None

@@ -20,7 +20,7 @@ def model(tmp_path):
 
 
 def test_a_whole_model_has_no_faults_and_progress_counts_its_bytes(model):
-    done = []
+    done: list[int] = []
     assert verify(model, done.append) == []
     assert sum(done) == len(CONTENT)
 
