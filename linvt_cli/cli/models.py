@@ -11,6 +11,7 @@ from linvt_cli.backbones.registry import BACKBONES, BackboneSpec, find_backbone
 from linvt_cli.cli import model_files
 from linvt_cli.cli.options import JsonOption
 from linvt_cli.cli.output import Output
+from linvt_cli.cli.pack import pack
 from linvt_cli.cli.pulling import name_of
 from linvt_cli.cli.sizes import bytes_text, date_text, parameters_text, table
 from linvt_cli.models.store import PulledModel, Store
@@ -76,6 +77,7 @@ for command in (
     model_files.path,
     model_files.remove,
     model_files.prune,
+    pack,
 ):
     models.command()(command)
 

@@ -85,7 +85,11 @@ VideoTokensOption = Annotated[
 ]
 CheckpointOption = Annotated[
     str | None,
-    typer.Option("--checkpoint", metavar="DIR", help="Folder with the weights of a trained LinVT"),
+    typer.Option(
+        "--checkpoint",
+        metavar="DIR",
+        help="Folder with the weights of a trained LinVT, or hub:owner/name",
+    ),
 ]
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N")

@@ -8,6 +8,7 @@ from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pulling import pull_if_needed
 from linvt_cli.models.offline import go_offline, is_offline
+from linvt_cli.models.source import names_repository
 
 if TYPE_CHECKING:
     from linvt_cli.pipeline import VideoQA, WatchedVideo
@@ -25,6 +26,8 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
         go_offline()
     if model.weights is None:
         pull_if_needed(model.chosen, output, allowed=model.pull)
+    if model.checkpoint is not None and names_repository(model.checkpoint):
+        pull_if_needed(model.checkpoint, output, allowed=model.pull)
     with output.progress(f"Loading {model.chosen}"):
         from linvt_cli.pipeline import VideoQA
 

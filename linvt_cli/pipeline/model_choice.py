@@ -55,6 +55,17 @@ def find_files(spec: BackboneSpec, weights: Path | None) -> tuple[Path, str | No
     return folder, _commit_of(folder)
 
 
+def find_checkpoint(named: str | Path) -> Path:
+    """Return the folder of a LinVT checkpoint that is named by folder or by repository.
+
+    Raises:
+        BackboneLoadError: if the repository is not on this machine.
+    """
+    if isinstance(named, str) and names_repository(named):
+        return _require_snapshot(parse_source(named), named)
+    return Path(named)
+
+
 def _brought(name: str, folder: Path) -> tuple[BackboneSpec, Path]:
     config = read_config(folder)
     return recognize(name, config, parameters=count_parameters(folder)), folder
@@ -65,7 +76,7 @@ def _require_snapshot(source: HubSource, name: str) -> Path:
     if folder is None:
         raise BackboneLoadError(
             f"The files of '{name}' are not on this machine",
-            hint=f"linvt models pull {name}; or name their folder with --weights",
+            hint=f"linvt models pull {name}; or name a folder with its files",
         )
     return folder
 

@@ -19,7 +19,7 @@ from linvt_cli.config import MIN_COVERAGE, FrameSampling, GenerationConfig
 from linvt_cli.errors import ConfigError
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
-from linvt_cli.pipeline.model_choice import find_files, find_model
+from linvt_cli.pipeline.model_choice import find_checkpoint, find_files, find_model
 from linvt_cli.pipeline.precision import choose_dtype, choose_quantization
 from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
@@ -83,7 +83,8 @@ class VideoQA:
             model: name of a backbone, as ``linvt models list`` shows it, a folder, or
                 ``hub:owner/name[@revision]``, which must be pulled.
             tokenizer: where left out, ``linvt`` if there is a checkpoint for it, else ``cluster``.
-            checkpoint: folder of a LinVT checkpoint; where left out, the one of the backbone.
+            checkpoint: folder of a LinVT checkpoint, or ``hub:owner/name[@revision]``; where left
+                out, the one of the backbone.
             num_video_tokens: K for ``cluster`` and ``mean``; where left out, the backbone's.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
             weights: folder of the backbone's files; where left out, the one inside linvt, in the
@@ -102,7 +103,7 @@ class VideoQA:
         choice = choose_tokenizer(
             spec,
             tokenizer=tokenizer,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
+            checkpoint=None if checkpoint is None else find_checkpoint(checkpoint),
             num_video_tokens=num_video_tokens,
         )
         place = select_device(device)
