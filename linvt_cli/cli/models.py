@@ -12,8 +12,9 @@ from linvt_cli.cli import model_files
 from linvt_cli.cli.options import JsonOption
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pack import pack
-from linvt_cli.cli.pulling import name_of
+from linvt_cli.cli.pulling import find_pulled, name_of
 from linvt_cli.cli.sizes import bytes_text, date_text, parameters_text, table
+from linvt_cli.models.source import names_repository
 from linvt_cli.models.store import PulledModel, Store
 
 models = typer.Typer(
@@ -35,33 +36,27 @@ def list_models(
     """List all models, one a line."""
     output = Output("json" if as_json else "text")
     here = Store().pulled()
-    known = {name_of(model.manifest): model for model in reversed(here)}
     if as_json:
-        rows = [] if pulled else [facts(spec, known.get(spec.name)) for spec in BACKBONES]
-        named = {spec.name for spec in BACKBONES} if not pulled else set()
-        rows += [
-            {"name": name_of(model.manifest), "pulled": pulled_facts(model)}
-            for model in here
-            if name_of(model.manifest) not in named
-        ]
+        rows = _pulled_records(here) if pulled else _records(here)
         for row in rows:
             output.record(row)
         output.finish(as_list=True)
+        if not rows:
+            output.line("[]")
         return
-    lines = _pulled_rows(here) if pulled else _rows(known)
-    for line in table(lines):
+    for line in table(_pulled_rows(here) if pulled else _rows(here)):
         output.line(line)
 
 
 @models.command("show")
-def show_model(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a model")],
-    as_json: JsonOption = False,
-) -> None:
-    """Show what is known of one model."""
-    spec = find_backbone(name)
-    here = {name_of(model.manifest): model for model in reversed(Store().pulled())}
-    shown = facts(spec, here.get(spec.name))
+def show_model(name: model_files.NameArgument, as_json: JsonOption = False) -> None:
+    """Show what is known of one model, and where its files are."""
+    store = Store()
+    if names_repository(name):
+        shown = {"name": name, **pulled_facts(find_pulled(name, store))}
+    else:
+        spec = find_backbone(name)
+        shown = facts(spec, _by_name(store.pulled()).get(spec.name))
     output = Output("json" if as_json else "text")
     if as_json:
         output.record(shown)
@@ -118,21 +113,36 @@ def pulled_facts(model: PulledModel) -> dict[str, Any]:
     }
 
 
-def _rows(known: dict[str, PulledModel]) -> list[tuple[str, ...]]:
+def _by_name(here: list[PulledModel]) -> dict[str, PulledModel]:
+    """Return the last pulled model of each name."""
+    return {name_of(model.manifest): model for model in reversed(here)}
+
+
+def _records(here: list[PulledModel]) -> list[dict[str, Any]]:
+    known = _by_name(here)
+    named = {spec.name for spec in BACKBONES}
+    others = [model for model in here if name_of(model.manifest) not in named]
+    return [*(facts(spec, known.get(spec.name)) for spec in BACKBONES), *_pulled_records(others)]
+
+
+def _pulled_records(here: list[PulledModel]) -> list[dict[str, Any]]:
+    return [{"name": name_of(model.manifest), "pulled": pulled_facts(model)} for model in here]
+
+
+def _rows(here: list[PulledModel]) -> list[tuple[str, ...]]:
+    known = _by_name(here)
     rows: list[tuple[str, ...]] = [_HEADER]
     for spec in BACKBONES:
         memory = spec.memory
         gib = ("-",) * 3 if memory is None else (memory.none, memory.int8, memory.nf4)
-        found = known.get(spec.name)
+        found = known.pop(spec.name, None)
         pulled = "-" if found is None else bytes_text(found.manifest.size)
         size = parameters_text(spec.parameters)
         shown = pulled if spec.weights is None else "shipped"
         rows.append((spec.name, size, *map(str, gib), spec.license, shown, spec.summary))
-    named = {spec.name for spec in BACKBONES}
     rows += [
         (name, *("-",) * 5, bytes_text(model.manifest.size), "Pulled from the hub")
         for name, model in known.items()
-        if name not in named
     ]
     return rows
 

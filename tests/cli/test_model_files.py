@@ -10,7 +10,7 @@ import pytest
 
 from linvt_cli.cli.app import run
 from linvt_cli.models.store import Store
-from tests.cli.processes import ROOT
+from tests.cli.processes import REAL, ROOT, run_linvt
 from tests.models.hub_server import Fault
 
 QWEN = "Qwen/Qwen2-VL-2B-Instruct"
@@ -141,6 +141,23 @@ def test_prune_removes_unused_models_only_when_asked(pulled, capsys):
     assert run(["models", "prune", "--unused", "0"]) == 0
     assert "hub:me/mine: 293.1 KiB, not used for 0 days" in capsys.readouterr().out
     assert Store().pulled() == []
+
+
+def test_a_terminal_sees_a_bar_and_stdout_only_the_folder(online):
+    online.piece_seconds = 0.1
+    done = run_linvt(
+        "models",
+        "pull",
+        "hub:me/mine",
+        command=REAL,
+        stderr="terminal",
+        TERM="xterm-256color",
+        HF_ENDPOINT=online.endpoint,
+    )
+    assert done.code == 0, done.stderr
+    assert Path(done.stdout.decode().rstrip("\n")).is_dir()
+    assert "\u2501" in done.stderr.decode()
+    assert b"KiB" in done.stderr
 
 
 def test_one_interrupt_ends_a_pull_and_the_next_goes_on(online, tmp_path):

@@ -64,6 +64,21 @@ def test_pulled_models_are_listed_with_size_and_last_use(pulled, capsys):
     assert lines[1].endswith("never")
 
 
+def test_an_empty_store_is_an_empty_list(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    assert run(["models", "list", "--json", "--pulled"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_pulled_repository_is_shown_with_its_folder(pulled, capsys):
+    assert run(["models", "show", "hub:me/mine"]) == 0
+    shown = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert shown["commit"] == pulled.heads["me/mine"]
+    assert shown["folder"].endswith(shown["commit"])
+    assert run(["models", "show", "hub:me/other"]) == 4
+    assert "'hub:me/other' is not pulled" in capsys.readouterr().err
+
+
 def test_the_list_as_json_says_what_is_pulled(pulled, capsys):
     assert run(["models", "list", "--json"]) == 0
     rows = {row["name"]: row["pulled"] for row in json.loads(capsys.readouterr().out)}
