@@ -11,9 +11,19 @@
     ├── CheckpointError
     │   ├── CheckpointMismatchError     expected, found
     │   └── CheckpointCorruptError
+    ├── ModelFilesError
+    │   ├── UnsafeFilesError
+    │   └── DamagedFilesError
+    ├── StoreError
+    │   ├── DiskFullError               needed, free
+    │   └── StoreNotWritableError
     ├── DownloadError
     │   ├── OfflineError
-    │   └── AccessDeniedError
+    │   ├── AccessDeniedError
+    │   ├── NotOnHubError
+    │   ├── HubUnavailableError         retry_after
+    │   ├── ConnectionLostError
+    │   └── WrongBytesError
     ├── ContextLengthError              length, limit
     ├── DeviceError
     │   └── OutOfMemoryError
@@ -110,6 +120,42 @@ class CheckpointCorruptError(CheckpointError):
     """A LinVT checkpoint lacks files or tensors, or has ones it should not have."""
 
 
+class ModelFilesError(LinVTError):
+    """The files of a model cannot be used."""
+
+
+class UnsafeFilesError(ModelFilesError):
+    """A repository or a folder holds something that no honest model needs."""
+
+
+class DamagedFilesError(ModelFilesError):
+    """Pulled files are missing or are not what was pulled."""
+
+
+class StoreError(LinVTError):
+    """The folder of pulled models cannot be used."""
+
+
+class DiskFullError(StoreError):
+    """The disk has no room for the files."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        needed: int | None = None,
+        free: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.needed = needed  # bytes; None where it is not known
+        self.free = free
+
+
+class StoreNotWritableError(StoreError):
+    """Nothing can be written into the folder of pulled models."""
+
+
 class DownloadError(LinVTError):
     """A file could not be fetched."""
 
@@ -120,6 +166,28 @@ class OfflineError(DownloadError):
 
 class AccessDeniedError(DownloadError):
     """The hub refuses a file to this user."""
+
+
+class NotOnHubError(DownloadError):
+    """The hub has no such repository, revision or file."""
+
+
+class HubUnavailableError(DownloadError):
+    """The hub asks to come back later, or fails."""
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after  # seconds that the hub asks for
+
+
+class ConnectionLostError(DownloadError):
+    """The hub cannot be reached, or a connection to it broke or stalled."""
+
+
+class WrongBytesError(DownloadError):
+    """A server sends something else than the hub's listing promises."""
 
 
 class ContextLengthError(LinVTError):

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from linvt_cli.config import Quantization
 
 
+DESCRIBE_QUESTION = "Describe this video."
+
+
 @dataclass(frozen=True, slots=True)
 class WeightsMemory:
     """What the weights take, in GiB, for each quantization of the language model."""
@@ -39,7 +42,7 @@ class BackboneSpec:
     repo: str | None = None  # on the hub; None where the weights come with linvt
     default_frames: int = 16
     default_video_tokens: int = 256  # K of the tokenizers that need no training
-    describe_question: str = "Describe this video."
+    describe_question: str = DESCRIBE_QUESTION
     half_precision: bool = True  # on a CUDA device; where not, float32 everywhere
     weights: Path | None = None  # folder inside the package; None where a snapshot is needed
     linvt: Path | None = None  # folder of the LinVT checkpoint that comes with it

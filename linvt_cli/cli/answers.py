@@ -78,7 +78,7 @@ class AnswerSheet:
         from linvt_cli.video.files import regular_file
 
         # What is wrong with options and paths is said before the model is loaded.
-        frames.sampling(model.spec.default_frames)
+        frames.sampling(model.default_frames)
         regular_file(self._video)
         qa = load_model(model, self._output)
         watched = watch_video(qa, self._video, frames, self._output)

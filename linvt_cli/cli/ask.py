@@ -37,6 +37,7 @@ def ask(
     weights: options.WeightsOption = None,
     quant: options.QuantOption = "auto",
     dtype: options.DtypeOption = "auto",
+    pull: options.PullOption = False,
     offline: options.OfflineOption = False,
     max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
     temperature: options.TemperatureOption = options.TEMPERATURE,
@@ -54,7 +55,16 @@ def ask(
     with AnswerSheet(video, all_questions(video, question, more_questions or ()), output) as sheet:
         sheet.fill(
             options.ModelOptions(
-                model, tokenizer, video_tokens, checkpoint, device, offline, weights, quant, dtype
+                model,
+                tokenizer,
+                video_tokens,
+                checkpoint,
+                device,
+                offline,
+                weights,
+                quant,
+                dtype,
+                pull,
             ),
             options.FrameOptions(frames, fps, at, start, end, decoder, min_coverage),
             GenerationConfig(max_new_tokens, temperature, top_p, seed),

@@ -23,6 +23,7 @@ def describe(
     weights: options.WeightsOption = None,
     quant: options.QuantOption = "auto",
     dtype: options.DtypeOption = "auto",
+    pull: options.PullOption = False,
     offline: options.OfflineOption = False,
     max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
     as_json: options.JsonOption = False,
@@ -41,8 +42,9 @@ def describe(
         weights=weights,
         quant=quant,
         dtype=dtype,
+        pull=pull,
     )
-    with AnswerSheet(video, (chosen.spec.describe_question,), output) as sheet:
+    with AnswerSheet(video, (chosen.describe_question,), output) as sheet:
         sheet.fill(
             chosen,
             options.FrameOptions(

@@ -14,6 +14,8 @@ from linvt_cli.errors import (
     DownloadError,
     LinVTError,
     MachineError,
+    ModelFilesError,
+    StoreError,
     VideoError,
 )
 
@@ -39,7 +41,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.VIDEO: "a video or a data file cannot be used",
     ExitCode.MODEL: "a model or a checkpoint cannot be used",
     ExitCode.NETWORK: "a file could not be fetched",
-    ExitCode.RESOURCES: "the machine, its memory or the model's context does not suffice",
+    ExitCode.RESOURCES: "the machine, its memory, the disk or the model's context does not suffice",
     ExitCode.SOME_FAILED: "some answers failed; the others are given",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
@@ -50,7 +52,9 @@ EXIT_CODES: dict[type[LinVTError], ExitCode] = {
     DatasetError: ExitCode.VIDEO,
     BackboneError: ExitCode.MODEL,
     CheckpointError: ExitCode.MODEL,
+    ModelFilesError: ExitCode.MODEL,
     DownloadError: ExitCode.NETWORK,
+    StoreError: ExitCode.RESOURCES,
     ContextLengthError: ExitCode.RESOURCES,
     DeviceError: ExitCode.RESOURCES,
     MachineError: ExitCode.RESOURCES,

@@ -1,52 +1,83 @@
-"""``linvt models``: which image-LLMs there are."""
+"""``linvt models``: which image-LLMs there are, and which of them are on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from linvt_cli.backbones.registry import BACKBONES, BackboneSpec, find_backbone
-from linvt_cli.cli.completion import complete_model
+from linvt_cli.cli import model_files
 from linvt_cli.cli.options import JsonOption
 from linvt_cli.cli.output import Output
+from linvt_cli.cli.pack import pack
+from linvt_cli.cli.pulling import find_pulled, name_of
+from linvt_cli.cli.sizes import bytes_text, date_text, parameters_text, table
+from linvt_cli.models.source import names_repository
+from linvt_cli.models.store import PulledModel, Store
 
-models = typer.Typer(help="Show the image-LLMs that can answer", no_args_is_help=True)
+models = typer.Typer(
+    help="Show the image-LLMs that can answer, fetch their files and keep them in order",
+    no_args_is_help=True,
+)
+
+_HEADER = ("NAME", "SIZE", "GIB", "INT8", "NF4", "LICENSE", "PULLED", "SUMMARY")
+_PULLED_HEADER = ("NAME", "SIZE", "COMMIT", "PULLED", "LAST USE")
 
 
 @models.command("list")
-def list_models(as_json: JsonOption = False) -> None:
+def list_models(
+    pulled: Annotated[
+        bool, typer.Option("--pulled", help="List what is in the store, with last use")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List all models, one a line."""
     output = Output("json" if as_json else "text")
+    here = Store().pulled()
     if as_json:
-        for spec in BACKBONES:
-            output.record(facts(spec))
+        rows = _pulled_records(here) if pulled else _records(here)
+        for row in rows:
+            output.record(row)
         output.finish(as_list=True)
+        if not rows:
+            output.line("[]")
         return
-    for row in table([_HEADER, *(_row(spec) for spec in BACKBONES)]):
-        output.line(row)
+    for line in table(_pulled_rows(here) if pulled else _rows(here)):
+        output.line(line)
 
 
 @models.command("show")
-def show_model(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Name of a model", autocompletion=complete_model)
-    ],
-    as_json: JsonOption = False,
-) -> None:
-    """Show what is known of one model."""
-    spec = find_backbone(name)
+def show_model(name: model_files.NameArgument, as_json: JsonOption = False) -> None:
+    """Show what is known of one model, and where its files are."""
+    store = Store()
+    if names_repository(name):
+        shown = {"name": name, **pulled_facts(find_pulled(name, store))}
+    else:
+        spec = find_backbone(name)
+        shown = facts(spec, _by_name(store.pulled()).get(spec.name))
     output = Output("json" if as_json else "text")
     if as_json:
-        output.record(facts(spec))
+        output.record(shown)
         output.finish(as_list=False)
         return
-    for fact, value in facts(spec).items():
+    for fact, value in shown.items():
         output.line(f"{fact}: {_shown(value)}")
 
 
-def facts(spec: BackboneSpec) -> dict[str, Any]:
+for command in (
+    model_files.pull,
+    model_files.verify,
+    model_files.path,
+    model_files.remove,
+    model_files.prune,
+    pack,
+):
+    models.command()(command)
+
+
+def facts(spec: BackboneSpec, pulled: PulledModel | None) -> dict[str, Any]:
     """Return what users may want to know of a model."""
     memory = spec.memory
     return {
@@ -57,40 +88,77 @@ def facts(spec: BackboneSpec) -> dict[str, Any]:
         "license": spec.license,
         "repo": spec.repo,
         "revision": spec.revision,
-        "memory_gib": None
-        if memory is None
-        else {"none": memory.none, "int8": memory.int8, "nf4": memory.nf4},
+        "memory_gib": None if memory is None else asdict(memory),
         "max_context": spec.max_context,
         "tokens_per_frame": spec.tokens_per_frame,
         "default_frames": spec.default_frames,
         "default_video_tokens": spec.default_video_tokens,
         "shipped": spec.weights is not None,
+        "pulled": None if pulled is None else pulled_facts(pulled),
     }
 
 
-_HEADER = ("NAME", "SIZE", "GIB", "INT8", "NF4", "LICENSE", "SUMMARY")
+def pulled_facts(model: PulledModel) -> dict[str, Any]:
+    """Return what users may want to know of the files of a model."""
+    manifest = model.manifest
+    return {
+        "folder": str(model.folder),
+        "size": manifest.size,
+        "repo": manifest.repo,
+        "commit": manifest.commit,
+        "revisions": list(manifest.revisions),
+        "pulled": manifest.pulled,
+        "last_used": model.last_used,
+        "missing": model.missing(),
+    }
 
 
-def _row(spec: BackboneSpec) -> tuple[str, ...]:
-    memory = spec.memory
-    gib = ("-",) * 3 if memory is None else (memory.none, memory.int8, memory.nf4)
-    return (spec.name, size(spec.parameters), *map(str, gib), spec.license, spec.summary)
+def _by_name(here: list[PulledModel]) -> dict[str, PulledModel]:
+    """Return the last pulled model of each name."""
+    return {name_of(model.manifest): model for model in reversed(here)}
 
 
-def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return rows as lines with columns that line up, the last one ragged."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+def _records(here: list[PulledModel]) -> list[dict[str, Any]]:
+    known = _by_name(here)
+    named = {spec.name for spec in BACKBONES}
+    others = [model for model in here if name_of(model.manifest) not in named]
+    return [*(facts(spec, known.get(spec.name)) for spec in BACKBONES), *_pulled_records(others)]
+
+
+def _pulled_records(here: list[PulledModel]) -> list[dict[str, Any]]:
+    return [{"name": name_of(model.manifest), "pulled": pulled_facts(model)} for model in here]
+
+
+def _rows(here: list[PulledModel]) -> list[tuple[str, ...]]:
+    known = _by_name(here)
+    rows: list[tuple[str, ...]] = [_HEADER]
+    for spec in BACKBONES:
+        memory = spec.memory
+        gib = ("-",) * 3 if memory is None else (memory.none, memory.int8, memory.nf4)
+        found = known.pop(spec.name, None)
+        pulled = "-" if found is None else bytes_text(found.manifest.size)
+        size = parameters_text(spec.parameters)
+        shown = pulled if spec.weights is None else "shipped"
+        rows.append((spec.name, size, *map(str, gib), spec.license, shown, spec.summary))
+    rows += [
+        (name, *("-",) * 5, bytes_text(model.manifest.size), "Pulled from the hub")
+        for name, model in known.items()
     ]
+    return rows
 
 
-def size(parameters: int) -> str:
-    """Return a number of parameters as people say it: 5.4M, 7.6B."""
-    if parameters >= 1_000_000_000:
-        return f"{parameters / 1e9:.1f}B"
-    return f"{parameters / 1e6:.1f}M"
+def _pulled_rows(here: list[PulledModel]) -> list[tuple[str, ...]]:
+    rows = [
+        (
+            name_of(model.manifest),
+            bytes_text(model.manifest.size),
+            model.manifest.commit[:12],
+            model.manifest.pulled[:10],
+            date_text(model.last_used),
+        )
+        for model in here
+    ]
+    return [_PULLED_HEADER, *rows]
 
 
 def _shown(value: Any) -> str:

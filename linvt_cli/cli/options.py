@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from linvt_cli.backbones.registry import BackboneSpec, find_backbone
+from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.backbones.spec import DESCRIBE_QUESTION, BackboneSpec
 from linvt_cli.cli.completion import complete_model
 from linvt_cli.config import (
     MIN_COVERAGE,
@@ -18,6 +19,7 @@ from linvt_cli.config import (
     QuantizationChoice,
 )
 from linvt_cli.errors import ConfigError
+from linvt_cli.models.source import names_folder, names_repository
 from linvt_cli.types import TokenizerName
 
 DEFAULT_MODEL = "nano"
@@ -92,7 +94,8 @@ ModelOption = Annotated[
         envvar="LINVT_MODEL",
         autocompletion=complete_model,
         metavar="NAME",
-        help="Image-LLM [default: nano]",
+        help="Image-LLM: a name of 'linvt models list', a folder with its files, or"
+        " hub:owner/name[@revision] [default: nano]",
     ),
 ]
 TokenizerOption = Annotated[
@@ -112,7 +115,11 @@ VideoTokensOption = Annotated[
 ]
 CheckpointOption = Annotated[
     str | None,
-    typer.Option("--checkpoint", metavar="DIR", help="Folder with the weights of a trained LinVT"),
+    typer.Option(
+        "--checkpoint",
+        metavar="DIR",
+        help="Folder with the weights of a trained LinVT, or hub:owner/name",
+    ),
 ]
 DeviceOption = Annotated[
     str,
@@ -125,7 +132,8 @@ WeightsOption = Annotated[
     typer.Option(
         "--weights",
         metavar="DIR",
-        help="Folder with the model's files [default: the cache of Hugging Face tools]",
+        help="Folder with the model's files [default: where 'linvt models pull' puts them, else the"
+        " cache of Hugging Face tools]",
     ),
 ]
 QuantOption = Annotated[
@@ -145,6 +153,10 @@ OfflineOption = Annotated[
     typer.Option(
         "--offline/--no-offline", envvar="LINVT_OFFLINE", help="Open no network connection"
     ),
+]
+PullOption = Annotated[
+    bool,
+    typer.Option("--pull", help="Fetch the model if it is not here, even without a terminal"),
 ]
 MaxNewTokensOption = Annotated[
     int,
@@ -227,12 +239,32 @@ class ModelOptions:
     weights: str | None = None
     quant: str = "auto"
     dtype: str = "auto"
+    pull: bool = False
 
     @property
-    def spec(self) -> BackboneSpec:
-        """What is known of the model, without loading it.
+    def chosen(self) -> str:
+        """What the user wrote, or the default."""
+        return self.name or DEFAULT_MODEL
+
+    @property
+    def spec(self) -> BackboneSpec | None:
+        """What is known of the model before its files are looked at.
+
+        None for a folder or a repository, which may have to be pulled first.
 
         Raises:
             UnknownBackboneError: if there is no such model.
         """
-        return find_backbone(self.name or DEFAULT_MODEL)
+        if names_repository(self.chosen) or names_folder(self.chosen):
+            return None
+        return find_backbone(self.chosen)
+
+    @property
+    def default_frames(self) -> int:
+        """How many frames are looked at where the user does not say."""
+        return FrameSampling().num_frames if self.spec is None else self.spec.default_frames
+
+    @property
+    def describe_question(self) -> str:
+        """What makes the model describe a video."""
+        return DESCRIBE_QUESTION if self.spec is None else self.spec.describe_question

@@ -119,6 +119,35 @@ class Output:
         with _stderr_console().status(Text(printable(text))) as status:
             yield lambda update: status.update(Text(printable(update)))
 
+    @contextmanager
+    def transfer(self, text: str, *, total: int, done: int) -> Iterator[Callable[[int], None]]:
+        """Show how many bytes are done, how fast, and how long it will take, on a terminal only.
+
+        Args:
+            text: what is going on.
+            total: bytes.
+            done: of them, at the start; not counted in the rate.
+
+        Yields a function that adds bytes, or takes some back.
+        """
+        if not self._on_terminal() or os.environ.get("TERM") == "dumb":
+            yield lambda _: None
+            return
+        from rich import progress
+        from rich.text import Text
+
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.DownloadColumn(binary_units=True),
+            progress.TransferSpeedColumn(),
+            progress.TimeRemainingColumn(),
+        )
+        with progress.Progress(*columns, console=_stderr_console(), transient=True) as bars:
+            shown = Text(printable(text)).markup
+            task = bars.add_task(shown, total=total, completed=done)
+            yield lambda num_bytes: bars.advance(task, num_bytes)
+
     def _on_terminal(self) -> bool:
         return not self.quiet and sys.stderr.isatty()
 

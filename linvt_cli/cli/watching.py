@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
+from linvt_cli.cli.pulling import pull_if_needed
+from linvt_cli.models.offline import go_offline, is_offline
+from linvt_cli.models.source import names_repository
 
 if TYPE_CHECKING:
     from linvt_cli.pipeline import VideoQA, WatchedVideo
@@ -20,14 +22,17 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
     """Load a model; say which one where the user named none."""
     if model.name is None:
         output.notice(DEFAULT_NOTICE)
-    if model.offline:
-        # The hub's library reads this when it is imported, so it is set before.
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    with output.progress(f"Loading {model.spec.name}"):
+    if model.offline or is_offline():
+        go_offline()
+    if model.weights is None:
+        pull_if_needed(model.chosen, output, allowed=model.pull)
+    if model.checkpoint is not None and names_repository(model.checkpoint):
+        pull_if_needed(model.checkpoint, output, allowed=model.pull)
+    with output.progress(f"Loading {model.chosen}"):
         from linvt_cli.pipeline import VideoQA
 
         return VideoQA.load(
-            model.spec.name,
+            model.chosen,
             tokenizer=model.tokenizer,
             checkpoint=model.checkpoint,
             num_video_tokens=model.video_tokens,

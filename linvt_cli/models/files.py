@@ -1,34 +1,27 @@
-"""Where the files of a public model are on this machine."""
+"""Where the files of a model are on this machine, and what they say of it."""
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
+from typing import Any
 
-from linvt_cli.errors import BackboneLoadError
+from linvt_cli.errors import BackboneLoadError, UnsafeFilesError
+from linvt_cli.models.safety import read_json
+from linvt_cli.models.source import HubSource
+from linvt_cli.models.store import Store
 
 
-def find_snapshot(repo: str, revision: str | None = None) -> Path:
-    """Return the folder of a repository in the cache that all Hugging Face tools share.
+def find_snapshot(source: HubSource) -> Path | None:
+    """Return the folder of a repository: in the store, or in the cache of Hugging Face tools.
 
-    Opens no network connection.
-
-    Args:
-        repo: "owner/name" on the hub.
-        revision: a commit; where left out, what the cache calls ``main``.
-
-    Raises:
-        BackboneLoadError: if the cache does not hold it.
+    Both name it by its commit. Opens no network connection.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repo, revision=revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError) as error:
-        raise BackboneLoadError(
-            f"The files of '{repo}' are not on this machine",
-            hint=f"fetch them with: hf download {repo}; or name their folder with --weights",
-        ) from error
+    pulled = Store().find(source)
+    if pulled is not None and not pulled.missing():
+        pulled.note_use()
+        return pulled.folder
+    return _in_hub_cache(source)
 
 
 def require_folder(folder: Path) -> Path:
@@ -42,3 +35,52 @@ def require_folder(folder: Path) -> Path:
             f"'{folder}' is no folder", hint="name the folder with the model's config.json"
         )
     return folder
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return what the ``config.json`` of a folder says.
+
+    Raises:
+        BackboneLoadError: if there is none.
+        UnsafeFilesError: if it is no strict JSON of a sensible size.
+    """
+    path = folder / "config.json"
+    try:
+        config = read_json(path, name=str(path))
+    except OSError as error:
+        raise BackboneLoadError(
+            f"'{folder}' has no readable config.json",
+            hint="name the folder with the model's config.json",
+        ) from error
+    if not isinstance(config, dict):
+        raise UnsafeFilesError(f"'{path}' holds no object")
+    return config
+
+
+def count_parameters(folder: Path) -> int:
+    """Return how many weights the safetensors files of a folder have, reading none of them.
+
+    Raises:
+        BackboneLoadError: if a file cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    total = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="np") as file:
+                total += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise BackboneLoadError(f"'{path}' is damaged", hint="fetch it again") from error
+    return total
+
+
+def _in_hub_cache(source: HubSource) -> Path | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(source.repo, revision=source.revision, local_files_only=True)
+    except (LocalEntryNotFoundError, OSError, ValueError):
+        return None
+    return Path(found)

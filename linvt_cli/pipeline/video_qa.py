@@ -14,14 +14,13 @@ import torch
 
 from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated, select_device
-from linvt_cli.backbones.registry import find_backbone, load_backbone
-from linvt_cli.backbones.spec import BackboneSpec
+from linvt_cli.backbones.registry import load_backbone
 from linvt_cli.config import MIN_COVERAGE, FrameSampling, GenerationConfig
-from linvt_cli.errors import BackboneLoadError, ConfigError
+from linvt_cli.errors import ConfigError
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
-from linvt_cli.models.files import find_snapshot, require_folder
 from linvt_cli.pipeline.looking import look_at
+from linvt_cli.pipeline.model_choice import find_checkpoint, find_files, find_model
 from linvt_cli.pipeline.precision import choose_dtype, choose_quantization
 from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
@@ -82,13 +81,15 @@ class VideoQA:
         """Load a backbone by name, with a video tokenizer.
 
         Args:
-            model: name of a backbone, as ``linvt models list`` shows it.
+            model: name of a backbone, as ``linvt models list`` shows it, a folder, or
+                ``hub:owner/name[@revision]``, which must be pulled.
             tokenizer: where left out, ``linvt`` if there is a checkpoint for it, else ``cluster``.
-            checkpoint: folder of a LinVT checkpoint; where left out, the one of the backbone.
+            checkpoint: folder of a LinVT checkpoint, or ``hub:owner/name[@revision]``; where left
+                out, the one of the backbone.
             num_video_tokens: K for ``cluster`` and ``mean``; where left out, the backbone's.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-            weights: folder of the backbone's files; where left out, the one inside linvt or the
-                cache that Hugging Face tools share.
+            weights: folder of the backbone's files; where left out, the one inside linvt, in the
+                store of pulled models, or in the cache that Hugging Face tools share.
             quantization: ``auto``, ``none``, ``int8`` or ``nf4``, of the language model.
             dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
 
@@ -99,17 +100,18 @@ class VideoQA:
             DeviceError: if this machine lacks the device or the memory.
             ConfigError: if the settings contradict each other.
         """
-        spec = find_backbone(model)
+        spec, own_folder = find_model(model)
         choice = choose_tokenizer(
             spec,
             tokenizer=tokenizer,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
+            checkpoint=None if checkpoint is None else find_checkpoint(checkpoint),
             num_video_tokens=num_video_tokens,
         )
         place = select_device(device)
         precision = choose_dtype(dtype, place, spec)
         quantized = choose_quantization(quantization, place, precision, spec)
-        folder, revision = _find_files(spec, weights)
+        named = own_folder if weights is None else Path(weights)
+        folder, revision = find_files(spec, named)
         with memory_errors_translated(place):
             backbone = load_backbone(
                 spec, folder=folder, device=place, dtype=precision, quantization=quantized
@@ -283,18 +285,3 @@ class VideoQA:
             num_visual_tokens=watched.num_visual_tokens,
             interrupted=interrupted,
         )
-
-
-def _find_files(spec: BackboneSpec, weights: str | Path | None) -> tuple[Path, str | None]:
-    """Where a backbone's files are, and their commit where it is known.
-
-    They are where the user says, inside linvt, or in the shared cache.
-    """
-    if weights is not None:
-        return require_folder(Path(weights)), None
-    if spec.weights is not None:
-        return spec.weights, spec.revision
-    if spec.repo is None:
-        raise BackboneLoadError(f"Backbone '{spec.name}' names no place of its files")
-    folder = find_snapshot(spec.repo, spec.revision)
-    return folder, folder.name  # the cache names folders by their commits

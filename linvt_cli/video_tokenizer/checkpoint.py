@@ -40,6 +40,7 @@ class CheckpointInfo:
 
     config: LinVTConfig
     backbone: str  # name of the backbone it was trained with
+    backbone_repo: str | None = None  # on the hub
     backbone_revision: str | None = None
     training: dict[str, Any] = field(default_factory=dict)  # summary of the run; plain JSON
 
@@ -50,6 +51,7 @@ def save_checkpoint(
     config: LinVTConfig,
     *,
     backbone: str,
+    backbone_repo: str | None = None,
     backbone_revision: str | None = None,
     training: dict[str, Any],
 ) -> None:
@@ -59,16 +61,29 @@ def save_checkpoint(
     """
     directory.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    about = {
-        "format_version": FORMAT_VERSION,
-        "backbone": backbone,
-        "backbone_revision": backbone_revision,
-        "linvt": dataclasses.asdict(config),
-        "training": training,
-    }
-    text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
     _replace_file(directory / WEIGHTS_FILE, lambda path: save_file(tensors, path))
     # Last, so that a new folder without it is seen to be incomplete.
+    info = CheckpointInfo(
+        config,
+        backbone,
+        backbone_repo=backbone_repo,
+        backbone_revision=backbone_revision,
+        training=training,
+    )
+    write_checkpoint_info(directory, info)
+
+
+def write_checkpoint_info(directory: Path, info: CheckpointInfo) -> None:
+    """Write what a checkpoint says of itself; the file is replaced whole or not at all."""
+    about = {
+        "format_version": FORMAT_VERSION,
+        "backbone": info.backbone,
+        "backbone_repo": info.backbone_repo,
+        "backbone_revision": info.backbone_revision,
+        "linvt": dataclasses.asdict(info.config),
+        "training": info.training,
+    }
+    text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
     _replace_file(directory / CONFIG_FILE, lambda path: path.write_text(text, encoding="utf-8"))
 
 
@@ -94,6 +109,7 @@ def read_checkpoint_info(directory: Path) -> CheckpointInfo:
         return CheckpointInfo(
             config=LinVTConfig(**shape),
             backbone=str(about["backbone"]),
+            backbone_repo=about.get("backbone_repo"),
             backbone_revision=about.get("backbone_revision"),
             training=about.get("training") or {},
         )

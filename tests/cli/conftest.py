@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from linvt_cli.cli.app import run
+from tests.models.conftest import hub as hub
+from tests.models.hub_server import HubServer
+from tests.models.repos import honest_repo
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from linvt_cli.pipeline import VideoQA
 
 
@@ -28,3 +35,29 @@ def loads(monkeypatch: pytest.MonkeyPatch, qa: VideoQA) -> list[dict[str, Any]]:
 
     monkeypatch.setattr("linvt_cli.pipeline.VideoQA.load", load)
     return calls
+
+
+@pytest.fixture
+def online(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HubServer:
+    """A hub that the command line takes for the usual one, with two repositories; an empty store.
+
+    Their files are those of a model but for the weights, which are random bytes.
+    """
+    from huggingface_hub import constants
+
+    address = f"{hub.endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path / "home"))
+    hub.publish("Qwen/Qwen2-VL-2B-Instruct", honest_repo())
+    hub.publish("me/mine", honest_repo())
+    return hub
+
+
+@pytest.fixture
+def pulled(online: HubServer, capsys: pytest.CaptureFixture[str]) -> HubServer:
+    """The same hub, with both repositories pulled."""
+    assert run(["models", "pull", "qwen2-vl-2b", "hub:me/mine", "--quiet"]) == 0
+    capsys.readouterr()
+    return online

@@ -2,11 +2,8 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from linvt_cli.backbones.registry import BACKBONES
 from linvt_cli.cli.app import run
-from linvt_cli.cli.models import size
 
 
 def test_the_list_has_a_line_for_each_model(capsys):
@@ -53,8 +50,40 @@ def test_an_unknown_model_gets_a_suggestion_and_the_code_for_models(capsys):
     )
 
 
-@pytest.mark.parametrize(
-    ("parameters", "text"), [(5_400_000, "5.4M"), (999_900_000, "999.9M"), (7_620_000_000, "7.6B")]
-)
-def test_sizes_are_said_in_millions_and_billions(parameters, text):
-    assert size(parameters) == text
+def test_pulled_models_are_listed_with_size_and_last_use(pulled, capsys):
+    assert run(["models", "list"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "293.1 KiB" in rows["qwen2-vl-2b"]
+    assert rows["hub:me/mine"].endswith("Pulled from the hub")
+    assert run(["models", "list", "--pulled"]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["NAME", "SIZE", "COMMIT", "PULLED", "LAST", "USE"]
+    commit = pulled.heads["me/mine"][:12]
+    assert [line.split()[0] for line in lines] == ["qwen2-vl-2b", "hub:me/mine"]
+    assert lines[1].split()[1:4] == ["293.1", "KiB", commit]
+    assert lines[1].endswith("never")
+
+
+def test_an_empty_store_is_an_empty_list(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    assert run(["models", "list", "--json", "--pulled"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_pulled_repository_is_shown_with_its_folder(pulled, capsys):
+    assert run(["models", "show", "hub:me/mine"]) == 0
+    shown = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert shown["commit"] == pulled.heads["me/mine"]
+    assert shown["folder"].endswith(shown["commit"])
+    assert run(["models", "show", "hub:me/other"]) == 4
+    assert "'hub:me/other' is not pulled" in capsys.readouterr().err
+
+
+def test_the_list_as_json_says_what_is_pulled(pulled, capsys):
+    assert run(["models", "list", "--json"]) == 0
+    rows = {row["name"]: row["pulled"] for row in json.loads(capsys.readouterr().out)}
+    assert rows["qwen2-vl-7b"] is None
+    assert rows["qwen2-vl-2b"]["commit"] == pulled.heads["Qwen/Qwen2-VL-2B-Instruct"]
+    assert rows["hub:me/mine"]["revisions"] == ["main"]
+    assert run(["models", "list", "--json", "--pulled"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.config import FrameSampling
 from linvt_cli.errors import ConfigError, UnknownBackboneError
@@ -41,9 +42,17 @@ def test_a_time_that_cannot_be_read_is_named():
 
 
 def test_the_default_model_is_nano():
-    assert ModelOptions().spec.name == "nano"
+    assert ModelOptions().spec is find_backbone("nano")
 
 
 def test_an_unknown_model_is_refused_before_anything_is_loaded():
     with pytest.raises(UnknownBackboneError, match="'nanoo'"):
         _ = ModelOptions("nanoo").spec
+
+
+@pytest.mark.parametrize("name", ["hub:owner/name", "./folder", "~/models/x", "/models/x"])
+def test_a_model_that_users_bring_is_known_only_once_its_files_are_read(name):
+    brought = ModelOptions(name)
+    assert brought.spec is None
+    assert brought.default_frames == FrameSampling().num_frames
+    assert brought.describe_question == "Describe this video."

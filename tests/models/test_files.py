@@ -2,10 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from linvt_cli.errors import BackboneLoadError
-from linvt_cli.models.files import find_snapshot, require_folder
+from linvt_cli.errors import BackboneLoadError, UnsafeFilesError
+from linvt_cli.models.files import count_parameters, find_snapshot, read_config, require_folder
+from linvt_cli.models.hub import Hub
+from linvt_cli.models.pull import pull
+from linvt_cli.models.source import HubSource
+from linvt_cli.models.store import Store
+from tests.models.repos import honest_repo, weights
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+SOURCE = HubSource("owner/name")
 
 
 @pytest.fixture
@@ -13,6 +19,7 @@ def cache(tmp_path, monkeypatch):
     """A cache as Hugging Face tools lay it out, with one repository."""
     import huggingface_hub.constants
 
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     repo = tmp_path / "models--owner--name"
     snapshot = repo / "snapshots" / COMMIT
@@ -23,20 +30,52 @@ def cache(tmp_path, monkeypatch):
     return snapshot
 
 
-@pytest.mark.parametrize("revision", [None, COMMIT])
+@pytest.mark.parametrize("revision", ["main", COMMIT])
 def test_a_snapshot_in_the_shared_cache_is_found(cache, revision):
-    assert find_snapshot("owner/name", revision) == cache
+    assert find_snapshot(HubSource("owner/name", revision)) == cache
 
 
-@pytest.mark.parametrize("repo", ["owner/other", "not a name/at all", "a/b/c"])
-def test_what_is_not_there_is_an_error_that_says_how_to_fetch_it(cache, repo):
-    with pytest.raises(BackboneLoadError, match="are not on this machine") as caught:
-        find_snapshot(repo)
-    assert caught.value.hint is not None
-    assert "--weights" in caught.value.hint
+def test_what_is_nowhere_is_not_found(cache):
+    assert find_snapshot(HubSource("owner/other")) is None
+    assert find_snapshot(HubSource("owner/name", "other")) is None
+
+
+def test_a_pulled_model_comes_first_and_its_use_is_noted(cache, hub, watcher):
+    hub.publish("owner/name", honest_repo())
+    pulled = pull(SOURCE, store=Store(), watcher=watcher, hub=Hub(hub.endpoint))
+    assert pulled.last_used is None
+    assert find_snapshot(SOURCE) == pulled.folder
+    (found,) = Store().pulled()
+    assert found.last_used is not None
+
+
+def test_a_pulled_model_that_lacks_a_file_is_not_used(cache, hub, watcher):
+    hub.publish("owner/name", honest_repo())
+    pulled = pull(SOURCE, store=Store(), watcher=watcher, hub=Hub(hub.endpoint))
+    (pulled.folder / "merges.txt").unlink()
+    assert find_snapshot(SOURCE) == cache
 
 
 def test_a_folder_of_the_user_must_be_one(tmp_path):
     assert require_folder(tmp_path) == tmp_path
     with pytest.raises(BackboneLoadError, match="is no folder"):
         require_folder(tmp_path / "missing")
+
+
+def test_a_config_must_be_there_and_be_an_object(tmp_path):
+    with pytest.raises(BackboneLoadError, match="no readable config"):
+        read_config(tmp_path)
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(UnsafeFilesError, match="holds no object"):
+        read_config(tmp_path)
+    (tmp_path / "config.json").write_text('{"a": 1}')
+    assert read_config(tmp_path) == {"a": 1}
+
+
+def test_weights_are_counted_over_all_files(tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(weights(1000))
+    (tmp_path / "b.safetensors").write_bytes(weights(234))
+    assert count_parameters(tmp_path) == 1234
+    (tmp_path / "b.safetensors").write_bytes(b"no")
+    with pytest.raises(BackboneLoadError, match="damaged"):
+        count_parameters(tmp_path)

@@ -1,0 +1,132 @@
+"""``linvt models pull|verify|path|remove|prune``: the files of models on this machine."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linvt_cli.cli.completion import complete_model
+from linvt_cli.cli.options import QuietOption
+from linvt_cli.cli.output import Output
+from linvt_cli.cli.pulling import PullReport, find_pulled, name_of, pull_model, source_of
+from linvt_cli.cli.sizes import bytes_text
+from linvt_cli.errors import BackboneLoadError, DamagedFilesError, StoreError
+from linvt_cli.models.store import Store
+
+if TYPE_CHECKING:
+    from linvt_cli.models.store import PulledModel
+
+_NAME = "Name of a model, or hub:owner/name[@revision]"
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help=_NAME, autocompletion=complete_model)
+]
+NamesArgument = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help=_NAME, autocompletion=complete_model)
+]
+
+
+def pull(
+    names: NamesArgument,
+    verify_here: Annotated[
+        bool,
+        typer.Option("--verify", help="Hash what is here already, and fetch damaged files again"),
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fetch models into the store and print their folders.
+
+    What was interrupted goes on where it stopped. Only weights in safetensors, JSON and tokenizer
+    files are fetched, never code.
+    """
+    output = Output(quiet=quiet)
+    for name in names:
+        source_of(name)  # all names are right, or nothing is fetched
+    for name in names:
+        output.line(str(pull_model(name, output, verify=verify_here).folder))
+
+
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help=f"{_NAME} [default: all that are pulled]"),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Hash the files of pulled models and compare them with what was pulled."""
+    output, store = Output(quiet=quiet), Store()
+    chosen = [find_pulled(name, store) for name in names] if names else store.pulled()
+    damaged = [name_of(model.manifest) for model in chosen if not _is_whole(model, output)]
+    if damaged:
+        raise DamagedFilesError(
+            f"Damaged: {', '.join(damaged)}",
+            hint=f"linvt models pull --verify {' '.join(damaged)}",
+        )
+
+
+def path(name: NameArgument) -> None:
+    """Print the folder of a pulled model."""
+    Output().line(str(find_pulled(name, Store()).folder))
+
+
+def remove(names: NamesArgument, quiet: QuietOption = False) -> None:
+    """Remove pulled models, and what interrupted pulls left of them."""
+    output, store = Output(quiet=quiet), Store()
+    for name in names:
+        source = source_of(name)
+        shelf = store.shelf(source.repo)
+        found = shelf.find(source.revision)
+        if found is None and not shelf.leftovers():
+            raise BackboneLoadError(f"'{name}' is not pulled", hint="linvt models list --pulled")
+        report = PullReport(output, name)
+        with store.failures_translated(), shelf.locked(report.waiting):
+            freed = 0 if found is None else shelf.remove(found.manifest.commit)
+            freed += shelf.remove_leftovers()
+        output.line(f"{name}: {bytes_text(freed)} removed")
+
+
+def prune(
+    unused: Annotated[
+        float | None,
+        typer.Option(
+            "--unused", min=0, metavar="DAYS", help="Also remove models not used for so long"
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Remove what interrupted pulls left, and commits that newer ones replaced."""
+    from linvt_cli.models.prune import removals
+
+    output, store = Output(quiet=quiet), Store()
+    freed = 0
+    for removal in list(removals(store, unused_days=unused, now=time.time())):
+        named = removal.shelf.folder.name.replace("--", "/", 1)
+        what = f"hub:{named}" if removal.model is None else name_of(removal.model)
+        if not dry_run:
+            try:
+                with store.failures_translated():
+                    removal.carry_out()
+            except StoreError as error:
+                output.warning(f"{what} stays: {error.message}")
+                continue
+        freed += removal.size
+        output.line(f"{what}: {bytes_text(removal.size)}, {removal.why}")
+    output.line(f"{bytes_text(freed)} {'would be ' if dry_run else ''}removed")
+
+
+def _is_whole(model: PulledModel, output: Output) -> bool:
+    from linvt_cli.models.verify import verify as find_faults
+
+    name, manifest = name_of(model.manifest), model.manifest
+    with output.transfer(f"Hashing {name}", total=manifest.size, done=0) as advance:
+        faults = find_faults(model, advance)
+    for fault in faults:
+        output.line(f"{name}: {fault.path} {fault.what}")
+    if not faults:
+        output.line(f"{name}: {len(manifest.files)} files, {bytes_text(manifest.size)}, all right")
+    return not faults

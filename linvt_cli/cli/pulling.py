@@ -1,0 +1,153 @@
+"""What users see while a model is pulled, and pulling what a command needs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from linvt_cli.backbones.registry import BACKBONES, find_backbone
+from linvt_cli.cli.output import Output
+from linvt_cli.cli.sizes import bytes_text
+from linvt_cli.errors import BackboneLoadError, ConfigError
+from linvt_cli.models.manifest import Manifest
+from linvt_cli.models.offline import is_offline
+from linvt_cli.models.source import (
+    DEFAULT_REVISION,
+    HubSource,
+    names_folder,
+    names_repository,
+    parse_source,
+)
+from linvt_cli.models.store import PulledModel, Store
+
+if TYPE_CHECKING:
+    from linvt_cli.models.pull import PullPlan
+
+
+class PullReport:
+    """Tells the user how a pull goes on. As a context manager it ends its progress bar.
+
+    Args:
+        output: where messages go.
+        name: of the model, as the user wrote it.
+    """
+
+    def __init__(self, output: Output, name: str) -> None:
+        self._output = output
+        self._name = name
+        self._while_open = ExitStack()
+        self._advance: Callable[[int], None] = lambda _: None
+
+    def __enter__(self) -> Self:
+        """Nothing is shown yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the progress bar."""
+        self._while_open.close()
+
+    def waiting(self) -> None:
+        """Say why nothing happens."""
+        self._output.notice(f"another linvt is pulling {self._name}: waiting for it")
+
+    def planned(self, plan: PullPlan) -> None:
+        """Say how much will come, and from where."""
+        if plan.to_fetch == 0:
+            return
+        # A small part is always here: the index that the plan is made from.
+        goes_on = plan.here > plan.size / 100
+        whole = f" of {bytes_text(plan.size)}, the rest is here" if goes_on else ""
+        self._output.notice(
+            f"pulling {self._name}: {bytes_text(plan.to_fetch)}{whole}, from {plan.endpoint}"
+            f" at {plan.commit[:12]}; {bytes_text(plan.free)} free on the disk"
+        )
+        self._advance = self._while_open.enter_context(
+            self._output.transfer(self._name, total=plan.size, done=plan.here)
+        )
+
+    def advanced(self, num_bytes: int) -> None:
+        """Move the progress bar."""
+        self._advance(num_bytes)
+
+    def retrying(self, reason: str, seconds: float) -> None:
+        """Say what failed and that it is not the end."""
+        self._output.notice(f"{reason}; trying again in {seconds:.0f} s")
+
+
+def source_of(name: str) -> HubSource:
+    """Return the repository that a name of a model or ``hub:owner/name[@revision]`` stands for.
+
+    Raises:
+        ConfigError: if it stands for none.
+        UnknownBackboneError: if there is no such model.
+    """
+    if names_repository(name):
+        return parse_source(name)
+    spec = find_backbone(name)
+    if spec.repo is None:
+        raise ConfigError(
+            f"'{name}' comes with linvt: there is nothing to pull, verify or remove", field="name"
+        )
+    return HubSource(spec.repo, spec.revision or DEFAULT_REVISION)
+
+
+def name_of(manifest: Manifest) -> str:
+    """Return what users call a pulled model."""
+    for spec in BACKBONES:
+        asked = spec.revision or DEFAULT_REVISION
+        if spec.repo == manifest.repo and asked in (*manifest.revisions, manifest.commit):
+            return spec.name
+    return str(manifest.source)
+
+
+def find_pulled(name: str, store: Store) -> PulledModel:
+    """Return a model in the store.
+
+    Raises:
+        BackboneLoadError: if it is not there.
+        ConfigError: if it never could be.
+    """
+    found = store.find(source_of(name))
+    if found is None:
+        raise BackboneLoadError(f"'{name}' is not pulled", hint=f"linvt models pull {name}")
+    return found
+
+
+def pull_model(name: str, output: Output, *, verify: bool = False) -> PulledModel:
+    """Pull a model into the store, and show how it goes on."""
+    from linvt_cli.models.pull import pull
+
+    source = source_of(name)
+    with PullReport(output, name) as report:
+        return pull(source, store=Store(), watcher=report, verify=verify)
+
+
+def pull_if_needed(name: str, output: Output, *, allowed: bool) -> None:
+    """Pull what a command needs and this machine lacks.
+
+    On a terminal the user sees the size and can stop; without one, nobody may be there to see that
+    gigabytes begin to flow, so it must be allowed.
+
+    Args:
+        name: of a model, as ``--model`` takes it.
+        output: where messages go.
+        allowed: whether the user asked for it.
+
+    Raises:
+        BackboneLoadError: if it is needed and not allowed.
+        DownloadError: if it cannot be fetched.
+    """
+    from linvt_cli.models.files import find_snapshot
+
+    if names_folder(name) or (not names_repository(name) and find_backbone(name).repo is None):
+        return
+    if is_offline() or find_snapshot(source_of(name)) is not None:
+        return  # what is missing offline is said when it is loaded
+    if not allowed and not sys.stderr.isatty():
+        raise BackboneLoadError(
+            f"The files of '{name}' are not on this machine",
+            hint=f"linvt models pull {name}, or the same command with --pull",
+        )
+    pull_model(name, output)

@@ -1,0 +1,54 @@
+"""Files that are on this machine already, such as in the cache that Hugging Face tools share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from linvt_cli.models.checksum import Checksum
+
+
+def has_size(path: Path, size: int) -> bool:
+    """Whether there is a file of so many bytes."""
+    return path.is_file() and path.stat().st_size == size
+
+
+def hub_cache() -> Path:
+    """Return the folder of that cache, found as the hub's library finds it, which takes longer."""
+    home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("HF_HOME", f"{home}/huggingface")
+    cache = os.environ.get("HUGGINGFACE_HUB_CACHE", f"{home}/hub")
+    return Path(os.path.expandvars(os.environ.get("HF_HUB_CACHE", cache))).expanduser()
+
+
+def hub_cache_blob(repo: str, checksum: Checksum) -> Path:
+    """Return where that cache keeps a file, there or not. It names files by their checksums."""
+    return hub_cache() / f"models--{repo.replace('/', '--')}" / "blobs" / checksum.hex
+
+
+def hub_cache_snapshot(repo: str, revision: str) -> Path | None:
+    """Return the folder of a repository in that cache, if it is there.
+
+    Args:
+        repo: "owner/name".
+        revision: a commit, a branch or a tag.
+    """
+    folder = hub_cache() / f"models--{repo.replace('/', '--')}"
+    reference = folder / "refs" / revision
+    commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else revision
+    snapshot = folder / "snapshots" / commit
+    return snapshot if (snapshot / "config.json").is_file() else None
+
+
+def link_or_copy(found: Path, new: Path) -> None:
+    """Make a file appear at another place, without a second copy where the disk allows.
+
+    Raises:
+        OSError: if it cannot be copied.
+    """
+    new.unlink(missing_ok=True)
+    try:
+        os.link(found.resolve(), new)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(found, new)

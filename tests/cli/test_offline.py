@@ -1,0 +1,69 @@
+"""Offline, no command reaches for the network: the process would end with 99."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.processes import ROOT
+from tests.cli.test_public_models import CLIP
+
+FORBIDDEN = """
+import os, socket, sys
+
+def forbid(event, arguments):
+    used = event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.bind")
+    made = event == "socket.__new__" and arguments[1] in (socket.AF_INET, socket.AF_INET6)
+    if used or made:
+        os.write(2, f"network: {event} {arguments}".encode())
+        os._exit(99)
+
+sys.addaudithook(forbid)
+from linvt_cli.cli.app import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def run_without_sockets(tmp_path, *arguments: str, **variables: str) -> tuple[int, str]:
+    """Run linvt and return its exit code and what it says on stderr."""
+    clean = {k: v for k, v in os.environ.items() if not k.endswith("OFFLINE")}
+    done = subprocess.run(
+        [sys.executable, "-c", FORBIDDEN, *arguments],
+        cwd=ROOT,
+        env={**clean, "LINVT_HOME": str(tmp_path), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_the_guard_sees_the_network(tmp_path):
+    code, stderr = run_without_sockets(
+        tmp_path, "models", "pull", "hub:a/b", HF_ENDPOINT="http://127.0.0.1:9"
+    )
+    assert (code, stderr[:8]) == (99, "network:")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["ask", CLIP, "What happens?", "--offline", "--frames", "2"], 0),
+        (["ask", CLIP, "What?", "--offline", "--model", "qwen2-vl-2b", "--pull"], 4),
+        (["ask", CLIP, "What?", "--offline", "--model", "hub:owner/name", "--pull"], 4),
+    ],
+)
+def test_questions_offline_open_no_socket(tmp_path, arguments, code):
+    ended, stderr = run_without_sockets(tmp_path, *arguments)
+    assert ended == code, stderr
+
+
+@pytest.mark.parametrize("variable", ["LINVT_OFFLINE", "HF_HUB_OFFLINE"])
+def test_a_pull_offline_opens_no_socket(tmp_path, variable):
+    ended, stderr = run_without_sockets(tmp_path, "models", "pull", "hub:a/b", **{variable: "1"})
+    assert ended == 5, stderr
+    assert "is to stay offline" in stderr

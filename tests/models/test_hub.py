@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+
+from linvt_cli.errors import (
+    AccessDeniedError,
+    ConnectionLostError,
+    DownloadError,
+    HubUnavailableError,
+    NotOnHubError,
+    OfflineError,
+)
+from linvt_cli.models.hub import Hub
+from linvt_cli.models.source import HubSource
+from tests.models.hub_server import Fault
+from tests.models.repos import honest_repo
+
+SOURCE = HubSource("owner/name")
+
+
+@pytest.fixture
+def client(hub):
+    return Hub(hub.endpoint, stall=0.3)
+
+
+def test_a_branch_is_resolved_to_its_commit_with_all_files(hub, client):
+    files = honest_repo()
+    commit = hub.publish("owner/name", files)
+    listing = client.list_files(SOURCE)
+    assert (listing.commit, listing.source) == (commit, SOURCE)
+    assert {file.path: file.size for file in listing.files} == {
+        name: len(content) for name, content in files.items()
+    }
+    assert {file.path: file.checksum.kind for file in listing.files}["config.json"] == "git"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind"),
+    [
+        (401, (), AccessDeniedError),
+        (401, (("X-Error-Code", "GatedRepo"),), AccessDeniedError),
+        (403, (), AccessDeniedError),
+        (403, (("X-Error-Code", "GatedRepo"),), AccessDeniedError),
+        (404, (), NotOnHubError),
+        (404, (("X-Error-Code", "RevisionNotFound"),), NotOnHubError),
+        (429, (), HubUnavailableError),
+        (503, (), HubUnavailableError),
+        (418, (), DownloadError),
+    ],
+)
+def test_each_refusal_is_an_error_of_its_own_with_one_line_and_a_hint(
+    hub, client, status, headers, kind
+):
+    hub.faults.append(Fault("status", status, headers=headers))
+    with pytest.raises(DownloadError) as caught:
+        client.list_files(SOURCE)
+    assert type(caught.value) is kind
+    assert f"({status})" in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_an_unknown_repository_and_an_unknown_commit_are_told(hub, client):
+    with pytest.raises(NotOnHubError, match="does not have 'owner/name'"):
+        client.list_files(SOURCE)
+    hub.publish("owner/name", honest_repo())
+    with pytest.raises(NotOnHubError):
+        client.list_files(HubSource("owner/name", "0" * 40))
+
+
+def test_a_silent_server_and_no_server_are_told(hub, client):
+    hub.faults.append(Fault("silent"))
+    with pytest.raises(ConnectionLostError, match="sent nothing"):
+        client.list_files(SOURCE)
+    with pytest.raises(ConnectionLostError, match="failed"):
+        Hub("http://127.0.0.1:9", stall=0.3).list_files(SOURCE)
+
+
+def test_a_page_that_wants_a_login_is_no_listing(hub, client):
+    hub.publish("owner/name", honest_repo())
+    hub.faults.append(Fault("garbage"))
+    with pytest.raises(DownloadError, match="in a way that linvt cannot read") as caught:
+        client.list_files(SOURCE)
+    assert caught.value.hint == "is HF_ENDPOINT right?"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"rfilename": "config.json"},
+        {"rfilename": "config.json", "size": -1, "blobId": "0" * 40},
+        {"rfilename": "config.json", "size": 1, "blobId": "../../etc/passwd"},
+        {"rfilename": "config.json", "size": 1, "lfs": {"size": 1, "sha256": "", "pointerSize": 1}},
+    ],
+)
+def test_a_listing_that_makes_no_sense_is_refused(hub, client, said):
+    hub.publish("owner/name", honest_repo())
+    hub.listed["config.json"] = said
+    with pytest.raises(DownloadError, match="in a way that linvt cannot read"):
+        client.list_files(SOURCE)
+
+
+def test_the_token_goes_to_the_hub_and_not_to_its_storage(hub, client, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub.publish("owner/name", honest_repo())
+    listing = client.list_files(SOURCE)
+    for file in listing.files:
+        with client.open(listing, file, 0) as body:
+            assert body.start == 0
+            assert sum(map(len, body.pieces)) == file.size
+    authorized = {sent.path: sent.authorized for sent in hub.sent}
+    assert authorized["config.json"]
+    assert not authorized["model.safetensors"]
+
+
+@pytest.mark.parametrize("variable", ["LINVT_OFFLINE", "HF_HUB_OFFLINE"])
+def test_offline_asks_nothing(hub, client, monkeypatch, variable):
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(OfflineError, match="is to stay offline"):
+        client.list_files(SOURCE)
+    assert hub.requests == []
