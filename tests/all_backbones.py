@@ -22,6 +22,7 @@ from tests.tiny_internvl2 import write_internvl2
 from tests.tiny_llava import write_aquila, write_mipha
 from tests.tiny_models import tiny_nano
 from tests.tiny_molmo import write_molmo
+from tests.tiny_smolvlm import write_smolvlm
 
 CPU = torch.device("cpu")
 CLIP = Path(__file__).parents[1] / "linvt_cli" / "assets" / "demo.mp4"
@@ -63,6 +64,7 @@ BUILDERS: dict[str, Callable[[], Backbone]] = {
         for kind in ("7b-d", "7b-o", "moe")
     },
     "blip-3": partial(written, "xgen-mm-interleave", write_blip3),
+    "smolvlm2": partial(written, "smolvlm2-256m", write_smolvlm),
 }
 
 

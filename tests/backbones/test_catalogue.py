@@ -24,6 +24,7 @@ from transformers.models.qwen2 import Qwen2Config
 from transformers.models.qwen2_5_vl import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.siglip import SiglipVisionConfig
+from transformers.models.smolvlm import SmolVLMConfig, SmolVLMForConditionalGeneration
 
 from linvt_cli.backbones.blip3_parts import Blip3Config, Blip3Model
 from linvt_cli.backbones.catalogue import BACKBONES
@@ -125,6 +126,27 @@ def molmo(model: type[MolmoModel], text: Any, projector: int, head: int) -> nn.M
     return model(MolmoConfig(text, vision, projector_dim=projector, head_size=head))
 
 
+BASE_TOWER = {"hidden_size": 768, "num_attention_heads": 12, "image_size": 512, "patch_size": 16}
+SO400M_TOWER = {
+    "hidden_size": 1152,
+    "intermediate_size": 4304,
+    "num_hidden_layers": 27,
+    "num_attention_heads": 16,
+    "image_size": 384,
+    "patch_size": 14,
+}
+
+
+def smolvlm(text: Any, vision: dict[str, int], scale: int) -> nn.Module:
+    config = SmolVLMConfig(
+        text_config=LlamaConfig(**text),
+        vision_config=vision,
+        scale_factor=scale,
+        tie_word_embeddings=False,
+    )
+    return SmolVLMForConditionalGeneration(config)
+
+
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "qwen2-vl-2b": lambda: qwen2_vl(QWEN2_1_5, tied=True),
     "qwen2-vl-7b": lambda: qwen2_vl(QWEN2_7, tied=False),
@@ -157,13 +179,17 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "molmoe-1b": lambda: molmo(
         MolmoModel, OlmoeConfig(**sizes(2048, 1024, 16, 16, 16, 50_432)), 8192, 50_304
     ),
+    "smolvlm2-256m": lambda: smolvlm(sizes(576, 1536, 30, 9, 3, 49_280), BASE_TOWER, 4),
+    "smolvlm2-500m": lambda: smolvlm(sizes(960, 2560, 32, 15, 5, 49_280), BASE_TOWER, 4),
+    "smolvlm2-2.2b": lambda: smolvlm(sizes(2048, 8192, 24, 32, 32, 49_280), SO400M_TOWER, 3),
 }
 
 
 def parameters_of(model: nn.Module) -> tuple[int, int]:
     """Return how many parameters a model has, and how many of them are quantized."""
     every = sum(parameter.numel() for parameter in model.parameters())
-    language: Any = model.model.language_model  # type: ignore[union-attr]
+    inner: Any = model.model
+    language = getattr(inner, "language_model", None) or inner.text_model
     linear = [module for module in language.modules() if isinstance(module, nn.Linear)]
     return every, sum(module.weight.numel() for module in linear)
 

@@ -18,6 +18,7 @@ from tests.tiny_blip3 import write_blip3
 from tests.tiny_internvl2 import write_internvl2
 from tests.tiny_llava import write_aquila, write_mipha
 from tests.tiny_molmo import write_molmo
+from tests.tiny_smolvlm import write_smolvlm
 
 bitsandbytes: Any = pytest.importorskip("bitsandbytes")
 WRITERS: dict[str, Callable[[Path], object]] = {
@@ -29,6 +30,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "xgen-mm-interleave": write_blip3,
     "molmo-7b-d": write_molmo,
     "molmo-7b-o": lambda folder: write_molmo(folder, "7b-o"),
+    "smolvlm2-256m": write_smolvlm,
 }
 
 
@@ -66,10 +68,11 @@ def test_only_the_language_models_layers_are_quantized_and_logits_stay_near(
         for path, module in small.model.named_modules()
         if isinstance(module, bitsandbytes.nn.Linear4bit | bitsandbytes.nn.Linear8bitLt)
     }
+    language_model = {id(module) for module in full.decoder().modules()}
     linear = {
         path
         for path, module in full.model.named_modules()
-        if isinstance(module, nn.Linear) and path.startswith("model.language_model.")
+        if isinstance(module, nn.Linear) and id(module) in language_model
     }
     assert quantized == linear
     features = small.encode_frames(noise()).tokens

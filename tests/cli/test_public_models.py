@@ -15,6 +15,7 @@ from tests.tiny_blip3 import write_blip3
 from tests.tiny_internvl2 import write_internvl2
 from tests.tiny_llava import write_aquila, write_mipha
 from tests.tiny_molmo import write_molmo
+from tests.tiny_smolvlm import write_smolvlm
 
 CLIP = str(Path(__file__).parents[2] / "linvt_cli" / "assets" / "demo.mp4")
 
@@ -30,6 +31,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "molmo-7b-d": write_molmo,
     "molmo-7b-o": lambda folder: write_molmo(folder, "7b-o"),
     "molmoe-1b": lambda folder: write_molmo(folder, "moe"),
+    "smolvlm2-256m": write_smolvlm,
 }
 
 
