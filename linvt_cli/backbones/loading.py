@@ -14,6 +14,7 @@ from linvt_cli.errors import ConfigError, DeviceError, OutOfMemoryError
 
 # PyTorch has a class for accelerators only: a failed allocation on the CPU is known by its words
 _CPU_ALLOCATION = "can't allocate memory"
+_SMALLER = "use fewer or smaller frames (--frames, --short-side) or a smaller --model"
 
 
 def select_device(choice: str) -> torch.device:
@@ -72,9 +73,19 @@ def free_memory(device: torch.device) -> int:
         return sys.maxsize
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until a device has done all it was told, so that wall times mean something."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 @contextmanager
-def memory_errors_translated(device: torch.device) -> Iterator[None]:
+def memory_errors_translated(device: torch.device, *, hint: str = _SMALLER) -> Iterator[None]:
     """Turn PyTorch's failed allocations inside the block into one of our errors.
+
+    Args:
+        device: where it runs.
+        hint: what to do about it.
 
     Raises:
         OutOfMemoryError: if the block runs out of memory.
@@ -86,7 +97,7 @@ def memory_errors_translated(device: torch.device) -> Iterator[None]:
             raise
         raise OutOfMemoryError(
             f"Device '{device}' has not enough memory",
-            hint="use fewer or smaller frames (--frames, --short-side) or a smaller --model",
+            hint=hint,
         ) from error
 
 

@@ -7,47 +7,35 @@ longer side is brought to the tile's, then it is squeezed into the square.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from transformers.models.smolvlm import SmolVLMConfig, SmolVLMForConditionalGeneration
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
 from linvt_cli.backbones.chat import ChatTemplate
-from linvt_cli.backbones.image_llm import Grid, ImageLLM, PixelValues
-from linvt_cli.backbones.original_layout import load_model, read_config
-from linvt_cli.backbones.text_tokenizers import load_tokenizer
-from linvt_cli.config import Quantization
-from linvt_cli.errors import BackboneLoadError
+from linvt_cli.backbones.image_llm import Blueprint, Grid, ImageLLM, PixelValues
 
-if TYPE_CHECKING:
-    from linvt_cli.backbones.spec import BackboneSpec
-
-_TEMPLATE = ChatTemplate(
-    before="<|im_start|>User:",
-    image_start="<fake_token_around_image><global-img>",
-    image_end="<fake_token_around_image>",
-    after="<end_of_utterance>\nAssistant:",
-)
 _HALF = (0.5, 0.5, 0.5)
 
 
 class SmolVLM(ImageLLM):
     """SmolVLM2 behind the backbone contract."""
 
+    model_types = ("smolvlm",)
+    full_precision = ("model.vision_model", "model.connector", "lm_head")
     image_mark = "<image>"
+    template = ChatTemplate(
+        before="<|im_start|>User:",
+        image_start="<fake_token_around_image><global-img>",
+        image_end="<fake_token_around_image>",
+        after="<end_of_utterance>\nAssistant:",
+    )
+    stop_tokens = ("<end_of_utterance>",)
 
     def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
-        super().__init__(
-            name,
-            model,
-            tokenizer,
-            template=_TEMPLATE,
-            stop_tokens=("<end_of_utterance>",),
-            max_context=model.config.get_text_config().max_position_embeddings,
-        )
+        super().__init__(name, model, tokenizer)
         vision = model.config.vision_config
         side = vision.image_size // vision.patch_size // model.config.scale_factor
         self._grid = (side, side)
@@ -61,43 +49,19 @@ class SmolVLM(ImageLLM):
         )
 
     @classmethod
-    def load(
-        cls,
-        spec: BackboneSpec,
-        *,
-        folder: Path,
-        device: torch.device,
-        dtype: torch.dtype,
-        quantization: Quantization = "none",
-    ) -> SmolVLM:
-        """Load a checkpoint of the public repository.
-
-        Raises:
-            BackboneLoadError: if the folder holds no such checkpoint.
-        """
-        raw = read_config(folder)
-        if raw.get("model_type") != "smolvlm":
-            raise BackboneLoadError(
-                f"'{folder}' holds a model of type '{raw.get('model_type')}'. Expected smolvlm"
-            )
-        model = load_model(
-            SmolVLMForConditionalGeneration,
-            folder,
-            SmolVLMConfig.from_dict(raw),
-            device=device,
-            dtype=dtype,
-            quantization=quantization,
-            full_precision=("model.vision_model", "model.connector", "lm_head"),
-        )
-        return cls(spec.name, model, load_tokenizer(folder))
+    def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
+        """Build the stock class."""
+        return SmolVLMForConditionalGeneration, SmolVLMConfig.from_dict(raw)
 
     def decoder(self) -> Any:
         """Return the language model without its head."""
-        return self.model.model.text_model  # type: ignore[union-attr]
+        return self.model.model.text_model
 
     def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
         """Make one square tile of each picture, as the model's own video code does."""
-        batch = self.processor(images=[list(pixels_THWC)], return_tensors="pt")
+        batch = self.processor(
+            images=[list(pixels_THWC)], return_tensors="pt", input_data_format="channels_last"
+        )
         return {"pixel_values": batch["pixel_values"][0]}, self._grid
 
     def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:

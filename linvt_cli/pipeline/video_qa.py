@@ -21,7 +21,12 @@ from linvt_cli.errors import BackboneLoadError, ConfigError
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.models.files import find_snapshot, require_folder
-from linvt_cli.pipeline.precision import choose_dtype, choose_quantization
+from linvt_cli.pipeline.precision import (
+    LIGHTER_HINT,
+    choose_dtype,
+    choose_quantization,
+    respect_stored,
+)
 from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
 from linvt_cli.types import (
@@ -30,11 +35,9 @@ from linvt_cli.types import (
     ModelInfo,
     PromptEmbeds,
     TokenizerName,
-    VideoPlacement,
     VideoTokens,
 )
 from linvt_cli.video.reader import OnProgress, read_frames
-from linvt_cli.video_tokenizer.averaging import mean_frames
 from linvt_cli.video_tokenizer.base import VideoTokenizer
 from linvt_cli.video_tokenizer.factory import make_tokenizer
 
@@ -109,7 +112,8 @@ class VideoQA:
         precision = choose_dtype(dtype, place, spec)
         quantized = choose_quantization(quantization, place, precision, spec)
         folder, revision = _find_files(spec, weights)
-        with memory_errors_translated(place):
+        quantized = respect_stored(quantization, quantized, folder)
+        with memory_errors_translated(place, hint=LIGHTER_HINT):
             backbone = load_backbone(
                 spec, folder=folder, device=place, dtype=precision, quantization=quantized
             )
@@ -260,11 +264,7 @@ class VideoQA:
     def _assemble(
         self, watched: WatchedVideo, video_tokens: VideoTokens, question: str
     ) -> PromptEmbeds:
-        placement = VideoPlacement(
-            moments=mean_frames(video_tokens.weights),
-            grid=watched.features.grid if video_tokens.unchanged else None,
-            layout=self.tokenizer.position_layout,
-        )
+        placement = watched.place(video_tokens, self.tokenizer.position_layout)
         with torch.no_grad(), memory_errors_translated(self.backbone.device):
             return assemble(self.backbone, video_tokens.tokens, question, placement)
 

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from linvt_cli.backbones.internvl2 import InternVL2
-from linvt_cli.backbones.original_layout import read_config
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError
 from tests.tiny_checkpoints import write_weights
@@ -57,29 +55,6 @@ def test_a_damaged_shard_is_refused(tmp_path):
     shard.write_bytes(shard.read_bytes()[:100])
     with pytest.raises(BackboneLoadError, match="cannot be loaded"):
         load(tmp_path)
-
-
-def test_pickled_weights_are_never_read(tmp_path):
-    weights = write_internvl2(tmp_path, "qwen2")
-    for file in tmp_path.glob("*.safetensors*"):
-        file.unlink()
-    torch.save(weights, tmp_path / "pytorch_model.bin")
-    with pytest.raises(BackboneLoadError, match="cannot be loaded"):
-        load(tmp_path)
-
-
-@pytest.mark.parametrize("text", [None, "", "{", "[1]"])
-def test_a_config_that_is_none_is_refused(tmp_path, text):
-    if text is not None:
-        (tmp_path / "config.json").write_text(text)
-    with pytest.raises(BackboneLoadError, match=r"config\.json"):
-        read_config(tmp_path)
-
-
-def test_a_config_is_read_as_it_stands_and_runs_nothing(tmp_path):
-    raw = {"model_type": "strange", "auto_map": {"AutoModel": "evil.Model"}, "answer": 42}
-    (tmp_path / "config.json").write_text(json.dumps(raw))
-    assert read_config(tmp_path).items() >= raw.items()
 
 
 def test_loading_draws_no_bars_and_leaves_transformers_as_it_was(tmp_path, capfd):
