@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from linvt_cli.cli.app import run
 from linvt_cli.pipeline import precision
-from tests.backbones.test_qwen2_vl import write_qwen
-from tests.tiny_blip3 import write_blip3
+from tests.public_layouts import LAYOUTS
 from tests.tiny_internvl2 import write_internvl2
-from tests.tiny_llava import write_aquila, write_mipha
-from tests.tiny_molmo import write_molmo
-from tests.tiny_smolvlm import write_smolvlm
+from tests.tiny_qwen2_vl import write_qwen
 
 CLIP = str(Path(__file__).parents[2] / "linvt_cli" / "assets" / "demo.mp4")
-
-WRITERS: dict[str, Callable[[Path], object]] = {
-    "qwen2-vl-2b": write_qwen,
-    "internvl2-1b": lambda folder: write_internvl2(folder, "qwen2"),
-    "internvl2-2b": lambda folder: write_internvl2(folder, "internlm2"),
-    "internvl2-4b": lambda folder: write_internvl2(folder, "phi3"),
-    "aquila-vl-2b": write_aquila,
-    "mipha-3b": write_mipha,
-    "mipha-1.6b": lambda folder: write_mipha(folder, fused=True),
-    "xgen-mm-interleave": write_blip3,
-    "molmo-7b-d": write_molmo,
-    "molmo-7b-o": lambda folder: write_molmo(folder, "7b-o"),
-    "molmoe-1b": lambda folder: write_molmo(folder, "moe"),
-    "smolvlm2-256m": write_smolvlm,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -41,15 +22,15 @@ def _plenty_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "free_memory", lambda device: 2**40)
 
 
-@pytest.mark.parametrize("name", WRITERS)
-def test_a_question_about_a_real_video_is_answered(name, tmp_path, capsys):
-    WRITERS[name](tmp_path)
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_question_about_a_real_video_is_answered(layout, tmp_path, capsys):
+    layout.write(tmp_path)
     command = ["ask", CLIP, "What moves?", "-q", "Where?", "--frames", "3", "--json"]
-    options = ["--model", name, "--weights", str(tmp_path), "--max-new-tokens", "5"]
+    options = ["--model", layout.model, "--weights", str(tmp_path), "--max-new-tokens", "5"]
     assert run([*command, *options, "--video-tokens", "8"]) == 0
     first, second = json.loads(capsys.readouterr().out)
     assert first["model"] == {
-        "backbone": name,
+        "backbone": layout.model,
         "tokenizer": "cluster",
         "checkpoint": None,
         "quantization": "none",
