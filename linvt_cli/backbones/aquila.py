@@ -2,7 +2,8 @@
 
 Aquila-VL is LLaVA-OneVision trained on other data. Its public files use the names of the original
 LLaVA code and are renamed while they are loaded; LLaVA-OneVision's "-hf" repositories load as they
-are. As in training, a learnt "newline" follows the tokens of every image.
+are. As in training on several images, each is padded to a square, and a learnt "newline" follows
+its tokens.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Aquila(Llava):
     """Aquila-VL, or LLaVA-OneVision, behind the backbone contract."""
 
     model_types = ("llava_qwen", "qwen2", "llava_onevision")
+    pads = True
     template = ChatTemplate(
         before="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
         between="\n",

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from transformers import PreTrainedModel
-from transformers.utils import is_flash_attn_2_available
+from transformers.utils.import_utils import is_flash_attn_2_available
 
 _AMPERE = (8, 0)  # compute capability
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, WeightConverter
 from transformers.core_model_loading import WeightRenaming
@@ -32,7 +31,6 @@ _TOWER = {
     "image_size": 384,
     "patch_size": 14,
 }
-_PADDING = 127  # SigLIP's mean colour, as the public code rounds it
 
 
 class OriginalMipha(LlavaForConditionalGeneration):
@@ -80,6 +78,7 @@ class Mipha(Llava):
     """Mipha behind the backbone contract."""
 
     model_types = ("mipha_phi",)
+    pads = True
     template = ChatTemplate(
         before=f"{ENGLISH_ASSISTANT} USER: ",
         between="\n",
@@ -91,15 +90,6 @@ class Mipha(Llava):
     def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
         """Build Mipha, whichever Phi is inside."""
         return OriginalMipha, native_config(raw)
-
-    def squared(self, picture_HWC: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Pad a picture to a square with the mean colour, its content in the middle."""
-        height, width = picture_HWC.shape[:2]
-        side = max(height, width)
-        square = np.full((side, side, 3), _PADDING, np.uint8)
-        top, left = (side - height) // 2, (side - width) // 2
-        square[top : top + height, left : left + width] = picture_HWC
-        return square
 
 
 def native_config(raw: dict[str, Any]) -> LlavaConfig:

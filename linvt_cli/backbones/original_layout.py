@@ -108,13 +108,13 @@ def load_model(
     if stored != "none":
         _require_readable(folder, model_class, stored, quantization)
         alone = layers_left_alone(folder, weight_shapes(folder), full_precision)
-        settings = quantization_settings(stored, dtype, (*full_precision, *alone))
-        config.quantization_config = settings.to_dict()
+        told: Any = quantization_settings(stored, dtype, (*full_precision, *alone))
+        config.quantization_config, settings = told.to_dict(), None
     options = {
         "config": config,
         "dtype": dtype,
         "device_map": {"": device},
-        "quantization_config": settings if stored == "none" else None,
+        "quantization_config": settings,
         "use_safetensors": True,
         "local_files_only": True,
         "trust_remote_code": False,

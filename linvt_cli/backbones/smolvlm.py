@@ -59,8 +59,9 @@ class SmolVLM(ImageLLM):
 
     def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
         """Make one square tile of each picture, as the model's own video code does."""
+        together: Any = [list(pixels_THWC)]  # the pictures of one prompt
         batch = self.processor(
-            images=[list(pixels_THWC)], return_tensors="pt", input_data_format="channels_last"
+            images=together, return_tensors="pt", input_data_format="channels_last"
         )
         return {"pixel_values": batch["pixel_values"][0]}, self._grid
 

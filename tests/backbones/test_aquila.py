@@ -52,11 +52,14 @@ def noise(number: int) -> Frames:
 
 
 def public_pixels(frames: Frames) -> Tensor:
-    """SigLIP's processor: a bicubic square, mean and deviation 0.5."""
-    squares = [
-        np.asarray(Image.fromarray(frame).resize((56, 56), Image.Resampling.BICUBIC))
-        for frame in frames.pixels
-    ]
+    """Several images: pasted into the middle of a grey square, then SigLIP's processor."""
+    squares = []
+    for frame in frames.pixels:
+        picture = Image.fromarray(frame)
+        side = max(picture.size)
+        square = Image.new("RGB", (side, side), (127, 127, 127))
+        square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+        squares.append(np.asarray(square.resize((56, 56), Image.Resampling.BICUBIC)))
     return torch.from_numpy(np.stack(squares)).float().permute(0, 3, 1, 2) / 127.5 - 1
 
 
@@ -111,9 +114,13 @@ def test_the_hf_layout_equals_the_stock_model_on_several_images(tmp_path):
     images = ("<image>" * 17 + "\n") * 2
     ids = torch.tensor([backbone.tokenizer.encode(PROMPT.format(images=images))])
     processor = LlavaOnevisionImageProcessorPil(
-        size={"height": 56, "width": 56}, image_grid_pinpoints=[[56, 56]]
+        size={"height": 56, "width": 56},
+        image_grid_pinpoints=[[56, 56]],
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
     )
-    batch = processor(images=[list(frames.pixels)], return_tensors="pt")
+    several: Any = [list(frames.pixels)]
+    batch = processor(images=several, return_tensors="pt")
     expected = stock(input_ids=ids, attention_mask=torch.ones_like(ids), **batch).logits
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 

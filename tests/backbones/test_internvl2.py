@@ -205,3 +205,11 @@ def test_another_architecture_is_refused(tmp_path):
     write_config(tmp_path, {"model_type": "bert"})
     with pytest.raises(BackboneLoadError, match="model of type 'bert'"):
         load(tmp_path)
+
+
+def test_another_language_model_is_refused(tmp_path):
+    write_internvl2(tmp_path, "qwen2")
+    raw = {"model_type": "internvl_chat", "llm_config": {"model_type": "mamba"}}
+    write_config(tmp_path, raw)
+    with pytest.raises(BackboneLoadError, match=r"model 'mamba'\. Expected internlm2, qwen2, phi3"):
+        load(tmp_path)

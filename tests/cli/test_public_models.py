@@ -65,3 +65,22 @@ def test_a_folder_with_another_model_is_refused(tmp_path, capsys):
     write_internvl2(tmp_path, "qwen2")
     assert run(["ask", CLIP, "What?", "--model", "qwen2-vl-2b", "--weights", str(tmp_path)]) == 4
     assert "holds a model of type 'internvl_chat'" in capsys.readouterr().err
+
+
+def test_a_folder_without_one_of_its_files_of_weights_is_refused(tmp_path, capsys):
+    write_qwen(tmp_path)
+    (tmp_path / "model-00001-of-00002.safetensors").unlink()
+    assert run(["ask", CLIP, "What?", "--model", "qwen2-vl-2b", "--weights", str(tmp_path)]) == 4
+    captured = capsys.readouterr().err
+    assert "lacks 1 of 2 files of weights: model-00001-of-00002.safetensors" in captured
+    assert "hint: the folder must hold a complete copy" in captured
+
+
+def test_files_that_are_quantized_already_cannot_be_had_otherwise(tmp_path, capsys):
+    write_qwen(tmp_path)
+    raw = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    settings = {"quant_method": "bitsandbytes", "load_in_8bit": True}
+    (tmp_path / "config.json").write_text(json.dumps({**raw, "quantization_config": settings}))
+    command = ["ask", CLIP, "What?", "--model", "qwen2-vl-2b", "--weights", str(tmp_path)]
+    assert run([*command, "--quant", "nf4"]) == 2
+    assert "quantized already (int8)" in capsys.readouterr().err
