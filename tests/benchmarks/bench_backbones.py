@@ -3,7 +3,7 @@
 The models are built at full size on the device, so nothing is downloaded; what they say means
 nothing, what it costs does. Every row is one model, one quantization, one number of frames and one
 video tokenizer. ``--tiny`` runs the same at toy size, on any machine. Where no video is named, one
-with frames enough is written first. Needs no network.
+with frames enough is written first; at toy size the demo clip does. Needs no network.
 
     PYTHONPATH=. python tests/benchmarks/bench_backbones.py --device cuda
     PYTHONPATH=. python tests/benchmarks/bench_backbones.py --tiny
@@ -44,6 +44,7 @@ from tests.tiny_internvl2 import write_internvl2
 from tests.tiny_molmo import write_molmo
 from tests.tiny_qwen2_vl import write_qwen
 
+DEMO = Path(__file__).parents[2] / "linvt_cli" / "assets" / "demo.mp4"
 CLIP_FRAMES, CLIP_HEIGHT, CLIP_WIDTH, CLIP_FPS = 160, 360, 640, 16.0
 NEW_TOKENS = 32
 ADAPTERS: dict[str, type[ImageLLM]] = {
@@ -231,7 +232,8 @@ def main() -> None:
     print("| " + " | ".join(HEADER) + " |")
     print("|" + "---|" * len(HEADER))
     with tempfile.TemporaryDirectory() as folder:
-        measure_all(options, device, options.video or write_clip(Path(folder)))
+        video = options.video or (str(DEMO) if options.tiny else write_clip(Path(folder)))
+        measure_all(options, device, video)
 
 
 if __name__ == "__main__":
