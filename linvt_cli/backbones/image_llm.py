@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
@@ -20,10 +21,16 @@ from linvt_cli.backbones.chat import Chat, ChatTemplate
 from linvt_cli.backbones.language_model import LanguageModelCache, run_language_model
 from linvt_cli.backbones.loading import wait_for
 from linvt_cli.backbones.original_layout import load_model
-from linvt_cli.backbones.snapshot import read_config, require_type, require_weights
+from linvt_cli.backbones.snapshot import (
+    COMPLETE_HINT,
+    read_config,
+    require_type,
+    require_weights,
+)
 from linvt_cli.backbones.text_tokenizers import load_tokenizer, mark_ids
 from linvt_cli.backbones.tower_check import require_working_tower
 from linvt_cli.config import Quantization
+from linvt_cli.errors import BackboneLoadError
 from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
 
 if TYPE_CHECKING:
@@ -91,11 +98,9 @@ class ImageLLM(ABC):
         require_type(folder, raw, cls.model_types)
         require_weights(folder)
         tokenizer = load_tokenizer(folder)
-        model_class, config = cls.blueprint(raw, folder)
         model = load_model(
-            model_class,
+            *cls._blueprint(raw, folder),
             folder,
-            config,
             device=device,
             dtype=dtype,
             quantization=quantization,
@@ -120,6 +125,18 @@ class ImageLLM(ABC):
         Raises:
             BackboneLoadError: if it is of a kind that cannot be loaded.
         """
+
+    @classmethod
+    def _blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
+        try:
+            return cls.blueprint(raw, folder)
+        except (KeyError, TypeError, ValueError, AttributeError, StrictDataclassError) as error:
+            cause = str(error).strip().partition("\n")[0]
+            raise BackboneLoadError(
+                f"The config.json in '{folder}' describes no {raw['model_type']}:"
+                f" {type(error).__name__}: {cause}",
+                hint=COMPLETE_HINT,
+            ) from error
 
     def decoder(self) -> Any:
         """Return the language model without its head."""

@@ -93,7 +93,7 @@ def memory_errors_translated(device: torch.device, *, hint: str = _SMALLER) -> I
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
             f"Device '{device}' has not enough memory",
@@ -101,7 +101,8 @@ def memory_errors_translated(device: torch.device, *, hint: str = _SMALLER) -> I
         ) from error
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether an error of PyTorch's means that an allocation failed."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return _CPU_ALLOCATION in str(error)

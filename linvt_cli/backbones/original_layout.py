@@ -22,6 +22,7 @@ from transformers.core_model_loading import ConversionOps
 from transformers.utils import logging as transformers_logging
 
 from linvt_cli.backbones.attention import AttentionChoice, choose_attention, fall_back
+from linvt_cli.backbones.loading import is_out_of_memory
 from linvt_cli.backbones.prequantized import layers_left_alone, stored_quantization
 from linvt_cli.backbones.quantization import quantization_settings
 from linvt_cli.backbones.snapshot import COMPLETE_HINT, shortened, weight_shapes
@@ -80,8 +81,8 @@ class JoinRows(TensorConversion):
 
 def load_model(
     model_class: type[PreTrainedModel],
-    folder: Path,
     config: PreTrainedConfig,
+    folder: Path,
     *,
     device: torch.device,
     dtype: torch.dtype,
@@ -92,8 +93,8 @@ def load_model(
 
     Args:
         model_class: what to build.
-        folder: the checkpoint's files.
         config: of the class, made from the checkpoint's own.
+        folder: the checkpoint's files.
         device: where the model goes.
         dtype: of all weights that are not quantized.
         quantization: of the language model's linear layers.
@@ -125,7 +126,7 @@ def load_model(
             model_class, folder, choose_attention(device, dtype, model_class), options
         )
     except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
+        if is_out_of_memory(error):
             raise
         raise BackboneLoadError(
             f"The weights in '{folder}' cannot be loaded: {_first_line(error)}",

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from linvt_cli.backbones.loading import is_out_of_memory
 from linvt_cli.backbones.snapshot import COMPLETE_HINT
 from linvt_cli.errors import BackboneLoadError
 
@@ -37,7 +38,7 @@ def require_working_tower(
         with torch.no_grad():
             tokens_ND = encode(_picture())[0]
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
+        if is_out_of_memory(error):
             raise
         cause = str(error).strip().partition("\n")[0] or type(error).__name__
         raise BackboneLoadError(

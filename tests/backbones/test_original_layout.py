@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from linvt_cli.backbones.internvl2 import InternVL2
+from linvt_cli.backbones.internvl2 import InternVL2, OriginalInternVL2
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError
-from tests.tiny_checkpoints import write_weights
+from tests.tiny_checkpoints import write_config, write_weights
 from tests.tiny_internvl2 import Weights, write_internvl2
 
 
@@ -66,3 +67,24 @@ def test_loading_draws_no_bars_and_leaves_transformers_as_it_was(tmp_path, capfd
     load(tmp_path)
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+@pytest.mark.parametrize(
+    "change", [{"vision_config": None}, {"llm_config": {"model_type": "qwen2", "hidden_size": "x"}}]
+)
+def test_a_configuration_that_describes_no_model_is_refused(tmp_path, change):
+    write_internvl2(tmp_path, "qwen2")
+    raw = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    write_config(tmp_path, {**raw, **change})
+    with pytest.raises(BackboneLoadError, match=r"config\.json in .* describes no internvl_chat"):
+        load(tmp_path)
+
+
+def test_running_out_of_memory_while_loading_is_not_laid_to_the_files(tmp_path, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+
+    write_internvl2(tmp_path, "qwen2")
+    monkeypatch.setattr(OriginalInternVL2, "from_pretrained", fail)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        load(tmp_path)
