@@ -94,9 +94,10 @@ class VideoTokens:
 class VideoPlacement:
     """What a prompt must know of its video tokens beside their values."""
 
-    moments: tuple[float, ...]  # (K,) mean source frame of each, 0 for the first; fractional
     grid: tuple[int, int] | None = None  # of every frame where all tokens are kept, else None
     layout: PositionLayout = "flat"  # of condensed tokens
+    # (K,) mean source frame of each, 0 for the first; fractional. Told for the layout "time" alone
+    moments: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

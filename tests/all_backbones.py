@@ -15,13 +15,9 @@ from linvt_cli.backbones.catalogue import BACKBONES
 from linvt_cli.backbones.registry import find_backbone, load_backbone
 from linvt_cli.backbones.spec import BackboneSpec
 from linvt_cli.types import Frames, VideoInfo
-from tests.backbones.test_qwen2_vl import write_qwen
 from tests.fakes import TinyBackbone
-from tests.tiny_blip3 import write_blip3
-from tests.tiny_internvl2 import write_internvl2
-from tests.tiny_llava import write_aquila, write_mipha
+from tests.public_layouts import LAYOUTS, Layout
 from tests.tiny_models import tiny_nano
-from tests.tiny_molmo import write_molmo
 
 CPU = torch.device("cpu")
 CLIP = Path(__file__).parents[1] / "linvt_cli" / "assets" / "demo.mp4"
@@ -31,12 +27,11 @@ def shipped(spec: BackboneSpec, folder: Path) -> Backbone:
     return load_backbone(spec, folder=folder, device=CPU, dtype=torch.float32)
 
 
-def written(name: str, write: Callable[[Path], object]) -> Backbone:
+def written(layout: Layout) -> Backbone:
     """Load a tiny checkpoint of a public image-LLM."""
     with TemporaryDirectory() as folder:
-        write(Path(folder))
-        spec = find_backbone(name)
-        return load_backbone(spec, folder=Path(folder), device=CPU, dtype=torch.float32)
+        layout.write(Path(folder))
+        return shipped(find_backbone(layout.model), Path(folder))
 
 
 BUILDERS: dict[str, Callable[[], Backbone]] = {
@@ -47,22 +42,7 @@ BUILDERS: dict[str, Callable[[], Backbone]] = {
         for spec in BACKBONES
         if spec.weights is not None
     },
-    "qwen2-vl": partial(written, "qwen2-vl-2b", write_qwen),
-    "qwen2.5-vl": partial(written, "qwen2-vl-2b", partial(write_qwen, kind="qwen2_5_vl")),
-    **{
-        f"internvl2 with {kind}": partial(
-            written, "internvl2-2b", partial(write_internvl2, kind=kind)
-        )
-        for kind in ("internlm2", "qwen2", "phi3")
-    },
-    "aquila-vl": partial(written, "aquila-vl-2b", write_aquila),
-    "mipha with phi-2": partial(written, "mipha-3b", write_mipha),
-    "mipha with phi-1.5": partial(written, "mipha-1.6b", partial(write_mipha, fused=True)),
-    **{
-        f"molmo {kind}": partial(written, "molmo-7b-d", partial(write_molmo, kind=kind))
-        for kind in ("7b-d", "7b-o", "moe")
-    },
-    "blip-3": partial(written, "xgen-mm-interleave", write_blip3),
+    **{name: partial(written, layout) for name, layout in LAYOUTS.items()},
 }
 
 

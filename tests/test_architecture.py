@@ -19,6 +19,7 @@ HEAVY = {"torch", "transformers", "cv2", "av", "numpy", "PIL", "huggingface_hub"
 UNTESTED = {
     "types.py": "holds values only; every test of a stage uses them",
     "backbones/image_llm.py": "abstract; tests/backbones/test_contract.py checks all adapters",
+    "backbones/composed.py": "abstract; test_blip3.py and test_molmo.py compare what is made of it",
     "backbones/llava.py": "shared; test_aquila.py, test_mipha.py and test_blip3.py use it",
     "backbones/blip3_parts.py": "test_blip3.py compares them with the public source",
     "backbones/molmo_parts.py": "test_molmo.py compares them with the public source",

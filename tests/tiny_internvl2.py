@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.models.internvl import InternVLConfig, InternVLForConditionalGeneration
 from transformers.models.phi3 import Phi3Config, Phi3ForCausalLM
 from transformers.models.qwen2 import Qwen2Config, Qwen2ForCausalLM
 
+from linvt_cli.backbones.text_tokenizers import load_tokenizer
 from tests.tiny_checkpoints import randomized, write_config, write_tokenizer, write_weights
 
 Weights = dict[str, Tensor]
@@ -158,3 +160,21 @@ def write_internvl2(folder: Path, kind: str) -> Weights:
         },
     )
     return weights
+
+
+def write_internvl3(folder: Path) -> Any:
+    """Write InternVL3 in its "-hf" layout; return the stock model with the same weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    assert write_tokenizer(folder, CHATML) <= VOCABULARY
+    vision = {name: VISION[name] for name in VISION if name not in ("qkv_bias", "qk_normalization")}
+    config = InternVLConfig(
+        text_config=LLM["qwen2"],
+        vision_config={**vision, "attention_bias": True},
+        image_token_id=load_tokenizer(folder).get_added_vocab()["<IMG_CONTEXT>"],
+        image_seq_length=4,
+        tie_word_embeddings=False,
+    )
+    stock = randomized(InternVLForConditionalGeneration(config))
+    write_config(folder, config.to_dict())
+    write_weights(folder, dict(stock.state_dict()))
+    return stock

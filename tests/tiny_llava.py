@@ -8,6 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.models.llava_onevision import (
+    LlavaOnevisionConfig,
+    LlavaOnevisionForConditionalGeneration,
+)
 from transformers.models.phi import PhiConfig, PhiForCausalLM
 from transformers.models.qwen2 import Qwen2Config, Qwen2ForCausalLM
 from transformers.models.siglip import SiglipVisionConfig, SiglipVisionModel
@@ -137,3 +141,37 @@ def write_mipha(folder: Path, *, fused: bool = False) -> Weights:
         },
     )
     return weights
+
+
+def write_onevision(folder: Path) -> Any:
+    """Write LLaVA-OneVision in its "-hf" layout; return the stock model with the same weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    size = write_tokenizer(folder, ("<|im_start|>", "<|im_end|>", "<image>", "<video>"))
+    assert size <= VOCABULARY
+    image = 259
+    config = LlavaOnevisionConfig(
+        text_config={**LANGUAGE, "num_key_value_heads": 2, "model_type": "qwen2"},
+        vision_config={
+            **TOWER,
+            "num_hidden_layers": 2,
+            "model_type": "siglip_vision_model",
+            "vision_use_head": False,
+        },
+        image_token_index=image,
+        video_token_index=image + 1,
+        image_grid_pinpoints=[[56, 56]],
+        vision_feature_layer=-1,
+        tie_word_embeddings=False,
+    )
+    stock = randomized(LlavaOnevisionForConditionalGeneration(config))
+    write_config(folder, config.to_dict())
+    names = {
+        name.replace("model.language_model.", "language_model.model.")
+        .replace("lm_head.", "language_model.lm_head.")
+        .replace("model.vision_tower.", "vision_tower.")
+        .replace("model.multi_modal_projector.", "multi_modal_projector.")
+        .replace("model.image_newline", "image_newline"): tensor
+        for name, tensor in stock.state_dict().items()
+    }
+    write_weights(folder, names)
+    return stock

@@ -2,17 +2,17 @@
 
 Aquila-VL is LLaVA-OneVision trained on other data. Its public files use the names of the original
 LLaVA code and are renamed while they are loaded; LLaVA-OneVision's "-hf" repositories load as they
-are. As in training, a learnt "newline" follows the tokens of every image.
+are. As in training on several images, each is padded to a square, and a learnt "newline" follows
+its tokens.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedConfig
 from transformers.core_model_loading import WeightRenaming
 from transformers.models.llava_onevision import (
     LlavaOnevisionConfig,
@@ -22,17 +22,11 @@ from transformers.models.qwen2 import Qwen2Config
 from transformers.models.siglip import SiglipVisionConfig
 
 from linvt_cli.backbones.chat import ChatTemplate
-from linvt_cli.backbones.llava import FULL_PRECISION, Llava
-from linvt_cli.backbones.original_layout import load_model, read_config, register_layout
-from linvt_cli.backbones.text_tokenizers import load_tokenizer
-from linvt_cli.config import Quantization
-from linvt_cli.errors import BackboneLoadError
-
-if TYPE_CHECKING:
-    from linvt_cli.backbones.spec import BackboneSpec
+from linvt_cli.backbones.image_llm import Blueprint
+from linvt_cli.backbones.llava import Llava
+from linvt_cli.backbones.original_layout import register_layout
 
 _NEWLINE = -1  # stands among token ids for the learnt newline, which has no id
-_ORIGINAL_TYPES = ("qwen2", "llava_qwen")
 # SigLIP so400m at 384 px, of whose 27 layers the last is not used.
 _TOWER = {
     "hidden_size": 1152,
@@ -64,6 +58,8 @@ register_layout(
 class Aquila(Llava):
     """Aquila-VL, or LLaVA-OneVision, behind the backbone contract."""
 
+    model_types = ("llava_qwen", "qwen2", "llava_onevision")
+    pads = True
     template = ChatTemplate(
         before="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
         between="\n",
@@ -72,44 +68,11 @@ class Aquila(Llava):
     stop_tokens = ("<|im_end|>",)
 
     @classmethod
-    def load(
-        cls,
-        spec: BackboneSpec,
-        *,
-        folder: Path,
-        device: torch.device,
-        dtype: torch.dtype,
-        quantization: Quantization = "none",
-    ) -> Aquila:
-        """Load a checkpoint of the public repository, in its original or the "-hf" layout.
-
-        Raises:
-            BackboneLoadError: if the folder holds no such checkpoint.
-        """
-        raw = read_config(folder)
-        found = raw.get("model_type")
-        config: PreTrainedConfig
-        model_class: type[LlavaOnevisionForConditionalGeneration]
-        if found == "llava_onevision":
-            config = LlavaOnevisionConfig.from_dict(raw)
-            model_class = LlavaOnevisionForConditionalGeneration
-        elif found in _ORIGINAL_TYPES:
-            config, model_class = native_config(raw), OriginalAquila
-        else:
-            raise BackboneLoadError(
-                f"'{folder}' holds a model of type '{found}'."
-                f" Expected llava_onevision, {', '.join(_ORIGINAL_TYPES)}"
-            )
-        model = load_model(
-            model_class,
-            folder,
-            config,
-            device=device,
-            dtype=dtype,
-            quantization=quantization,
-            full_precision=FULL_PRECISION,
-        )
-        return cls(spec.name, model, load_tokenizer(folder))
+    def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
+        """Build LLaVA-OneVision, from the public names of Aquila-VL or the "-hf" layout."""
+        if raw["model_type"] == "llava_onevision":
+            return LlavaOnevisionForConditionalGeneration, LlavaOnevisionConfig.from_dict(raw)
+        return OriginalAquila, native_config(raw)
 
     def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
         """Return the ids of the template around each image, each image's newline included."""
@@ -121,7 +84,7 @@ class Aquila(Llava):
         newlines = [place for place, token in enumerate(ids) if token == _NEWLINE]
         embeddings = super().embed_text([max(token, 0) for token in ids])
         if newlines:
-            newline: Tensor = self.model.model.image_newline  # type: ignore[union-attr,assignment]
+            newline: Tensor = self.model.model.image_newline
             places = torch.tensor(newlines, device=embeddings.device)
             embeddings = embeddings.index_copy(
                 0, places, newline.to(embeddings).expand(len(newlines), -1)

@@ -9,31 +9,20 @@ joined while they are loaded.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
 from torch import Tensor
 from transformers import WeightConverter
-from transformers.core_model_loading import ConversionOps, WeightRenaming
+from transformers.core_model_loading import WeightRenaming
 from transformers.models.phi3 import Phi3Config
 from transformers.models.siglip import SiglipVisionConfig
 
 from linvt_cli.backbones.blip3_parts import Blip3Config, Blip3Model
 from linvt_cli.backbones.chat import ENGLISH_ASSISTANT, ChatTemplate
-from linvt_cli.backbones.image_llm import Grid, PixelValues
+from linvt_cli.backbones.image_llm import Blueprint, Grid, PixelValues
 from linvt_cli.backbones.llava import Llava
-from linvt_cli.backbones.original_layout import (
-    load_model,
-    read_config,
-    register_layout,
-    weight_shapes,
-)
-from linvt_cli.backbones.text_tokenizers import load_tokenizer
-from linvt_cli.config import Quantization
-from linvt_cli.errors import BackboneLoadError
-
-if TYPE_CHECKING:
-    from linvt_cli.backbones.spec import BackboneSpec
+from linvt_cli.backbones.original_layout import JoinRows, register_layout
+from linvt_cli.backbones.snapshot import weight_shapes
 
 _TOWER = {
     "hidden_size": 1152,
@@ -46,26 +35,6 @@ _TOWER = {
 _RESAMPLER = {"num_latents": 128, "depth": 6, "num_heads": 16, "head_dim": 96}
 _INITIAL_VOCABULARY = 32_011  # tokens before "<image>" and its like were added
 _GRIDS = {128: (8, 16)}  # latents have no places; any grid of their number will do
-
-
-class JoinRows(ConversionOps):
-    """Put the rows of added tokens behind those of the vocabulary proper."""
-
-    @torch.no_grad()
-    def convert(
-        self,
-        input_dict: dict[str, Any],
-        source_patterns: list[str],
-        target_patterns: list[str],
-        **context: Any,
-    ) -> dict[str, list[Tensor]]:
-        """Return the joined rows; allocated rows that stand for no token are left out."""
-        base, added = (
-            part[0] if isinstance(part, list) else part
-            for part in (input_dict[pattern] for pattern in source_patterns)
-        )
-        size = context["config"].get_text_config().vocab_size
-        return {target_patterns[0]: [torch.cat([base[: size - len(added)], added])]}
 
 
 _LANGUAGE = "vlm.lang_model."
@@ -101,6 +70,8 @@ register_layout(
 class Blip3(Llava):
     """BLIP-3 behind the backbone contract: SigLIP's pictures, another connector."""
 
+    model_types = ("xgenmm",)
+    full_precision = ("model.vision_tower", "model.resampler", "lm_head")
     image_mark = "<image>"
     template = ChatTemplate(
         before=f"<|system|>\n{ENGLISH_ASSISTANT}<|end|>\n<|user|>\n",
@@ -110,42 +81,16 @@ class Blip3(Llava):
     stop_tokens = ("<|end|>", "<|endoftext|>")
 
     @classmethod
-    def load(
-        cls,
-        spec: BackboneSpec,
-        *,
-        folder: Path,
-        device: torch.device,
-        dtype: torch.dtype,
-        quantization: Quantization = "none",
-    ) -> Blip3:
-        """Load a checkpoint of a public repository of version 1.5.
-
-        Raises:
-            BackboneLoadError: if the folder holds no such checkpoint.
-        """
-        raw = read_config(folder)
-        if raw.get("model_type") != "xgenmm":
-            raise BackboneLoadError(
-                f"'{folder}' holds a model of type '{raw.get('model_type')}'. Expected xgenmm"
-            )
+    def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
+        """Build BLIP-3 of version 1.5."""
         head_bias = _LANGUAGE + "lm_head.bias" in weight_shapes(folder)
-        model = load_model(
-            Blip3Model,
-            folder,
-            native_config(raw, head_bias=head_bias),
-            device=device,
-            dtype=dtype,
-            quantization=quantization,
-            full_precision=("model.vision_tower", "model.resampler", "lm_head"),
-        )
-        return cls(spec.name, model, load_tokenizer(folder))
+        return Blip3Model, native_config(raw, head_bias=head_bias)
 
     def pixel_values(self, pixels_THWC: Any) -> tuple[PixelValues, Grid]:
         """Resize each picture to one square; its tokens are latents, in no grid of places."""
         values, _ = super().pixel_values(pixels_THWC)
-        count = self.model.config.num_latents  # type: ignore[union-attr]
-        return values, _GRIDS.get(count, (1, count))  # type: ignore[arg-type]
+        count = self.model.config.num_latents
+        return values, _GRIDS.get(count, (1, count))
 
     def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:
         """Run the tower with its last norm, and the resampler: (T, M, D)."""

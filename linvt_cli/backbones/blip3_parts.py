@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import PreTrainedConfig, PreTrainedModel
-from transformers.models.phi3 import Phi3Config, Phi3Model
-from transformers.models.siglip import SiglipVisionConfig, SiglipVisionModel
+from transformers import PreTrainedConfig
+from transformers.models.phi3 import Phi3Model
+from transformers.models.siglip import SiglipVisionModel
+
+from linvt_cli.backbones.composed import ComposedConfig, ComposedModel, ComposedParts
 
 
-class Blip3Config(PreTrainedConfig):
+class Blip3Config(ComposedConfig):
     """The shapes of BLIP-3."""
 
     model_type = "linvt_blip3"
-    sub_configs: ClassVar[dict[str, Any]] = {
-        "text_config": Phi3Config,
-        "vision_config": SiglipVisionConfig,
-    }
+    default_text = "phi3"
+    default_vision = "siglip_vision_model"
 
     def __init__(
         self,
-        text_config: Phi3Config | dict[str, Any] | None = None,
-        vision_config: SiglipVisionConfig | dict[str, Any] | None = None,
+        text_config: PreTrainedConfig | dict[str, Any] | None = None,
+        vision_config: PreTrainedConfig | dict[str, Any] | None = None,
         num_latents: int = 128,
         depth: int = 6,
         num_heads: int = 16,
@@ -32,18 +32,12 @@ class Blip3Config(PreTrainedConfig):
         head_bias: bool = True,
         **rest: Any,
     ) -> None:
-        if isinstance(text_config, dict):  # as it comes back from a file
-            text_config = Phi3Config(**text_config)
-        if isinstance(vision_config, dict):
-            vision_config = SiglipVisionConfig(**vision_config)
-        self.text_config = text_config or Phi3Config()
-        self.vision_config = vision_config or SiglipVisionConfig()
         self.num_latents = num_latents
         self.depth = depth
         self.num_heads = num_heads
         self.head_dim = head_dim
         self.head_bias = head_bias
-        super().__init__(**{"tie_word_embeddings": False, **rest})
+        super().__init__(text_config, vision_config, **rest)
 
 
 class PerceiverAttention(nn.Module):
@@ -81,7 +75,7 @@ class PerceiverResampler(nn.Module):
     def __init__(self, config: Blip3Config) -> None:
         super().__init__()
         width = config.vision_config.hidden_size
-        self.latents = nn.Parameter(torch.empty(config.num_latents, width))
+        self.latents = nn.Parameter(torch.randn(config.num_latents, width))
         self.layers = nn.ModuleList(
             nn.ModuleList(
                 [
@@ -110,13 +104,10 @@ class PerceiverResampler(nn.Module):
         return projected
 
 
-class Blip3Parts(PreTrainedModel):
+class Blip3Parts(ComposedParts):
     """Everything of BLIP-3 but its head."""
 
     config_class = Blip3Config
-    base_model_prefix = "model"
-    _supports_sdpa = True
-    _supports_flash_attn = True
 
     def __init__(self, config: Blip3Config) -> None:
         super().__init__(config)
@@ -126,17 +117,11 @@ class Blip3Parts(PreTrainedModel):
         self.post_init()  # type: ignore[no-untyped-call]
 
 
-class Blip3Model(PreTrainedModel):
+class Blip3Model(ComposedModel):
     """BLIP-3 that loads its public files."""
 
     config_class = Blip3Config
-    base_model_prefix = "model"
-    _supports_sdpa = True
-    _supports_flash_attn = True
 
     def __init__(self, config: Blip3Config) -> None:
-        super().__init__(config)
-        text = config.text_config
-        self.model = Blip3Parts(config)
-        self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=config.head_bias)
-        self.post_init()  # type: ignore[no-untyped-call]
+        rows = config.text_config.vocab_size
+        super().__init__(config, Blip3Parts(config), head_rows=rows, head_bias=config.head_bias)

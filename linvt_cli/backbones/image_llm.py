@@ -8,16 +8,35 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from linvt_cli.backbones.chat import Chat, ChatTemplate
 from linvt_cli.backbones.language_model import LanguageModelCache, run_language_model
+from linvt_cli.backbones.loading import wait_for
+from linvt_cli.backbones.original_layout import load_model
+from linvt_cli.backbones.snapshot import (
+    COMPLETE_HINT,
+    read_config,
+    require_type,
+    require_weights,
+)
+from linvt_cli.backbones.text_tokenizers import load_tokenizer, mark_ids
+from linvt_cli.backbones.tower_check import require_working_tower
+from linvt_cli.config import Quantization
+from linvt_cli.errors import BackboneLoadError
 from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
 
+if TYPE_CHECKING:
+    from linvt_cli.backbones.spec import BackboneSpec
+
+Blueprint = tuple[type[PreTrainedModel], PreTrainedConfig]
 PixelValues = dict[str, Tensor]
 Grid = tuple[int, int]
 
@@ -29,44 +48,103 @@ class ImageLLM(ABC):
         name: of the registry row.
         model: the whole image-LLM, in evaluation mode, where it is to run.
         tokenizer: its text tokenizer.
-        template: its chat template.
-        stop_tokens: texts of the tokens that end an answer.
-        max_context: tokens.
     """
 
     frames_apart = True
+    model_types: ClassVar[tuple[str, ...]]  # of the configurations that it loads
+    full_precision: ClassVar[tuple[str, ...]]  # full names of modules that are never quantized
+    template: ChatTemplate
+    stop_tokens: tuple[str, ...]  # texts of the tokens that end an answer
     image_mark: ClassVar[str | None] = None  # stands for an image's tokens in the template
     frames_per_batch: ClassVar[int] = 8
     num_position_axes: ClassVar[int | None] = None  # None for plain positions
 
-    def __init__(
-        self,
-        name: str,
-        model: nn.Module,
-        tokenizer: Any,
-        *,
-        template: ChatTemplate,
-        stop_tokens: Sequence[str],
-        max_context: int,
-    ) -> None:
+    def __init__(self, name: str, model: PreTrainedModel, tokenizer: Any) -> None:
         self.name = name
-        self.model = model
+        self.model: Any = model
         self.tokenizer = tokenizer
-        self.chat = Chat(tokenizer, template, self.image_mark)
-        self.max_context = max_context
-        self.stop_ids = frozenset(tokenizer.convert_tokens_to_ids(list(stop_tokens)))
+        self.stop_ids = frozenset(mark_ids(tokenizer, self.stop_tokens, owner=name))
+        mark_ids(tokenizer, [self.image_mark] if self.image_mark else [], owner=name)
+        self.chat = Chat(tokenizer, self.template, self.image_mark)
+        self.max_context: int = self.model.config.get_text_config().max_position_embeddings
         table = self.decoder().get_input_embeddings()
         self.embed_dim: int = table.weight.shape[1]
         self.device: torch.device = table.weight.device
         self.dtype: torch.dtype = table.weight.dtype
 
+    @classmethod
+    def load(
+        cls,
+        spec: BackboneSpec,
+        *,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        quantization: Quantization = "none",
+    ) -> Self:
+        """Load a checkpoint of the public repository.
+
+        Args:
+            spec: the row of the catalogue.
+            folder: the checkpoint's files.
+            device: where the model goes.
+            dtype: of all weights that are not quantized.
+            quantization: of the language model's linear layers.
+
+        Raises:
+            BackboneLoadError: if the folder holds no complete checkpoint of such a model.
+        """
+        raw = read_config(folder)
+        require_type(folder, raw, cls.model_types)
+        require_weights(folder)
+        tokenizer = load_tokenizer(folder)
+        model = load_model(
+            *cls._blueprint(raw, folder),
+            folder,
+            device=device,
+            dtype=dtype,
+            quantization=quantization,
+            full_precision=cls.full_precision,
+        )
+        backbone = cls(spec.name, model, tokenizer)
+        if quantization != "none" or dtype != torch.float32:
+            require_working_tower(
+                lambda pixels: backbone.encode_pictures(pixels)[0], folder=folder, dtype=dtype
+            )
+        return backbone
+
+    @classmethod
+    @abstractmethod
+    def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
+        """Return the class that loads a checkpoint, and its configuration.
+
+        Args:
+            raw: the checkpoint's ``config.json``, of one of ``model_types``.
+            folder: its files, for what the configuration does not say.
+
+        Raises:
+            BackboneLoadError: if it is of a kind that cannot be loaded.
+        """
+
+    @classmethod
+    def _blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
+        try:
+            return cls.blueprint(raw, folder)
+        except (KeyError, TypeError, ValueError, AttributeError, StrictDataclassError) as error:
+            cause = str(error).strip().partition("\n")[0]
+            raise BackboneLoadError(
+                f"The config.json in '{folder}' describes no {raw['model_type']}:"
+                f" {type(error).__name__}: {cause}",
+                hint=COMPLETE_HINT,
+            ) from error
+
     def decoder(self) -> Any:
         """Return the language model without its head."""
-        return self.model.model.language_model  # type: ignore[union-attr]
+        return self.model.model.language_model
 
     def head(self, hidden: Tensor) -> Tensor:
         """Return logits over the vocabulary: (B, P, D) -> (B, P, V)."""
-        logits: Tensor = self.model.lm_head(hidden)  # type: ignore[operator]
+        logits: Tensor = self.model.lm_head(hidden)
         return logits
 
     @abstractmethod
@@ -95,17 +173,22 @@ class ImageLLM(ABC):
         grid: Grid = (1, 1)
         for start in range(0, num_frames, self.frames_per_batch):
             chunk = np.ascontiguousarray(frames.pixels[start : start + self.frames_per_batch])
-            values, grid = self.pixel_values(chunk)
-            moved = {name: self._moved(value) for name, value in values.items()}
-            encoded = self.visual_tokens(moved, grid)
+            encoded, grid = self.encode_pictures(chunk)
             if tokens is None:
                 tokens = encoded.new_empty((num_frames, *encoded.shape[1:]), dtype=self.dtype)
             tokens[start : start + len(chunk)] = encoded
         if tokens is None:
             raise ValueError("There are no frames to encode")
+        wait_for(self.device)
         return VisualFeatures(
             tokens=tokens, times=frames.times, grid=grid, seconds=time.perf_counter() - started
         )
+
+    def encode_pictures(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[Tensor, Grid]:
+        """Encode pictures at once: (T, H, W, 3) uint8 -> (T, N, D), and the grid of tokens."""
+        values, grid = self.pixel_values(pixels_THWC)
+        moved = {name: self._moved(value) for name, value in values.items()}
+        return self.visual_tokens(moved, grid), grid
 
     def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
         """Return the ids of the template around each image."""

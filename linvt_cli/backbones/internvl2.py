@@ -12,26 +12,20 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from transformers import PreTrainedConfig, WeightConverter
-from transformers.core_model_loading import Chunk, ConversionOps, WeightRenaming
+from transformers.core_model_loading import Chunk, WeightRenaming
 from transformers.models.auto import CONFIG_MAPPING
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 from transformers.models.internvl import InternVLConfig, InternVLForConditionalGeneration
 
 from linvt_cli.backbones.chat import ChatTemplate
-from linvt_cli.backbones.image_llm import Grid, ImageLLM, PixelValues
-from linvt_cli.backbones.original_layout import load_model, read_config, register_layout
-from linvt_cli.backbones.text_tokenizers import load_tokenizer
-from linvt_cli.config import Quantization
+from linvt_cli.backbones.image_llm import Blueprint, Grid, ImageLLM, PixelValues
+from linvt_cli.backbones.original_layout import TensorConversion, register_layout
 from linvt_cli.errors import BackboneLoadError
-
-if TYPE_CHECKING:
-    from linvt_cli.backbones.spec import BackboneSpec
 
 _SYSTEM = (
     "你是由上海人工智能实验室联合商汤科技开发的书生多模态大模型，"  # noqa: RUF001
@@ -58,7 +52,7 @@ CHATML_25 = ChatTemplate(
     between="\n",
     after="<|im_end|>\n<|im_start|>assistant\n",
 )
-_TEMPLATES = {"internlm2": CHATML, "qwen2": CHATML, "phi3": _PHI3}
+_LANGUAGES = ("internlm2", "qwen2", "phi3")
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -66,30 +60,21 @@ class OriginalInternVL2(InternVLForConditionalGeneration):
     """InternVL that loads the public files of InternVL2."""
 
 
-class SplitGroups(ConversionOps):
+class SplitGroups(TensorConversion):
     """Take InternLM2's fused weights apart: for each key head its query heads, the key, the value.
 
     Rows are (kv heads, query heads per kv head + 2, head width), all in one dimension.
     """
 
-    @torch.no_grad()
-    def convert(
-        self,
-        input_dict: dict[str, Any],
-        source_patterns: list[str],
-        target_patterns: list[str],
-        **context: Any,
-    ) -> dict[str, list[Tensor]]:
-        """Return query, key and value weights under the target names."""
-        (fused,) = input_dict.values()
-        fused = fused[0] if isinstance(fused, list) else fused
-        text = context["config"].get_text_config()
+    def converted(self, sources: list[Tensor], config: PreTrainedConfig) -> list[Tensor]:
+        """Return query, key and value weights."""
+        (fused,) = sources
+        text = config.get_text_config()
         heads, kv_heads = text.num_attention_heads, text.num_key_value_heads
         width = text.hidden_size // heads
         grouped = fused.view(kv_heads, heads // kv_heads + 2, width, fused.shape[-1])
         parts = (grouped[:, :-2], grouped[:, -2:-1], grouped[:, -1:])
-        rows = (part.reshape(-1, fused.shape[-1]).contiguous() for part in parts)
-        return {name: [part] for name, part in zip(target_patterns, rows, strict=True)}
+        return [part.reshape(-1, fused.shape[-1]).contiguous() for part in parts]
 
 
 _TOWER = "model.vision_tower."
@@ -147,18 +132,16 @@ register_layout(
 class InternVL2(ImageLLM):
     """InternVL behind the backbone contract."""
 
+    model_types = ("internvl_chat", "internvl")
+    full_precision = ("model.vision_tower", "model.multi_modal_projector", "lm_head")
     image_mark = "<IMG_CONTEXT>"
 
-    def __init__(self, name: str, model: Any, tokenizer: Any, template: ChatTemplate) -> None:
-        end = "<|end|>" if template is _PHI3 else "<|im_end|>"
-        super().__init__(
-            name,
-            model,
-            tokenizer,
-            template=template,
-            stop_tokens=(end,),
-            max_context=model.config.get_text_config().max_position_embeddings,
-        )
+    def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
+        phi3 = model.config.get_text_config().model_type == "phi3"
+        chatml = CHATML if isinstance(model, OriginalInternVL2) else CHATML_25
+        self.template = _PHI3 if phi3 else chatml
+        self.stop_tokens = ("<|end|>",) if phi3 else ("<|im_end|>",)
+        super().__init__(name, model, tokenizer)
         size, patch = (
             model.config.vision_config.image_size[0],
             model.config.vision_config.patch_size[0],
@@ -173,74 +156,34 @@ class InternVL2(ImageLLM):
         )
 
     @classmethod
-    def load(
-        cls,
-        spec: BackboneSpec,
-        *,
-        folder: Path,
-        device: torch.device,
-        dtype: torch.dtype,
-        quantization: Quantization = "none",
-    ) -> InternVL2:
-        """Load a checkpoint of the public repository, in its original or its "-hf" layout.
-
-        Raises:
-            BackboneLoadError: if the folder holds no such checkpoint.
-        """
-        raw = read_config(folder)
-        tokenizer = load_tokenizer(folder)
-        model_class: type[InternVLForConditionalGeneration]
-        if raw.get("model_type") == "internvl":
-            config, template = InternVLConfig.from_dict(raw), CHATML_25
-            model_class = InternVLForConditionalGeneration
-        elif raw.get("model_type") == "internvl_chat":
-            language = raw.get("llm_config", {}).get("model_type")
-            if language not in _TEMPLATES:
-                raise BackboneLoadError(
-                    f"'{folder}' holds InternVL2 with language model '{language}'."
-                    f" Expected {', '.join(_TEMPLATES)}"
-                )
-            marks = tokenizer.get_vocab()
-            if cls.image_mark not in marks:
-                raise BackboneLoadError(f"The tokenizer in '{folder}' has no {cls.image_mark}")
-            config = native_config(raw, marks[cls.image_mark])
-            template = _TEMPLATES[language]
-            model_class = OriginalInternVL2
-        else:
+    def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
+        """Build InternVL, from the public names of InternVL2 or the "-hf" layout."""
+        if raw["model_type"] == "internvl":
+            return InternVLForConditionalGeneration, InternVLConfig.from_dict(raw)
+        language = raw.get("llm_config", {}).get("model_type")
+        if language not in _LANGUAGES:
             raise BackboneLoadError(
-                f"'{folder}' holds a model of type '{raw.get('model_type')}'."
-                " Expected internvl_chat or internvl"
+                f"'{folder}' holds InternVL2 with language model '{language}'."
+                f" Expected {', '.join(_LANGUAGES)}"
             )
-        model = load_model(
-            model_class,
-            folder,
-            config,
-            device=device,
-            dtype=dtype,
-            quantization=quantization,
-            full_precision=("model.vision_tower", "model.multi_modal_projector", "lm_head"),
-        )
-        return cls(spec.name, model, tokenizer, template)
+        return OriginalInternVL2, native_config(raw)
 
     def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
         """Squeeze each picture into one square tile, as the model's own video code does."""
-        batch = self.processor(images=list(pixels_THWC), return_tensors="pt")
+        batch = self.processor(
+            images=list(pixels_THWC), return_tensors="pt", input_data_format="channels_last"
+        )
         return {"pixel_values": batch["pixel_values"]}, self._grid
 
     def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:
         """Run vision tower, pixel unshuffling and projector: (T, N, D)."""
-        output: Any = self.model.get_image_features(values["pixel_values"])  # type: ignore[operator]
+        output: Any = self.model.get_image_features(values["pixel_values"])
         tokens: Tensor = output.pooler_output
         return tokens.view(-1, math.prod(grid), tokens.shape[-1])
 
 
-def native_config(raw: dict[str, Any], image_token_id: int) -> InternVLConfig:
-    """Translate the public configuration of InternVL2 into the one of transformers' class.
-
-    Args:
-        raw: the public ``config.json``.
-        image_token_id: of the mark that stands for visual tokens.
-    """
+def native_config(raw: dict[str, Any]) -> InternVLConfig:
+    """Translate the public configuration of InternVL2 into the one of transformers' class."""
     vision = dict(raw["vision_config"])
     return InternVLConfig(
         text_config=_text_config(dict(raw["llm_config"])),
@@ -257,7 +200,6 @@ def native_config(raw: dict[str, Any], image_token_id: int) -> InternVLConfig:
             "attention_bias": vision.get("qkv_bias", True),
             "use_qk_norm": vision.get("qk_normalization", False),
         },
-        image_token_id=image_token_id,
         downsample_ratio=raw.get("downsample_ratio", 0.5),
         vision_feature_layer=raw.get("select_layer", -1),
         tie_word_embeddings=False,

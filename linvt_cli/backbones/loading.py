@@ -14,6 +14,7 @@ from linvt_cli.errors import ConfigError, DeviceError, OutOfMemoryError
 
 # PyTorch has a class for accelerators only: a failed allocation on the CPU is known by its words
 _CPU_ALLOCATION = "can't allocate memory"
+_SMALLER = "use fewer or smaller frames (--frames, --short-side) or a smaller --model"
 
 
 def select_device(choice: str) -> torch.device:
@@ -72,9 +73,19 @@ def free_memory(device: torch.device) -> int:
         return sys.maxsize
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until a device has done all it was told, so that wall times mean something."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 @contextmanager
-def memory_errors_translated(device: torch.device) -> Iterator[None]:
+def memory_errors_translated(device: torch.device, *, hint: str = _SMALLER) -> Iterator[None]:
     """Turn PyTorch's failed allocations inside the block into one of our errors.
+
+    Args:
+        device: where it runs.
+        hint: what to do about it.
 
     Raises:
         OutOfMemoryError: if the block runs out of memory.
@@ -82,15 +93,16 @@ def memory_errors_translated(device: torch.device) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
             f"Device '{device}' has not enough memory",
-            hint="use fewer or smaller frames (--frames, --short-side) or a smaller --model",
+            hint=hint,
         ) from error
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether an error of PyTorch's means that an allocation failed."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return _CPU_ALLOCATION in str(error)

@@ -8,26 +8,19 @@ of each head side by side, and are taken apart.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
-from transformers import WeightConverter
-from transformers.core_model_loading import ConversionOps, WeightRenaming
+from transformers import PreTrainedConfig, WeightConverter
+from transformers.core_model_loading import WeightRenaming
 from transformers.models.llava import LlavaConfig, LlavaForConditionalGeneration
 from transformers.models.phi import PhiConfig
 from transformers.models.siglip import SiglipVisionConfig
 
 from linvt_cli.backbones.chat import ENGLISH_ASSISTANT, ChatTemplate
-from linvt_cli.backbones.llava import FULL_PRECISION, Llava
-from linvt_cli.backbones.original_layout import load_model, read_config, register_layout
-from linvt_cli.backbones.text_tokenizers import load_tokenizer
-from linvt_cli.config import Quantization
-from linvt_cli.errors import BackboneLoadError
-
-if TYPE_CHECKING:
-    from linvt_cli.backbones.spec import BackboneSpec
+from linvt_cli.backbones.image_llm import Blueprint
+from linvt_cli.backbones.llava import Llava
+from linvt_cli.backbones.original_layout import TensorConversion, register_layout
 
 # SigLIP so400m at 384 px, read at its second last layer.
 _TOWER = {
@@ -38,7 +31,6 @@ _TOWER = {
     "image_size": 384,
     "patch_size": 14,
 }
-_PADDING = 127  # SigLIP's mean colour, as the public code rounds it
 
 
 class OriginalMipha(LlavaForConditionalGeneration):
@@ -50,26 +42,15 @@ class OriginalMipha(LlavaForConditionalGeneration):
         self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=True)
 
 
-class SplitHeads(ConversionOps):
+class SplitHeads(TensorConversion):
     """Take Phi-1.5's fused weights or biases apart: rows are (heads, 3, head width)."""
 
-    @torch.no_grad()
-    def convert(
-        self,
-        input_dict: dict[str, Any],
-        source_patterns: list[str],
-        target_patterns: list[str],
-        **context: Any,
-    ) -> dict[str, list[Tensor]]:
-        """Return query, key and value under the target names."""
-        (fused,) = input_dict.values()
-        fused = fused[0] if isinstance(fused, list) else fused
-        heads = context["config"].get_text_config().num_attention_heads
+    def converted(self, sources: list[Tensor], config: PreTrainedConfig) -> list[Tensor]:
+        """Return query, key and value."""
+        (fused,) = sources
+        heads = config.get_text_config().num_attention_heads
         parts = fused.view(heads, 3, -1, *fused.shape[1:]).unbind(dim=1)
-        return {
-            name: [part.flatten(0, 1).contiguous()]
-            for name, part in zip(target_patterns, parts, strict=True)
-        }
+        return [part.flatten(0, 1).contiguous() for part in parts]
 
 
 register_layout(
@@ -96,6 +77,8 @@ register_layout(
 class Mipha(Llava):
     """Mipha behind the backbone contract."""
 
+    model_types = ("mipha_phi",)
+    pads = True
     template = ChatTemplate(
         before=f"{ENGLISH_ASSISTANT} USER: ",
         between="\n",
@@ -104,44 +87,9 @@ class Mipha(Llava):
     stop_tokens = ("<|endoftext|>",)
 
     @classmethod
-    def load(
-        cls,
-        spec: BackboneSpec,
-        *,
-        folder: Path,
-        device: torch.device,
-        dtype: torch.dtype,
-        quantization: Quantization = "none",
-    ) -> Mipha:
-        """Load a checkpoint of the public repository.
-
-        Raises:
-            BackboneLoadError: if the folder holds no such checkpoint.
-        """
-        raw = read_config(folder)
-        if raw.get("model_type") != "mipha_phi":
-            raise BackboneLoadError(
-                f"'{folder}' holds a model of type '{raw.get('model_type')}'. Expected mipha_phi"
-            )
-        model = load_model(
-            OriginalMipha,
-            folder,
-            native_config(raw),
-            device=device,
-            dtype=dtype,
-            quantization=quantization,
-            full_precision=FULL_PRECISION,
-        )
-        return cls(spec.name, model, load_tokenizer(folder))
-
-    def squared(self, picture_HWC: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Pad a picture to a square with the mean colour, its content in the middle."""
-        height, width = picture_HWC.shape[:2]
-        side = max(height, width)
-        square = np.full((side, side, 3), _PADDING, np.uint8)
-        top, left = (side - height) // 2, (side - width) // 2
-        square[top : top + height, left : left + width] = picture_HWC
-        return square
+    def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
+        """Build Mipha, whichever Phi is inside."""
+        return OriginalMipha, native_config(raw)
 
 
 def native_config(raw: dict[str, Any]) -> LlavaConfig:

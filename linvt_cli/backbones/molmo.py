@@ -9,7 +9,7 @@ apart from the vocabulary, and fused matrices; both are put right while they are
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,20 +22,11 @@ from transformers.models.olmoe import OlmoeConfig
 from transformers.models.qwen2 import Qwen2Config
 
 from linvt_cli.backbones.chat import ChatTemplate
-from linvt_cli.backbones.image_llm import Grid, ImageLLM, PixelValues
+from linvt_cli.backbones.image_llm import Blueprint, Grid, ImageLLM, PixelValues
 from linvt_cli.backbones.molmo_layout import HEAD, MARKS, VOCABULARY
 from linvt_cli.backbones.molmo_parts import MolmoConfig, MolmoModel, MolmoNormAfterModel
-from linvt_cli.backbones.original_layout import (
-    load_model,
-    read_config,
-    weight_shapes,
-)
-from linvt_cli.backbones.text_tokenizers import load_tokenizer
-from linvt_cli.config import Quantization
+from linvt_cli.backbones.snapshot import COMPLETE_HINT, weight_shapes
 from linvt_cli.errors import BackboneLoadError
-
-if TYPE_CHECKING:
-    from linvt_cli.backbones.spec import BackboneSpec
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -51,29 +42,25 @@ _TOWER = {
 _VISION = "model.vision_backbone."
 _PROJECTED = _VISION + "image_projector.w1.weight"
 _EXPERT = "model.transformer.blocks.0.mlp.experts.0.gate_proj.weight"
-_COMPLETE_HINT = "the folder must hold a complete copy of the model's repository"
 
 
 class Molmo(ImageLLM):
     """Molmo behind the backbone contract."""
 
+    model_types = ("molmo",)
+    full_precision = ("model.vision_tower", "model.pooling", "model.projector", "lm_head")
     image_mark = "<im_patch>"
+    template = ChatTemplate(
+        before="",
+        image_start="<im_start>",
+        image_end="<im_end>",
+        asking=" User: ",
+        after=" Assistant:",
+    )
+    stop_tokens = ("<|endoftext|>",)
 
     def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
-        super().__init__(
-            name,
-            model,
-            tokenizer,
-            template=ChatTemplate(
-                before="",
-                image_start="<im_start>",
-                image_end="<im_end>",
-                asking=" User: ",
-                after=" Assistant:",
-            ),
-            stop_tokens=("<|endoftext|>",),
-            max_context=model.config.text_config.max_position_embeddings,
-        )
+        super().__init__(name, model, tokenizer)
         vision = model.config.vision_config
         self._size: int = vision.image_size
         self._patch: int = vision.patch_size
@@ -81,41 +68,16 @@ class Molmo(ImageLLM):
         self._grid = (half, half)
 
     @classmethod
-    def load(
-        cls,
-        spec: BackboneSpec,
-        *,
-        folder: Path,
-        device: torch.device,
-        dtype: torch.dtype,
-        quantization: Quantization = "none",
-    ) -> Molmo:
-        """Load a checkpoint of a public repository.
-
-        Raises:
-            BackboneLoadError: if the folder holds no such checkpoint.
-        """
-        raw = read_config(folder)
-        if raw.get("model_type") != "molmo":
-            raise BackboneLoadError(
-                f"'{folder}' holds a model of type '{raw.get('model_type')}'. Expected molmo"
-            )
+    def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
+        """Build the one of two classes whose language model puts its norms where this one does."""
         shapes = weight_shapes(folder)
         missing = [name for name in (_PROJECTED, VOCABULARY, MARKS, HEAD) if name not in shapes]
         if missing:
             raise BackboneLoadError(
-                f"The weights in '{folder}' lack {', '.join(missing)}", hint=_COMPLETE_HINT
+                f"The weights in '{folder}' lack {', '.join(missing)}", hint=COMPLETE_HINT
             )
-        model = load_model(
-            MolmoNormAfterModel if raw.get("norm_after") else MolmoModel,
-            folder,
-            native_config(raw, shapes),
-            device=device,
-            dtype=dtype,
-            quantization=quantization,
-            full_precision=("model.vision_tower", "model.pooling", "model.projector", "lm_head"),
-        )
-        return cls(spec.name, model, load_tokenizer(folder))
+        model_class = MolmoNormAfterModel if raw.get("norm_after") else MolmoModel
+        return model_class, native_config(raw, shapes)
 
     def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
         """Return the ids of the template around each image, the separator in front."""

@@ -5,53 +5,26 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import Tensor
-from transformers import WeightConverter
-from transformers.core_model_loading import Chunk, ConversionOps, Split, WeightRenaming
+from transformers import PreTrainedConfig, WeightConverter
+from transformers.core_model_loading import Chunk, Split, WeightRenaming
 
 from linvt_cli.backbones.molmo_parts import MolmoModel, MolmoNormAfterModel
-from linvt_cli.backbones.original_layout import register_layout
+from linvt_cli.backbones.original_layout import JoinRows, TensorConversion, register_layout
 
 VOCABULARY = "model.transformer.wte.embedding"
 MARKS = "model.transformer.wte.new_embedding"
 HEAD = "model.transformer.ff_out.weight"
 
 
-class PatchesToKernel(ConversionOps):
+class PatchesToKernel(TensorConversion):
     """Turn a matrix over patches (rows, columns, channels) into a convolution's kernel."""
 
-    @torch.no_grad()
-    def convert(
-        self,
-        input_dict: dict[str, Any],
-        source_patterns: list[str],
-        target_patterns: list[str],
-        **context: Any,
-    ) -> dict[str, list[Tensor]]:
-        """Return the kernel under the target name."""
-        (matrix,) = input_dict.values()
-        matrix = matrix[0] if isinstance(matrix, list) else matrix
+    def converted(self, sources: list[Tensor], config: PreTrainedConfig) -> list[Tensor]:
+        """Return the kernel."""
+        (matrix,) = sources
         side = math.isqrt(matrix.shape[1] // 3)
-        kernel = matrix.view(-1, side, side, 3).permute(0, 3, 1, 2).contiguous()
-        return {target_patterns[0]: [kernel]}
-
-
-class JoinTables(ConversionOps):
-    """Put the rows of the image marks behind the vocabulary."""
-
-    @torch.no_grad()
-    def convert(
-        self,
-        input_dict: dict[str, Any],
-        source_patterns: list[str],
-        target_patterns: list[str],
-        **context: Any,
-    ) -> dict[str, list[Tensor]]:
-        """Return one table under the target name."""
-        parts = [input_dict[pattern] for pattern in source_patterns]
-        rows = [part[0] if isinstance(part, list) else part for part in parts]
-        return {target_patterns[0]: [torch.cat(rows)]}
+        return [matrix.view(-1, side, side, 3).permute(0, 3, 1, 2).contiguous()]
 
 
 def _layout(attention_norm: str, feed_forward_norm: str) -> list[Any]:
@@ -110,7 +83,7 @@ def _layout(attention_norm: str, feed_forward_norm: str) -> list[Any]:
             [PatchesToKernel()],
         ),
         WeightConverter(
-            [VOCABULARY, MARKS], "model.language_model.embed_tokens.weight", [JoinTables()]
+            [VOCABULARY, MARKS], "model.language_model.embed_tokens.weight", [JoinRows()]
         ),
         *(
             WeightConverter(

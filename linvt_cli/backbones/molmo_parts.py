@@ -5,46 +5,39 @@ Names follow transformers; ``molmo.py`` maps the public names to them.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import PreTrainedConfig, PreTrainedModel
-from transformers.models.auto import CONFIG_MAPPING, AutoModel
-from transformers.models.clip import CLIPVisionConfig, CLIPVisionModel
-from transformers.models.qwen2 import Qwen2Config
+from transformers import PreTrainedConfig
+from transformers.models.auto import AutoModel
+from transformers.models.clip import CLIPVisionModel
+
+from linvt_cli.backbones.composed import ComposedConfig, ComposedModel, ComposedParts
 
 _LAYERS = (-2, -9)  # of the tower, side by side
 _POOLED = 2  # cells in each direction
 
 
-class MolmoConfig(PreTrainedConfig):
+class MolmoConfig(ComposedConfig):
     """The shapes of Molmo."""
 
     model_type = "linvt_molmo"
-    sub_configs: ClassVar[dict[str, Any]] = {
-        "text_config": PreTrainedConfig,
-        "vision_config": CLIPVisionConfig,
-    }
+    default_text = "qwen2"
+    default_vision = "clip_vision_model"
 
     def __init__(
         self,
         text_config: PreTrainedConfig | dict[str, Any] | None = None,
-        vision_config: CLIPVisionConfig | dict[str, Any] | None = None,
+        vision_config: PreTrainedConfig | dict[str, Any] | None = None,
         projector_dim: int = 18_944,
         head_size: int = 152_064,
         **rest: Any,
     ) -> None:
-        if isinstance(text_config, dict):  # as it comes back from a file
-            text_config = CONFIG_MAPPING[text_config["model_type"]](**text_config)
-        if isinstance(vision_config, dict):
-            vision_config = CLIPVisionConfig(**vision_config)
-        self.text_config = text_config or Qwen2Config()
-        self.vision_config = vision_config or CLIPVisionConfig()
         self.projector_dim = projector_dim
         self.head_size = head_size  # rows of the head: the vocabulary without the image marks
-        super().__init__(**{"tie_word_embeddings": False, **rest})
+        super().__init__(text_config, vision_config, **rest)
 
 
 class AttentionPool(nn.Module):
@@ -85,24 +78,20 @@ class Projector(nn.Module):
         return projected
 
 
-class MolmoParts(PreTrainedModel):
+class MolmoParts(ComposedParts):
     """Everything of Molmo but its head."""
 
     config_class = MolmoConfig
-    base_model_prefix = "model"
-    _supports_sdpa = True
-    _supports_flash_attn = True
 
     def __init__(self, config: MolmoConfig) -> None:
         super().__init__(config)
-        vision: Any = config.vision_config
+        vision, text = config.vision_config, config.text_config
         width = vision.hidden_size
         self.vision_tower = CLIPVisionModel(vision)
         # Its output is never looked at, and the public files have no weights for it.
         self.vision_tower.add_module("post_layernorm", nn.Identity())
-        self.pad_embed = nn.Parameter(torch.empty(2, len(_LAYERS) * width))
+        self.pad_embed = nn.Parameter(torch.zeros(2, len(_LAYERS) * width))
         self.pooling = AttentionPool(width, vision.num_attention_heads)
-        text: Any = config.text_config
         self.projector = Projector(width, config.projector_dim, text.hidden_size)
         self.language_model = AutoModel.from_config(text)
         self.post_init()  # type: ignore[no-untyped-call]
@@ -128,20 +117,13 @@ class MolmoParts(PreTrainedModel):
         return tokens
 
 
-class MolmoModel(PreTrainedModel):
+class MolmoModel(ComposedModel):
     """Molmo whose language model normalizes before its layers: 7B-D and MolmoE."""
 
     config_class = MolmoConfig
-    base_model_prefix = "model"
-    _supports_sdpa = True
-    _supports_flash_attn = True
 
     def __init__(self, config: MolmoConfig) -> None:
-        super().__init__(config)
-        text: Any = config.text_config
-        self.model = MolmoParts(config)
-        self.lm_head = nn.Linear(text.hidden_size, config.head_size, bias=False)
-        self.post_init()  # type: ignore[no-untyped-call]
+        super().__init__(config, MolmoParts(config), head_rows=config.head_size, head_bias=False)
 
 
 class MolmoNormAfterModel(MolmoModel):

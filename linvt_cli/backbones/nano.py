@@ -26,6 +26,7 @@ from torch.nn import functional as F
 from transformers.models.llama import LlamaConfig, LlamaForCausalLM
 
 from linvt_cli.backbones.language_model import LanguageModelCache, run_language_model
+from linvt_cli.backbones.loading import wait_for
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS, STRIDE, EfficientNetLite0
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
@@ -159,6 +160,7 @@ class Nano:
             self._encode(batch.to(self.device)) for batch in torch.split(pixels, _FRAMES_PER_BATCH)
         ]
         tokens = torch.cat(batches)
+        wait_for(self.device)
         return VisualFeatures(
             tokens=tokens,
             times=frames.times,

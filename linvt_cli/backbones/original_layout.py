@@ -6,26 +6,31 @@ where names or shapes differ from the class that runs here, transformers renames
 
 from __future__ import annotations
 
-import json
+import logging
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
-from transformers.utils import logging
+from transformers.core_model_loading import ConversionOps
+from transformers.utils import logging as transformers_logging
 
+from linvt_cli.backbones.attention import AttentionChoice, choose_attention, fall_back
+from linvt_cli.backbones.loading import is_out_of_memory
+from linvt_cli.backbones.prequantized import layers_left_alone, stored_quantization
 from linvt_cli.backbones.quantization import quantization_settings
+from linvt_cli.backbones.snapshot import COMPLETE_HINT, shortened, weight_shapes
 from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError
 
-Model = TypeVar("Model", bound=PreTrainedModel)
-
-_SHOWN = 3  # names in a message
-_COMPLETE_HINT = "the folder must hold a complete copy of the model's repository"
+_LOGGER = logging.getLogger(__name__)
+_RENAMED: set[type[PreTrainedModel]] = set()  # classes whose public files have other names
 
 
 def register_layout(model_class: type[PreTrainedModel], mapping: list[Any]) -> None:
@@ -36,107 +41,154 @@ def register_layout(model_class: type[PreTrainedModel], mapping: list[Any]) -> N
         mapping: ``WeightRenaming`` and ``WeightConverter`` of transformers; all renamings come
             first, and converters match names that are already renamed.
     """
+    _RENAMED.add(model_class)
     register_checkpoint_conversion_mapping(model_class.__name__, mapping, overwrite=True)
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Return a checkpoint's ``config.json`` as it stands.
+class TensorConversion(ConversionOps):
+    """A change of tensors on their way from a file to the model: from a few to a few."""
 
-    Raises:
-        BackboneLoadError: if it is missing or no JSON.
+    @torch.no_grad()
+    def convert(
+        self,
+        input_dict: dict[str, Any],
+        source_patterns: list[str],
+        target_patterns: list[str],
+        **context: Any,
+    ) -> dict[str, list[Tensor]]:
+        """Take tensors out of transformers' hands and give the changed ones back."""
+        found = [input_dict[pattern] for pattern in source_patterns]
+        sources = [tensor[0] if isinstance(tensor, list) else tensor for tensor in found]
+        targets = self.converted(sources, context["config"])
+        return {name: [tensor] for name, tensor in zip(target_patterns, targets, strict=True)}
+
+    @abstractmethod
+    def converted(self, sources: list[Tensor], config: PreTrainedConfig) -> list[Tensor]:
+        """Return what becomes of the sources, in the order of the target names."""
+
+
+class JoinRows(TensorConversion):
+    """Put the rows of added tokens behind those of the vocabulary proper.
+
+    Rows of the vocabulary that are allocated and stand for no token are left out.
     """
-    try:
-        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BackboneLoadError(
-            f"'{folder}' has no readable config.json", hint=_COMPLETE_HINT
-        ) from error
-    if not isinstance(raw, dict):
-        raise BackboneLoadError(f"The config.json in '{folder}' is no object", hint=_COMPLETE_HINT)
-    return raw
 
-
-def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all weights in a checkpoint's files, reading none of them.
-
-    Raises:
-        BackboneLoadError: if a file cannot be read.
-    """
-    shapes: dict[str, tuple[int, ...]] = {}
-    try:
-        for path in sorted(folder.glob("*.safetensors")):
-            with safe_open(path, framework="pt") as file:
-                shapes |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise BackboneLoadError(
-            f"'{folder}' has a damaged file of weights", hint=_COMPLETE_HINT
-        ) from error
-    return shapes
+    def converted(self, sources: list[Tensor], config: PreTrainedConfig) -> list[Tensor]:
+        """Return one table."""
+        base, added = sources
+        return [torch.cat([base[: config.get_text_config().vocab_size - len(added)], added])]
 
 
 def load_model(
-    model_class: type[Model],
-    folder: Path,
+    model_class: type[PreTrainedModel],
     config: PreTrainedConfig,
+    folder: Path,
     *,
     device: torch.device,
     dtype: torch.dtype,
     quantization: Quantization,
     full_precision: tuple[str, ...],
-) -> Model:
+) -> PreTrainedModel:
     """Load all weights of a checkpoint, each in its place.
 
     Args:
         model_class: what to build.
-        folder: the checkpoint's files.
         config: of the class, made from the checkpoint's own.
+        folder: the checkpoint's files.
         device: where the model goes.
         dtype: of all weights that are not quantized.
         quantization: of the language model's linear layers.
         full_precision: full names of the modules that are never quantized; the head is among them.
 
     Raises:
-        BackboneLoadError: if a weight is missing, is one too many or has another shape.
+        BackboneLoadError: if a weight is missing, is one too many or has another shape, or if the
+            weights are quantized already in another way.
     """
+    settings = quantization_settings(quantization, dtype, full_precision)
+    stored = stored_quantization(folder)
+    if stored != "none":
+        _require_readable(folder, model_class, stored, quantization)
+        alone = layers_left_alone(folder, weight_shapes(folder), full_precision)
+        told: Any = quantization_settings(stored, dtype, (*full_precision, *alone))
+        config.quantization_config, settings = told.to_dict(), None
+    options = {
+        "config": config,
+        "dtype": dtype,
+        "device_map": {"": device},
+        "quantization_config": settings,
+        "use_safetensors": True,
+        "local_files_only": True,
+        "trust_remote_code": False,
+        "output_loading_info": True,
+    }
     try:
-        with _quietly():
-            loaded: Any = model_class.from_pretrained(
-                folder,
-                config=config,
-                dtype=dtype,
-                device_map={"": device},
-                quantization_config=quantization_settings(quantization, dtype, full_precision),
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
+        model, info = _load_with_attention(
+            model_class, folder, choose_attention(device, dtype, model_class), options
+        )
     except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
+        if is_out_of_memory(error):
             raise
         raise BackboneLoadError(
             f"The weights in '{folder}' cannot be loaded: {_first_line(error)}",
-            hint=_COMPLETE_HINT,
+            hint=COMPLETE_HINT,
         ) from error
-    model: Model
-    model, info = loaded
     _require_exact(folder, info)
     model.train(False)
     return model
 
 
+def _load_with_attention(
+    model_class: type[PreTrainedModel],
+    folder: Path,
+    attention: AttentionChoice,
+    options: dict[str, Any],
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """Load with the chosen attention, or with PyTorch's own where flash-attn turns out to fail."""
+    try:
+        with _quietly():
+            loaded: Any = model_class.from_pretrained(
+                folder, attn_implementation=attention.implementation, **options
+            )
+    except (ImportError, ValueError) as error:
+        if attention.implementation == "sdpa":
+            raise
+        attention = fall_back(error)
+        _LOGGER.warning("%s; PyTorch's own attention is used", attention.reason)
+        return _load_with_attention(model_class, folder, attention, options)
+    _LOGGER.info("attention: %s (%s)", attention.implementation, attention.reason)
+    model, info = loaded
+    return model, info
+
+
+def _require_readable(
+    folder: Path, model_class: type[PreTrainedModel], stored: Quantization, wanted: Quantization
+) -> None:
+    if stored != wanted:
+        raise BackboneLoadError(
+            f"The weights in '{folder}' are quantized already: {stored}, not {wanted}",
+            hint=f"use --quant {stored}, or the files as first published",
+        )
+    if model_class in _RENAMED:
+        raise BackboneLoadError(
+            f"The weights in '{folder}' are quantized already, and in this layout they would have"
+            " to be taken apart",
+            hint="use the files as first published: --quant int8 or nf4 quantizes while loading",
+        )
+
+
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Keep transformers from drawing bars and giving advice: what matters becomes an error."""
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    verbosity = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
+        transformers_logging.set_verbosity(verbosity)
         if bars:
-            logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()
 
 
 def _require_exact(folder: Path, info: dict[str, Any]) -> None:
@@ -147,9 +199,8 @@ def _require_exact(folder: Path, info: dict[str, Any]) -> None:
     ):
         names = sorted(str(name[0] if isinstance(name, tuple) else name) for name in info[key])
         if names:
-            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             raise BackboneLoadError(
-                f"The weights in '{folder}' {what} {', '.join(names[:_SHOWN])}{more}",
+                f"The weights in '{folder}' {what} {shortened(names)}",
                 hint="these files belong to another model or to another version of it",
             )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,22 +20,9 @@ from transformers.models.qwen2_vl import Qwen2VLConfig, Qwen2VLForConditionalGen
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from linvt_cli.backbones.chat import ChatTemplate
-from linvt_cli.backbones.image_llm import Grid, ImageLLM, PixelValues
-from linvt_cli.backbones.original_layout import load_model, read_config
-from linvt_cli.backbones.text_tokenizers import load_tokenizer
-from linvt_cli.config import Quantization
-from linvt_cli.errors import BackboneLoadError
+from linvt_cli.backbones.image_llm import Blueprint, Grid, ImageLLM, PixelValues
 from linvt_cli.types import VideoPlacement
 
-if TYPE_CHECKING:
-    from linvt_cli.backbones.spec import BackboneSpec
-
-_TEMPLATE = ChatTemplate(
-    before="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
-    image_start="<|vision_start|>",
-    image_end="<|vision_end|>",
-    after="<|im_end|>\n<|im_start|>assistant\n",
-)
 _CLASSES: dict[str, tuple[type[PreTrainedConfig], type[PreTrainedModel]]] = {
     "qwen2_vl": (Qwen2VLConfig, Qwen2VLForConditionalGeneration),
     "qwen2_5_vl": (Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration),
@@ -46,18 +33,20 @@ _MIN_TOKENS, _MAX_TOKENS = 4, 256  # of a frame; a still may have 1,280, a video
 class Qwen2VL(ImageLLM):
     """Qwen2-VL behind the backbone contract."""
 
+    model_types = tuple(_CLASSES)
+    full_precision = ("model.visual", "lm_head")
     image_mark = "<|image_pad|>"
     num_position_axes = 3
+    template = ChatTemplate(
+        before="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+        image_start="<|vision_start|>",
+        image_end="<|vision_end|>",
+        after="<|im_end|>\n<|im_start|>assistant\n",
+    )
+    stop_tokens = ("<|im_end|>", "<|endoftext|>")
 
     def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
-        super().__init__(
-            name,
-            model,
-            tokenizer,
-            template=_TEMPLATE,
-            stop_tokens=("<|im_end|>", "<|endoftext|>"),
-            max_context=model.config.get_text_config().max_position_embeddings,
-        )
+        super().__init__(name, model, tokenizer)
         vision = model.config.vision_config
         self._merge: int = vision.spatial_merge_size
         cell = (vision.patch_size * self._merge) ** 2  # px of one visual token
@@ -69,41 +58,16 @@ class Qwen2VL(ImageLLM):
         )
 
     @classmethod
-    def load(
-        cls,
-        spec: BackboneSpec,
-        *,
-        folder: Path,
-        device: torch.device,
-        dtype: torch.dtype,
-        quantization: Quantization = "none",
-    ) -> Qwen2VL:
-        """Load a checkpoint of the public repository.
-
-        Raises:
-            BackboneLoadError: if the folder holds no such checkpoint.
-        """
-        raw = read_config(folder)
-        found = raw.get("model_type")
-        if found not in _CLASSES:
-            raise BackboneLoadError(
-                f"'{folder}' holds a model of type '{found}'. Expected qwen2_vl or qwen2_5_vl"
-            )
-        config_class, model_class = _CLASSES[found]
-        model = load_model(
-            model_class,
-            folder,
-            config_class.from_dict(raw),
-            device=device,
-            dtype=dtype,
-            quantization=quantization,
-            full_precision=("model.visual", "lm_head"),
-        )
-        return cls(spec.name, model, load_tokenizer(folder))
+    def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
+        """Build the stock class of either generation."""
+        config_class, model_class = _CLASSES[raw["model_type"]]
+        return model_class, config_class.from_dict(raw)
 
     def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
         """Resize by the model's own rule, to at most 256 visual tokens, and cut into patches."""
-        batch = self.processor(images=list(pixels_THWC), return_tensors="pt")
+        batch = self.processor(
+            images=list(pixels_THWC), return_tensors="pt", input_data_format="channels_last"
+        )
         thw = batch["image_grid_thw"]
         _, rows, columns = thw[0].tolist()
         values = {"pixel_values": batch["pixel_values"], "grid_thw": thw}
@@ -111,7 +75,7 @@ class Qwen2VL(ImageLLM):
 
     def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:
         """Run the vision tower with its merger: (T, N, D)."""
-        tower: Any = self.model.model.visual  # type: ignore[union-attr]
+        tower: Any = self.model.model.visual
         merged: Tensor = tower(values["pixel_values"], grid_thw=values["grid_thw"]).pooler_output
         return merged.view(-1, math.prod(grid), merged.shape[-1])
 

@@ -7,6 +7,7 @@ class of their own, which is never run: the same byte-fallback BPE is built here
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pro
 from transformers import PreTrainedTokenizerFast
 from transformers.tokenization_utils_base import generate_merges
 
+from linvt_cli.backbones.snapshot import COMPLETE_HINT
 from linvt_cli.errors import BackboneLoadError
 
 _SPACE = "\u2581"  # how SentencePiece writes a space
-_COMPLETE_HINT = "the folder must hold a complete copy of the model's repository"
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
@@ -35,8 +36,28 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         return _from_sentencepiece(folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise BackboneLoadError(
-            f"'{folder}' has no readable tokenizer", hint=_COMPLETE_HINT
+            f"'{folder}' has no readable tokenizer", hint=COMPLETE_HINT
         ) from error
+
+
+def mark_ids(tokenizer: Any, marks: Sequence[str], *, owner: str) -> list[int]:
+    """Return the ids of marks that a vocabulary must have.
+
+    Args:
+        tokenizer: of transformers.
+        marks: texts of single tokens.
+        owner: the backbone, named in the message.
+
+    Raises:
+        BackboneLoadError: if one is missing: the tokenizer belongs to another model.
+    """
+    vocabulary = tokenizer.get_vocab()
+    missing = [mark for mark in marks if mark not in vocabulary]
+    if missing:
+        raise BackboneLoadError(
+            f"The text tokenizer of '{owner}' has no {', '.join(missing)}", hint=COMPLETE_HINT
+        )
+    return [vocabulary[mark] for mark in marks]
 
 
 def _from_sentencepiece(folder: Path) -> PreTrainedTokenizerFast:

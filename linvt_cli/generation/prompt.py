@@ -32,7 +32,7 @@ def assemble(
     Raises:
         ContextLengthError: if the prompt leaves no room for a single token of the answer.
     """
-    placement = placement or VideoPlacement(moments=tuple(map(float, range(len(video_KD)))))
+    placement = placement or VideoPlacement()
     num_images = _number_of_images(backbone, video_KD, placement)
     texts = backbone.render_prompt(question, num_images)
     num_video_tokens = len(video_KD)

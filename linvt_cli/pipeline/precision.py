@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from linvt_cli.backbones.loading import free_memory, select_dtype
+from linvt_cli.backbones.prequantized import stored_quantization
 from linvt_cli.backbones.spec import BackboneSpec, WeightsMemory
 from linvt_cli.config import Quantization
 from linvt_cli.errors import ConfigError, OutOfMemoryError
 
+LIGHTER_HINT = "use --quant nf4 or a smaller --model (linvt models list), or another --device"
 _GIB = 2**30
 _ROOM = 1.25  # of the weights: caches, activations and visual tokens come on top
 _ORDER: tuple[Quantization, ...] = ("none", "int8", "nf4")
@@ -78,6 +82,31 @@ def choose_quantization(
             hint=_what_fits(needs, free),
         )
     return chosen
+
+
+def respect_stored(choice: str, chosen: Quantization, folder: Path) -> Quantization:
+    """Return the quantization of weights that may be quantized in their files already.
+
+    Args:
+        choice: what the user asked for.
+        chosen: what that stands for.
+        folder: the backbone's files.
+
+    Raises:
+        BackboneLoadError: if the files are quantized in a way that cannot be read.
+        ConfigError: if the user asked for another quantization than the files have.
+    """
+    stored = stored_quantization(folder)
+    if stored == "none":
+        return chosen
+    if choice not in ("auto", stored):
+        raise ConfigError(
+            f"The weights in '{folder}' are quantized already ({stored}),"
+            f" and cannot be had as '{choice}'",
+            field="quant",
+            hint="leave out --quant, or use the files as first published",
+        )
+    return stored
 
 
 def _needed_gib(memory: WeightsMemory, quantization: Quantization, dtype: torch.dtype) -> float:

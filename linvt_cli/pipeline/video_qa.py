@@ -21,7 +21,12 @@ from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.pipeline.looking import look_at
 from linvt_cli.pipeline.model_choice import find_checkpoint, find_files, find_model
-from linvt_cli.pipeline.precision import choose_dtype, choose_quantization
+from linvt_cli.pipeline.precision import (
+    LIGHTER_HINT,
+    choose_dtype,
+    choose_quantization,
+    respect_stored,
+)
 from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
 from linvt_cli.types import (
@@ -30,11 +35,9 @@ from linvt_cli.types import (
     ModelInfo,
     PromptEmbeds,
     TokenizerName,
-    VideoPlacement,
     VideoTokens,
 )
 from linvt_cli.video.reader import OnProgress, read_frames
-from linvt_cli.video_tokenizer.averaging import mean_frames
 from linvt_cli.video_tokenizer.base import VideoTokenizer
 from linvt_cli.video_tokenizer.factory import make_tokenizer
 
@@ -112,7 +115,8 @@ class VideoQA:
         quantized = choose_quantization(quantization, place, precision, spec)
         named = own_folder if weights is None else Path(weights)
         folder, revision = find_files(spec, named)
-        with memory_errors_translated(place):
+        quantized = respect_stored(quantization, quantized, folder)
+        with memory_errors_translated(place, hint=LIGHTER_HINT):
             backbone = load_backbone(
                 spec, folder=folder, device=place, dtype=precision, quantization=quantized
             )
@@ -263,11 +267,7 @@ class VideoQA:
     def _assemble(
         self, watched: WatchedVideo, video_tokens: VideoTokens, question: str
     ) -> PromptEmbeds:
-        placement = VideoPlacement(
-            moments=mean_frames(video_tokens.weights),
-            grid=watched.features.grid if video_tokens.unchanged else None,
-            layout=self.tokenizer.position_layout,
-        )
+        placement = watched.place(video_tokens, self.tokenizer.position_layout)
         with torch.no_grad(), memory_errors_translated(self.backbone.device):
             return assemble(self.backbone, video_tokens.tokens, question, placement)
 

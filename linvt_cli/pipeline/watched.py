@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from linvt_cli.config import PositionLayout
 from linvt_cli.errors import ConfigError, CoverageError
-from linvt_cli.types import Frames, VisualFeatures
+from linvt_cli.types import Frames, VideoPlacement, VideoTokens, VisualFeatures
+from linvt_cli.video_tokenizer.averaging import mean_frames
 from linvt_cli.video_tokenizer.base import RefinedTokens
 
 
@@ -28,6 +30,14 @@ class WatchedVideo:
     def seconds(self) -> float:
         """Wall time of decoding, the vision encoder and refining."""
         return self.frames.seconds + self.features.seconds + self.refined.seconds
+
+    def place(self, video_tokens: VideoTokens, layout: PositionLayout) -> VideoPlacement:
+        """Return what a prompt must know of where video tokens of this video come from."""
+        return VideoPlacement(
+            grid=self.features.grid if video_tokens.unchanged else None,
+            layout=layout,
+            moments=mean_frames(video_tokens.weights) if layout == "time" else (),
+        )
 
 
 def check_minimum(min_coverage: float) -> None:

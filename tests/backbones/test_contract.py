@@ -71,6 +71,18 @@ def test_frames_of_any_size_are_encoded(backbone, size):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("colour", [(255, 0, 0), (0, 0, 255)])
+def test_three_pixels_are_never_taken_for_three_colours(backbone, colour):
+    def painted(side: int) -> Frames:
+        clip = frames(1, side, side)
+        pixels = np.full_like(clip.pixels, colour)
+        return Frames(pixels, clip.times, clip.video, coverage=1.0)
+
+    small, large = (backbone.encode_frames(painted(side)).tokens for side in (3, 30))
+    torch.testing.assert_close(small, large, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("pieces", [[1] * 12, [5, 7], [11, 1]])
 def test_logits_with_the_cache_equal_those_without(backbone, pieces):
     embeds = embeddings(backbone)

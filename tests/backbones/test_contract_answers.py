@@ -46,6 +46,19 @@ def test_pieces_of_a_stream_are_the_whole_answer(backbone, monkeypatch):
 
 
 @torch.no_grad()
+def test_an_answer_ends_at_a_stop_token_and_does_not_show_it(backbone, monkeypatch):
+    prompt = question_prompt(backbone)
+    logits, _ = backbone.step(
+        prompt.inputs_embeds, None, positions=prompt.positions, logits_to_keep=1
+    )
+    monkeypatch.setattr(backbone, "stop_ids", frozenset([int(logits[0, -1].argmax())]))
+    config = GenerationConfig(max_new_tokens=8)
+    completion = read_to_end(stream_answer(backbone, prompt, config, num_visual_tokens=2))
+    assert completion.finish_reason == "stop"
+    assert completion.text == ""
+
+
+@torch.no_grad()
 def test_an_interrupted_answer_ends_where_it_is(backbone, monkeypatch):
     stop_free(backbone, monkeypatch)
     calls = iter([False, False, True])

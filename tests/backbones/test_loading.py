@@ -5,7 +5,12 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from linvt_cli.backbones.loading import memory_errors_translated, select_device, select_dtype
+from linvt_cli.backbones.loading import (
+    memory_errors_translated,
+    select_device,
+    select_dtype,
+    wait_for,
+)
 from linvt_cli.errors import ConfigError, DeviceError, OutOfMemoryError
 
 CPU = torch.device("cpu")
@@ -97,3 +102,20 @@ def test_an_allocation_that_pytorch_refuses_on_the_cpu_is_translated():
 def test_other_errors_stay_what_they_are():
     with pytest.raises(RuntimeError, match="shapes do not fit"), memory_errors_translated(CPU):
         raise RuntimeError("shapes do not fit")
+
+
+def test_a_hint_of_ones_own_takes_the_place_of_the_general_one():
+    with (
+        pytest.raises(OutOfMemoryError) as caught,
+        memory_errors_translated(CPU, hint="use less"),
+    ):
+        raise MemoryError
+    assert caught.value.hint == "use less"
+
+
+@pytest.mark.parametrize(("device", "waits"), [("cpu", []), ("cuda:1", ["cuda:1"])])
+def test_only_devices_that_work_on_by_themselves_are_waited_for(monkeypatch, device, waits):
+    waited: list[str] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: waited.append(str(device)))
+    wait_for(torch.device(device))
+    assert waited == waits

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from linvt_cli.backbones.internvl2 import InternVL2
-from linvt_cli.backbones.original_layout import read_config
+from linvt_cli.backbones.internvl2 import InternVL2, OriginalInternVL2
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError
-from tests.tiny_checkpoints import write_weights
+from tests.tiny_checkpoints import write_config, write_weights
 from tests.tiny_internvl2 import Weights, write_internvl2
 
 
@@ -59,29 +58,6 @@ def test_a_damaged_shard_is_refused(tmp_path):
         load(tmp_path)
 
 
-def test_pickled_weights_are_never_read(tmp_path):
-    weights = write_internvl2(tmp_path, "qwen2")
-    for file in tmp_path.glob("*.safetensors*"):
-        file.unlink()
-    torch.save(weights, tmp_path / "pytorch_model.bin")
-    with pytest.raises(BackboneLoadError, match="cannot be loaded"):
-        load(tmp_path)
-
-
-@pytest.mark.parametrize("text", [None, "", "{", "[1]"])
-def test_a_config_that_is_none_is_refused(tmp_path, text):
-    if text is not None:
-        (tmp_path / "config.json").write_text(text)
-    with pytest.raises(BackboneLoadError, match=r"config\.json"):
-        read_config(tmp_path)
-
-
-def test_a_config_is_read_as_it_stands_and_runs_nothing(tmp_path):
-    raw = {"model_type": "strange", "auto_map": {"AutoModel": "evil.Model"}, "answer": 42}
-    (tmp_path / "config.json").write_text(json.dumps(raw))
-    assert read_config(tmp_path).items() >= raw.items()
-
-
 def test_loading_draws_no_bars_and_leaves_transformers_as_it_was(tmp_path, capfd):
     from transformers.utils import logging
 
@@ -91,3 +67,24 @@ def test_loading_draws_no_bars_and_leaves_transformers_as_it_was(tmp_path, capfd
     load(tmp_path)
     assert capfd.readouterr() == ("", "")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+@pytest.mark.parametrize(
+    "change", [{"vision_config": None}, {"llm_config": {"model_type": "qwen2", "hidden_size": "x"}}]
+)
+def test_a_configuration_that_describes_no_model_is_refused(tmp_path, change):
+    write_internvl2(tmp_path, "qwen2")
+    raw = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    write_config(tmp_path, {**raw, **change})
+    with pytest.raises(BackboneLoadError, match=r"config\.json in .* describes no internvl_chat"):
+        load(tmp_path)
+
+
+def test_running_out_of_memory_while_loading_is_not_laid_to_the_files(tmp_path, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+
+    write_internvl2(tmp_path, "qwen2")
+    monkeypatch.setattr(OriginalInternVL2, "from_pretrained", fail)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        load(tmp_path)

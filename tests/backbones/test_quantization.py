@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,10 @@ from linvt_cli.backbones.quantization import quantization_settings
 from linvt_cli.backbones.registry import find_backbone, load_backbone
 from linvt_cli.config import Quantization
 from linvt_cli.types import Frames, VideoInfo
-from tests.backbones.test_qwen2_vl import write_qwen
-from tests.tiny_blip3 import write_blip3
-from tests.tiny_internvl2 import write_internvl2
-from tests.tiny_llava import write_aquila, write_mipha
-from tests.tiny_molmo import write_molmo
+from tests.public_layouts import LAYOUTS
 
 bitsandbytes: Any = pytest.importorskip("bitsandbytes")
-WRITERS: dict[str, Callable[[Path], object]] = {
-    "qwen2-vl-2b": write_qwen,
-    "internvl2-2b": lambda folder: write_internvl2(folder, "internlm2"),
-    "internvl2-4b": lambda folder: write_internvl2(folder, "phi3"),
-    "aquila-vl-2b": write_aquila,
-    "mipha-3b": write_mipha,
-    "xgen-mm-interleave": write_blip3,
-    "molmo-7b-d": write_molmo,
-    "molmo-7b-o": lambda folder: write_molmo(folder, "7b-o"),
-}
+EVERY_LAYOUT = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 
 
 def noise() -> Frames:
@@ -43,17 +29,17 @@ def test_nothing_is_told_where_nothing_is_quantized():
 
 
 @pytest.mark.parametrize("quantization", ["int8", "nf4"])
-@pytest.mark.parametrize("name", WRITERS)
+@EVERY_LAYOUT
 @torch.no_grad()
 def test_only_the_language_models_layers_are_quantized_and_logits_stay_near(
-    name, quantization, tmp_path
+    layout, quantization, tmp_path
 ):
-    WRITERS[name](tmp_path)
+    layout.write(tmp_path)
     device = torch.device("cpu")
 
     def load(how: Quantization) -> Any:
         return load_backbone(
-            find_backbone(name),
+            find_backbone(layout.model),
             folder=tmp_path,
             device=device,
             dtype=torch.bfloat16,
@@ -66,10 +52,11 @@ def test_only_the_language_models_layers_are_quantized_and_logits_stay_near(
         for path, module in small.model.named_modules()
         if isinstance(module, bitsandbytes.nn.Linear4bit | bitsandbytes.nn.Linear8bitLt)
     }
+    language_model = {id(module) for module in full.decoder().modules()}
     linear = {
         path
         for path, module in full.model.named_modules()
-        if isinstance(module, nn.Linear) and path.startswith("model.language_model.")
+        if isinstance(module, nn.Linear) and id(module) in language_model
     }
     assert quantized == linear
     features = small.encode_frames(noise()).tokens
@@ -84,16 +71,16 @@ def test_only_the_language_models_layers_are_quantized_and_logits_stay_near(
 
 
 @pytest.mark.parametrize("quantization", ["int8", "nf4"])
-@pytest.mark.parametrize("name", WRITERS)
+@EVERY_LAYOUT
 @torch.no_grad()
 def test_a_quantized_model_saved_before_it_runs_comes_back_bit_for_bit(
-    name, quantization, tmp_path
+    layout, quantization, tmp_path
 ):
     original, saved = tmp_path / "original", tmp_path / "saved"
-    WRITERS[name](original)
+    layout.write(original)
     place: dict[str, Any] = {"device": torch.device("cpu"), "dtype": torch.bfloat16}
     backbone: Any = load_backbone(
-        find_backbone(name), folder=original, quantization=quantization, **place
+        find_backbone(layout.model), folder=original, quantization=quantization, **place
     )
     backbone.model.save_pretrained(saved, save_original_format=False)
     again: Any = type(backbone.model).from_pretrained(saved, dtype=torch.bfloat16)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
-from linvt_cli.backbones.text_tokenizers import load_tokenizer
+from linvt_cli.backbones.text_tokenizers import load_tokenizer, mark_ids
 from linvt_cli.errors import BackboneLoadError
+from tests.tiny_checkpoints import write_tokenizer
 
 LINES = (
     "the dog runs to the left and the cat sleeps",
@@ -87,3 +88,11 @@ def test_a_damaged_model_is_refused(tmp_path):
     (tmp_path / "tokenizer.model").write_bytes(b"not a model")
     with pytest.raises(BackboneLoadError, match="no readable tokenizer"):
         load_tokenizer(tmp_path)
+
+
+def test_a_vocabulary_without_a_mark_of_the_template_is_refused(tmp_path):
+    write_tokenizer(tmp_path, ("<|im_end|>",))
+    tokenizer = load_tokenizer(tmp_path)
+    assert mark_ids(tokenizer, ["<|im_end|>"], owner="x") == [257]
+    with pytest.raises(BackboneLoadError, match=r"tokenizer of 'x' has no <image>, <x>$"):
+        mark_ids(tokenizer, ["<image>", "<|im_end|>", "<x>"], owner="x")

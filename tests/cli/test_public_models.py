@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from linvt_cli.cli.app import run
 from linvt_cli.pipeline import precision
-from tests.backbones.test_qwen2_vl import write_qwen
-from tests.tiny_blip3 import write_blip3
+from tests.public_layouts import LAYOUTS
 from tests.tiny_internvl2 import write_internvl2
-from tests.tiny_llava import write_aquila, write_mipha
-from tests.tiny_molmo import write_molmo
+from tests.tiny_qwen2_vl import write_qwen
 
 CLIP = str(Path(__file__).parents[2] / "linvt_cli" / "assets" / "demo.mp4")
-
-WRITERS: dict[str, Callable[[Path], object]] = {
-    "qwen2-vl-2b": write_qwen,
-    "internvl2-1b": lambda folder: write_internvl2(folder, "qwen2"),
-    "internvl2-2b": lambda folder: write_internvl2(folder, "internlm2"),
-    "internvl2-4b": lambda folder: write_internvl2(folder, "phi3"),
-    "aquila-vl-2b": write_aquila,
-    "mipha-3b": write_mipha,
-    "mipha-1.6b": lambda folder: write_mipha(folder, fused=True),
-    "xgen-mm-interleave": write_blip3,
-    "molmo-7b-d": write_molmo,
-    "molmo-7b-o": lambda folder: write_molmo(folder, "7b-o"),
-    "molmoe-1b": lambda folder: write_molmo(folder, "moe"),
-}
 
 
 @pytest.fixture(autouse=True)
@@ -39,15 +22,15 @@ def _plenty_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "free_memory", lambda device: 2**40)
 
 
-@pytest.mark.parametrize("name", WRITERS)
-def test_a_question_about_a_real_video_is_answered(name, tmp_path, capsys):
-    WRITERS[name](tmp_path)
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_question_about_a_real_video_is_answered(layout, tmp_path, capsys):
+    layout.write(tmp_path)
     command = ["ask", CLIP, "What moves?", "-q", "Where?", "--frames", "3", "--json"]
-    options = ["--model", name, "--weights", str(tmp_path), "--max-new-tokens", "5"]
+    options = ["--model", layout.model, "--weights", str(tmp_path), "--max-new-tokens", "5"]
     assert run([*command, *options, "--video-tokens", "8"]) == 0
     first, second = json.loads(capsys.readouterr().out)
     assert first["model"] == {
-        "backbone": name,
+        "backbone": layout.model,
         "tokenizer": "cluster",
         "checkpoint": None,
         "quantization": "none",
@@ -82,3 +65,22 @@ def test_a_folder_with_another_model_is_refused(tmp_path, capsys):
     write_internvl2(tmp_path, "qwen2")
     assert run(["ask", CLIP, "What?", "--model", "qwen2-vl-2b", "--weights", str(tmp_path)]) == 4
     assert "holds a model of type 'internvl_chat'" in capsys.readouterr().err
+
+
+def test_a_folder_without_one_of_its_files_of_weights_is_refused(tmp_path, capsys):
+    write_qwen(tmp_path)
+    (tmp_path / "model-00001-of-00002.safetensors").unlink()
+    assert run(["ask", CLIP, "What?", "--model", "qwen2-vl-2b", "--weights", str(tmp_path)]) == 4
+    captured = capsys.readouterr().err
+    assert "lacks 1 of 2 files of weights: model-00001-of-00002.safetensors" in captured
+    assert "hint: the folder must hold a complete copy" in captured
+
+
+def test_files_that_are_quantized_already_cannot_be_had_otherwise(tmp_path, capsys):
+    write_qwen(tmp_path)
+    raw = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    settings = {"quant_method": "bitsandbytes", "load_in_8bit": True}
+    (tmp_path / "config.json").write_text(json.dumps({**raw, "quantization_config": settings}))
+    command = ["ask", CLIP, "What?", "--model", "qwen2-vl-2b", "--weights", str(tmp_path)]
+    assert run([*command, "--quant", "nf4"]) == 2
+    assert "quantized already (int8)" in capsys.readouterr().err

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.backbones.spec import WeightsMemory
 from linvt_cli.errors import ConfigError, OutOfMemoryError
 from linvt_cli.pipeline import precision
-from linvt_cli.pipeline.precision import choose_dtype, choose_quantization
+from linvt_cli.pipeline.precision import choose_dtype, choose_quantization, respect_stored
 
 CPU = torch.device("cpu")
 NANO = find_backbone("nano")
@@ -75,3 +77,25 @@ def test_unknown_words_are_refused():
 def test_a_named_dtype_is_taken_and_auto_is_the_devices():
     assert choose_dtype("bfloat16", CPU, REAL) == torch.bfloat16
     assert choose_dtype("auto", CPU, REAL) == torch.float32
+
+
+def stored(folder: Path, **settings: object) -> Path:
+    (folder / "config.json").write_text(json.dumps({"quantization_config": settings}))
+    return folder
+
+
+def test_weights_that_are_not_quantized_are_as_chosen(tmp_path):
+    assert respect_stored("auto", "int8", stored(tmp_path)) == "int8"
+
+
+@pytest.mark.parametrize("choice", ["auto", "int8"])
+def test_weights_that_are_quantized_already_stay_so(tmp_path, choice):
+    assert respect_stored(choice, "none", stored(tmp_path, load_in_8bit=True)) == "int8"
+
+
+@pytest.mark.parametrize("choice", ["none", "nf4"])
+def test_weights_that_are_quantized_already_cannot_be_had_otherwise(tmp_path, choice):
+    folder = stored(tmp_path, load_in_8bit=True)
+    with pytest.raises(ConfigError, match=rf"already \(int8\).*'{choice}'") as caught:
+        respect_stored(choice, "none", folder)
+    assert caught.value.field == "quant"

@@ -6,6 +6,8 @@ import pytest
 
 from linvt_cli.errors import ConfigError, CoverageError
 from linvt_cli.pipeline.watched import check_coverage, check_minimum
+from linvt_cli.types import VideoPlacement
+from linvt_cli.video_tokenizer.averaging import keep_all, mean_frames
 
 
 def test_sizes_and_seconds_are_those_of_the_parts(qa, video):
@@ -44,3 +46,18 @@ def test_less_than_the_least_coverage_is_an_error_with_its_numbers_and_the_way_o
     assert caught.value.hint is not None
     accepted = float(caught.value.hint.rpartition(" ")[2])
     check_coverage(frames, "a.mp4", accepted)
+
+
+def test_video_tokens_stand_at_their_mean_frames_only_where_times_are_positions(qa, video):
+    watched = qa.watch(video)
+    video_tokens = qa.condense(watched, "What?")
+    assert watched.place(video_tokens, "flat") == VideoPlacement()
+    placed = watched.place(video_tokens, "time")
+    assert placed.moments == mean_frames(video_tokens.weights)
+    assert placed.layout == "time"
+
+
+def test_tokens_that_are_all_kept_lie_on_the_grid_of_their_frames(qa, video):
+    watched = qa.watch(video)
+    kept = keep_all(watched.features)
+    assert watched.place(kept, "flat").grid == watched.features.grid

@@ -1,0 +1,126 @@
+"""Looks at the files of a public checkpoint before anything is loaded, and says what is wrong.
+
+Configurations are read as JSON and weights as safetensors; nothing in a snapshot is ever run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from linvt_cli.errors import BackboneLoadError
+
+COMPLETE_HINT = "the folder must hold a complete copy of the model's repository"
+_INDEX = "model.safetensors.index.json"
+_POINTER = b"version https://git-lfs"
+_SHOWN = 3  # names in a message
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return a checkpoint's ``config.json`` as it stands.
+
+    Raises:
+        BackboneLoadError: if it is missing or no JSON.
+    """
+    return _read_object(folder, "config.json")
+
+
+def require_type(folder: Path, raw: dict[str, Any], known: Collection[str]) -> str:
+    """Return the type of model that a configuration describes.
+
+    Args:
+        folder: named in messages.
+        raw: the configuration.
+        known: types that can be loaded.
+
+    Raises:
+        BackboneLoadError: if the type is none of them.
+    """
+    found = raw.get("model_type")
+    if found in known:
+        return str(found)
+    expected = f"'{folder}' holds a model of type '{found}'. Expected {' or '.join(known)}"
+    if raw.get("auto_map"):
+        raise BackboneLoadError(
+            f"{expected}; this one runs by code of its own, and linvt runs no code of a checkpoint",
+            hint="linvt models list names the models that need none",
+        )
+    raise BackboneLoadError(
+        expected, hint="name the model that these files belong to: linvt models list"
+    )
+
+
+def require_weights(folder: Path) -> None:
+    """Check that the files of weights are all there, reading none of them.
+
+    Raises:
+        BackboneLoadError: if files are missing, or are pointers to files that were never fetched.
+    """
+    if (folder / _INDEX).exists():
+        shards = _read_object(folder, _INDEX).get("weight_map")
+        if not isinstance(shards, dict):
+            raise BackboneLoadError(f"'{folder}' has no readable {_INDEX}", hint=COMPLETE_HINT)
+        names = sorted({str(name) for name in shards.values()})
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing:
+            raise BackboneLoadError(
+                f"'{folder}' lacks {len(missing)} of {len(names)} files of weights:"
+                f" {shortened(missing)}",
+                hint=COMPLETE_HINT,
+            )
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        pickled = next(folder.glob("pytorch_model*.bin"), None)
+        because = "" if pickled is None else f", and {pickled.name} is never read: it can run code"
+        raise BackboneLoadError(
+            f"'{folder}' has no .safetensors weights{because}", hint=COMPLETE_HINT
+        )
+    pointers = [path.name for path in files if _is_pointer(path)]
+    if pointers:
+        raise BackboneLoadError(
+            f"'{folder}' has pointers of Git LFS in place of weights: {shortened(pointers)}",
+            hint="fetch the files themselves with: git lfs pull",
+        )
+
+
+def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all weights in a checkpoint's files, reading none of them.
+
+    Raises:
+        BackboneLoadError: if a file cannot be read.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    try:
+        for path in sorted(folder.glob("*.safetensors")):
+            with safe_open(path, framework="pt") as file:
+                shapes |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise BackboneLoadError(
+            f"'{folder}' has a damaged file of weights", hint=COMPLETE_HINT
+        ) from error
+    return shapes
+
+
+def shortened(names: Collection[str]) -> str:
+    """Return a few of many names for a message."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(sorted(names)[:_SHOWN]) + more
+
+
+def _read_object(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        raw = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BackboneLoadError(f"'{folder}' has no readable {name}", hint=COMPLETE_HINT) from error
+    if not isinstance(raw, dict):
+        raise BackboneLoadError(f"The {name} in '{folder}' is no object", hint=COMPLETE_HINT)
+    return raw
+
+
+def _is_pointer(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_POINTER)) == _POINTER
