@@ -54,11 +54,12 @@ def check_quantized(circumstances: Circumstances) -> Finding:
 def _quantized_layers(device: torch.device) -> tuple[str, dict[str, tuple[nn.Module, Tensor]]]:
     """Return bitsandbytes' version and its layers by name, each with the weights it stands for."""
     import bitsandbytes
+    from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
 
     weights = torch.sin(torch.arange(float(SIZE * SIZE))).reshape(SIZE, SIZE) / 20
     compute = torch.float16 if device.type == "cuda" else torch.float32
-    make_four: Callable[..., nn.Module] = bitsandbytes.nn.Linear4bit
-    make_eight: Callable[..., nn.Module] = bitsandbytes.nn.Linear8bitLt
+    make_four: Callable[..., nn.Module] = Linear4bit
+    make_eight: Callable[..., nn.Module] = Linear8bitLt
     four = make_four(SIZE, SIZE, bias=False, compute_dtype=compute, quant_type="nf4")
     eight = make_eight(SIZE, SIZE, bias=False, has_fp16_weights=False)
     for layer in (four, eight):
