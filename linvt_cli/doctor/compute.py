@@ -63,7 +63,7 @@ def _without_cuda(driver: str | None, *, built_for: str | None) -> Finding:
     Raises:
         DeviceError: if driver and PyTorch are both there and do not go together.
     """
-    facts = {"driver": driver, "cuda": built_for, "devices": []}
+    facts: dict[str, object] = {"driver": driver, "cuda": built_for, "devices": []}
     if driver is None:
         return Finding("no NVIDIA driver here: models run on the CPU", facts)
     if built_for is None:

@@ -36,7 +36,7 @@ def check_network(circumstances: Circumstances) -> Finding:
 
 def _trouble_with(endpoint: str, facts: dict[str, object]) -> str | None:
     import httpx2
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import get_session
 
     try:
         response = get_session().head(endpoint, timeout=SECONDS, follow_redirects=True)

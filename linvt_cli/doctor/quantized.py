@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -53,13 +54,14 @@ def check_quantized(circumstances: Circumstances) -> Finding:
 def _quantized_layers(device: torch.device) -> tuple[str, dict[str, tuple[nn.Module, Tensor]]]:
     """Return bitsandbytes' version and its layers by name, each with the weights it stands for."""
     import bitsandbytes
+    from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
 
     weights = torch.sin(torch.arange(float(SIZE * SIZE))).reshape(SIZE, SIZE) / 20
     compute = torch.float16 if device.type == "cuda" else torch.float32
-    four = bitsandbytes.nn.Linear4bit(
-        SIZE, SIZE, bias=False, compute_dtype=compute, quant_type="nf4"
-    )
-    eight = bitsandbytes.nn.Linear8bitLt(SIZE, SIZE, bias=False, has_fp16_weights=False)
+    make_four: Callable[..., nn.Module] = Linear4bit
+    make_eight: Callable[..., nn.Module] = Linear8bitLt
+    four = make_four(SIZE, SIZE, bias=False, compute_dtype=compute, quant_type="nf4")
+    eight = make_eight(SIZE, SIZE, bias=False, has_fp16_weights=False)
     for layer in (four, eight):
         layer.load_state_dict({"weight": weights})
     return bitsandbytes.__version__, {

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(600)  # every check starts a process of its own
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "doctor.schema.json").read_text("utf-8"))
 
 
-def report(*arguments: str, code: int, **variables: str) -> dict[str, dict[str, Any]]:
+def report(*arguments: str, code: int, **variables: Any) -> dict[str, dict[str, Any]]:
     """Run the doctor and return the rows of its report by name."""
     done = run_linvt("doctor", *arguments, "--json", command=REAL, **variables)
     assert done.code == code, done.stderr

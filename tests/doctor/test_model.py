@@ -14,7 +14,7 @@ from linvt_cli.errors import BackboneLoadError, UnknownBackboneError
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A snapshot with two files of weights and their index."""
     for number in (1, 2):
         save_file({f"w{number}": np.ones(100)}, tmp_path / f"part-{number}.safetensors")

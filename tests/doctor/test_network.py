@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Keep quiet."""
 
 
@@ -77,7 +77,7 @@ def test_a_hub_in_trouble_is_a_warning(hub, monkeypatch):
 
 
 @pytest.fixture
-def nobody(monkeypatch) -> str:
+def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An address at which nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
