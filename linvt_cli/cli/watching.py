@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pulling import pull_if_needed
-from linvt_cli.models.offline import go_offline, is_offline
+from linvt_cli.models.offline import settle_offline
 from linvt_cli.models.source import names_repository
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
     """Load a model; say which one where the user named none."""
     if model.name is None:
         output.notice(DEFAULT_NOTICE)
-    if model.offline or is_offline():
-        go_offline()
+    settle_offline(model.offline)
     if model.weights is None:
         pull_if_needed(model.chosen, output, allowed=model.pull)
     if model.checkpoint is not None and names_repository(model.checkpoint):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.doctor.findings import Circumstances, Finding
 from linvt_cli.errors import BackboneLoadError
-from linvt_cli.models.files import find_snapshot
+from linvt_cli.pipeline.model_choice import find_files, find_model
 
 _GIB = 2**30
 
@@ -22,12 +21,10 @@ def check_model(circumstances: Circumstances) -> Finding:
     """
     if circumstances.model is None:
         return Finding("no model was named: linvt doctor --model NAME", status="skipped")
-    spec = find_backbone(circumstances.model)
-    if spec.weights is not None:
+    spec, named = find_model(circumstances.model)
+    if spec.weights is not None and named is None:
         return Finding(f"'{spec.name}' is inside linvt", facts={"folder": str(spec.weights)})
-    if spec.repo is None:
-        raise BackboneLoadError(f"Backbone '{spec.name}' names no place of its files")
-    folder = find_snapshot(spec.repo, spec.revision)
+    folder, _ = find_files(spec, named)
     files = whole_weights(folder)
     size = sum(file.stat().st_size for file in files)
     return Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.doctor.findings import Circumstances, Finding
 from linvt_cli.errors import DownloadError
+from linvt_cli.models.source import names_folder, names_repository
 
 SECONDS = 5.0
 """How long the hub may take to answer."""
@@ -49,4 +50,6 @@ def _trouble_with(endpoint: str, facts: dict[str, object]) -> str | None:
 
 
 def _needs_hub(model: str | None) -> bool:
-    return model is not None and find_backbone(model).repo is not None
+    if model is None or names_folder(model):
+        return False
+    return names_repository(model) or find_backbone(model).repo is not None

@@ -21,3 +21,14 @@ def go_offline() -> None:
     # The hub's library reads the variable once, when it is imported.
     if (constants := sys.modules.get("huggingface_hub.constants")) is not None:
         vars(constants)["HF_HUB_OFFLINE"] = True
+
+
+def settle_offline(offline: bool) -> None:
+    """Do in this process what the command line decided; it has read ``LINVT_OFFLINE`` itself.
+
+    So ``--no-offline`` beats that variable. Those of Hugging Face forbid the network all the same.
+    """
+    if not offline:
+        os.environ.pop("LINVT_OFFLINE", None)
+    if offline or is_offline():
+        go_offline()

@@ -86,16 +86,17 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("model", [None, "nano"])
+@pytest.mark.parametrize("model", [None, "nano", "./my-model"])
 def test_no_hub_is_a_warning_where_no_model_comes_from_it(nobody, model):
     finding = check_network(Circumstances(model))
     assert finding.status == "warning"
     assert finding.message.startswith(f"{nobody} cannot be reached: ")
 
 
-def test_no_hub_is_a_failure_where_a_model_comes_from_it(nobody):
+@pytest.mark.parametrize("model", ["qwen2-vl-2b", "hub:owner/name"])
+def test_no_hub_is_a_failure_where_a_model_comes_from_it(nobody, model):
     with pytest.raises(DownloadError, match="cannot be reached"):
-        check_network(Circumstances("qwen2-vl-2b"))
+        check_network(Circumstances(model))
 
 
 def test_a_hub_that_says_nothing_is_given_up(monkeypatch):
