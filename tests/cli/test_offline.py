@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ sys.exit(run(sys.argv[1:]))
 """
 
 
-def run_without_sockets(tmp_path, *arguments: str, **variables: str) -> tuple[int, str]:
+def run_without_sockets(tmp_path: Path, *arguments: str, **variables: str) -> tuple[int, str]:
     """Run linvt and return its exit code and what it says on stderr."""
     clean = {k: v for k, v in os.environ.items() if not k.endswith("OFFLINE")}
     done = subprocess.run(

@@ -66,7 +66,7 @@ def pull_from(
         source or HubSource("owner/name"),
         store=store,
         watcher=watcher,
-        hub=Hub(hub.endpoint, stall=0.5),
+        hub=Hub(hub.endpoint, stall=60),
         patience=Patience(attempts=4, first_wait=0.001),
         verify=verify,
     )

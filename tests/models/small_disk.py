@@ -53,6 +53,7 @@ def step(name: str, hub: Hub, store: Store, repo: str) -> None:
 
 
 def mount(*arguments: str) -> None:
+    """Run the system's command."""
     subprocess.run(["mount", *arguments], check=True)
 
 

@@ -28,9 +28,9 @@ def fetch(hub, watcher, part):
     """Fetch the one file of a repository, in as many attempts as given."""
     hub.publish("owner/name", {"model.safetensors": CONTENT})
 
-    def run(attempts=3, stall=0.3):
+    def run(attempts=3, stall=60.0):
+        listing = Hub(hub.endpoint, stall=60).list_files(SOURCE)
         client = Hub(hub.endpoint, stall=stall)
-        listing = client.list_files(SOURCE)
         patience = Patience(attempts=attempts, first_wait=0.001)
         transfer = Transfer(client, listing, patience, watcher.advanced, watcher.retrying)
         hub.requests.clear()
@@ -45,14 +45,20 @@ def on_storage(hub: HubServer, *faults: Fault) -> None:
     hub.choose_fault = lambda path: left.pop(0) if "/storage/" in path and left else None
 
 
-@pytest.mark.parametrize("kind", ["drop", "stall"])
-def test_a_lost_connection_goes_on_at_the_byte_where_it_stood(hub, fetch, part, watcher, kind):
-    on_storage(hub, Fault(kind, after=1_500_000), Fault(kind, after=100))
+def test_a_lost_connection_goes_on_at_the_byte_where_it_stood(hub, fetch, part, watcher):
+    on_storage(hub, Fault("drop", after=1_500_000), Fault("drop", after=100))
     fetch()
     assert part.read_bytes() == CONTENT
     assert hub.fetched("model.safetensors") == len(CONTENT) == watcher.num_bytes
     assert [sent.start for sent in hub.sent] == [0, 1_500_000, 1_500_100]
     assert len(watcher.retries) == 2
+
+
+def test_a_stalled_connection_is_left_and_gone_on_with(hub, fetch, part, watcher):
+    on_storage(hub, Fault("stall", after=1_500_000))
+    fetch(attempts=9, stall=1.0)
+    assert part.read_bytes() == CONTENT
+    assert "sent nothing" in watcher.retries[0]
 
 
 def test_a_part_of_an_earlier_run_is_gone_on_with(hub, fetch, part):

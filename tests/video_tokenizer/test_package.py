@@ -24,8 +24,8 @@ def checkpoint(tmp_path):
     return folder
 
 
-def pack(source, target):
-    return pack_checkpoint(source, target, backbone_repo="owner/base", license_name="MIT")
+def pack(source: Path, target: Path) -> None:
+    pack_checkpoint(source, target, backbone_repo="owner/base", license_name="MIT")
 
 
 def test_a_packed_checkpoint_has_its_weights_its_config_and_a_card(checkpoint, tmp_path):
