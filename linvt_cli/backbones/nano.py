@@ -1,10 +1,11 @@
 """Nano: the image-LLM that linvt ships, small enough for a laptop and a test suite.
 
-LLaVA-shaped: a frozen EfficientNet-Lite0, a two-layer projector and a small Llama with its own text
+LLaVA-shaped: an EfficientNet-Lite0, a two-layer projector and a small Llama with its own text
 tokenizer, trained by ``linvt train --recipe nano`` on a synthetic world of named pictures and
 coloured shapes. It knows that world only, and is trained to say so of anything else.
 
-Weights: ``assets/nano``, Apache-2.0; the vision encoder's are Google's (see NOTICE).
+Weights: ``assets/nano``, Apache-2.0; the vision encoder's began as Google's (see NOTICE), which lie
+beside them so that training can begin there again.
 """
 
 from __future__ import annotations
@@ -243,21 +244,16 @@ def load_nano(folder: Path) -> tuple[NanoModel, Tokenizer]:
         vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
         tokenizer = Tokenizer.from_str(json.dumps(vocabulary))
         state = load_file(folder / "model.safetensors")
-        vision = load_file(folder / "vision.safetensors")
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise BackboneLoadError(
             f"Nano cannot be loaded from '{folder}': {error}", hint=hint
         ) from error
-    state.update({f"vision.{name}": tensor for name, tensor in vision.items()})
     _fill(model, state, folder, hint)
     return model, tokenizer
 
 
 def save_nano(folder: Path, model: NanoModel, tokenizer: Tokenizer, dtype: torch.dtype) -> None:
-    """Write nano's files into a folder, with weights rounded to a dtype.
-
-    The vision encoder stands in a file of its own: training starts from it and never changes it.
-    """
+    """Write nano's files into a folder, with weights rounded to a dtype."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(
         json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8"
@@ -265,11 +261,6 @@ def save_nano(folder: Path, model: NanoModel, tokenizer: Tokenizer, dtype: torch
     tokenizer.save(str(folder / "tokenizer.json"))
     state = {name: tensor.to(dtype).contiguous() for name, tensor in model.state_dict().items()}
     state.pop("language_model.lm_head.weight", None)  # tied to the input table
-    vision = {name: state.pop(name) for name in list(state) if name.startswith("vision.")}
-    save_file(
-        {name.removeprefix("vision."): tensor for name, tensor in vision.items()},
-        folder / "vision.safetensors",
-    )
     save_file(state, folder / "model.safetensors")
 
 

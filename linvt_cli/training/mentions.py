@@ -22,7 +22,7 @@ from linvt_cli.training.features import frame_fractions
 from linvt_cli.training.narration import NUM_WAYS, event_classes
 from linvt_cli.training.packing import IGNORED, PackedBatch, Turn
 from linvt_cli.training.vocabulary import ACTIONS, PLACES
-from linvt_cli.training.world import Clip, place_name, state_at
+from linvt_cli.training.world import Clip, in_view, place_name, state_at
 
 _PLACES = tuple(name for row in PLACES for name in row)
 _SIZES = [len(_PLACES), len(_PLACES), *[1 + len(ACTIONS), NUM_WAYS] * 2]
@@ -123,19 +123,14 @@ def _classes(clip: Clip, thing: int, still: int | None) -> tuple[int, ...]:
             (0, 0),
         )
     )
-    seen = [float(now) for now in fractions if _in_view(clip, thing, float(now))]
+    seen = [float(now) for now in fractions if in_view(clip, thing, float(now))]
     if not seen:
         return (IGNORED, IGNORED, *first, *last)
     return (_place(clip, thing, seen[0]), _place(clip, thing, seen[-1]), *first, *last)
 
 
-def _in_view(clip: Clip, thing: int, fraction: float) -> bool:
-    placed = state_at(clip, thing, fraction)
-    return placed.visible and 0 < placed.x < 1 and 0 < placed.y < 1
-
-
 def _place(clip: Clip, thing: int, fraction: float) -> int:
-    if not _in_view(clip, thing, fraction):
+    if not in_view(clip, thing, fraction):
         return IGNORED
     placed = state_at(clip, thing, fraction)
     return _PLACES.index(place_name(placed.x, placed.y))

@@ -3,8 +3,8 @@
 Answers about order are few and need many steps of thought; left to them, the language model is slow
 to learn what an event looks like. So the tokens of a storyboard are asked, inside the model: those
 that show a thing, what it has done last; all of them, one layer later, what the last two events
-were. A question can then be answered from the one token that knows its event and the neighbour of
-it. The heads that read this are thrown away after training.
+were and how many things there have been. A question can then be answered from the one token that
+knows its event and the neighbour of it. The heads that read this are thrown away after training.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from linvt_cli.training.examples import Scene
 from linvt_cli.training.features import frame_fractions
 from linvt_cli.training.naming import ShownThing
 from linvt_cli.training.packing import IGNORED
+from linvt_cli.training.schedule import MAX_THINGS
 from linvt_cli.training.vocabulary import ACTIONS, HEADINGS, SIDES, all_phrases
-from linvt_cli.training.world import Clip, Event
+from linvt_cli.training.world import Clip, Event, in_view
 
 _DIRECTIONS = (*HEADINGS, *(side for side in SIDES if side not in HEADINGS))
 NUM_WAYS = 1 + len(_DIRECTIONS)
@@ -39,11 +40,11 @@ class Narrator(nn.Module):
     def __init__(self, embed_dim: int) -> None:
         super().__init__()
         who, what, way = 1 + len(all_phrases()), 1 + len(ACTIONS), NUM_WAYS
-        self.told = _Heads(embed_dim, [who, what, way] * _NUM_TOLD)
+        self.told = _Heads(embed_dim, [*[who, what, way] * _NUM_TOLD, 1 + MAX_THINGS])
         self.own = _Heads(embed_dim, [what, way])
 
     def loss(self, states: Sequence[Tensor], labels_SE: Tensor) -> Tensor:
-        """Cross-entropy of who did what which way last, and before that.
+        """Cross-entropy of who did what which way last and before that, and of how many there are.
 
         Args:
             states: hidden states (S, D) where visual tokens stand, after 0, 1, 2, … layers.
@@ -103,7 +104,7 @@ def own_classes(shown: ShownThing) -> tuple[int, int]:
 
 
 def narration_labels(scenes: Sequence[Scene], frames: Sequence[np.ndarray]) -> Tensor:
-    """Return what has happened by the time of each visual token: (S, 6) classes.
+    """Return what has happened by the time of each visual token: (S, 7) classes.
 
     Args:
         scenes: the scenes of a batch.
@@ -117,12 +118,15 @@ def narration_labels(scenes: Sequence[Scene], frames: Sequence[np.ndarray]) -> T
 
 
 def _labels_of_frames(clip: Clip | None) -> np.ndarray:
-    """Return the classes at every still of a clip, IGNORED while something is happening: (T, 6)."""
+    """Return the classes at every still of a clip, IGNORED while something is happening: (T, 7)."""
     fractions = frame_fractions()
     if clip is None:
-        return np.full((len(fractions), _NUM_TOLD * _PARTS), IGNORED)
-    labels = np.zeros((len(fractions), _NUM_TOLD * _PARTS), np.int64)
+        return np.full((len(fractions), _NUM_TOLD * _PARTS + 1), IGNORED)
+    labels = np.zeros((len(fractions), _NUM_TOLD * _PARTS + 1), np.int64)
+    seen: set[int] = set()
     for frame, now in enumerate(fractions):
+        seen |= {i for i in range(len(clip.things)) if in_view(clip, i, float(now))}
+        labels[frame, -1] = len(seen)
         if any(event.start < now < event.end for event in clip.events):
             labels[frame] = IGNORED
             continue

@@ -1,4 +1,4 @@
-"""The nano recipe: features, text tokenizer, image-LLM on stills, LinVT on clips, export.
+"""The nano recipe: vision encoder, features, image-LLM on stills, LinVT on clips, export.
 
 Every part leaves its result in the run folder and is skipped or continued when it is found there,
 so the same command resumes an interrupted run. Seeds are fixed.
@@ -24,12 +24,14 @@ from linvt_cli.training.linvt_stage import LinVTStage, project_features
 from linvt_cli.training.narration import Narrator
 from linvt_cli.training.trainer import (
     Metrics,
+    Stage,
     TrainingOptions,
     load_stage_weights,
     read_metrics,
     run_stage,
 )
 from linvt_cli.training.untrained import new_nano
+from linvt_cli.training.vision_stage import VisionStage
 from linvt_cli.video_tokenizer.checkpoint import save_checkpoint
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
@@ -41,15 +43,16 @@ _STATISTICS_CLIPS = 200
 class NanoRecipe:
     """The sizes of a nano run. The defaults make the shipped weights."""
 
-    num_clips: int = 2500
-    num_foreign: int = 850
+    vision_steps: int = 1300
+    num_clips: int = 4200
+    num_foreign: int = 900
     num_validation_clips: int = 80
     num_validation_foreign: int = 20
-    image_steps: int = 5600
-    stills_first: int = 800  # of the image steps
-    mixing: int = 800  # of the image steps, after those
+    image_steps: int = 3600
+    stills_first: int = 500  # of the image steps
+    mixing: int = 600  # of the image steps, after those
     align_steps: int = 40
-    instruct_steps: int = 1300
+    instruct_steps: int = 700
     vocab_size: int = 1024
     seed: int = 0
     embed_dim: int = 192
@@ -74,6 +77,7 @@ class NanoRecipe:
 
         return replace(
             self,
+            vision_steps=times(self.vision_steps),
             num_clips=times(self.num_clips),
             num_foreign=times(self.num_foreign),
             num_validation_clips=times(self.num_validation_clips),
@@ -114,10 +118,11 @@ def run_recipe(
         embed_dim=recipe.embed_dim,
         device=device,
     )
+    report = _reporter(run_dir / "metrics.jsonl", on_progress)
+    _run_or_load(VisionStage(nano, num_steps=recipe.vision_steps), run_dir, report)
     train, validation = _banks(run_dir, recipe, nano, on_progress)
     _set_statistics(nano.model, train.cache)
 
-    report = _reporter(run_dir / "metrics.jsonl", on_progress)
     num_tokens = recipe.linvt.num_video_tokens
     image = ImageStage(
         nano,
@@ -210,9 +215,7 @@ def _linvt_stages(
     )
 
 
-def _run_or_load(
-    stage: ImageStage | LinVTStage, run_dir: Path, report: Callable[[Metrics], None]
-) -> None:
+def _run_or_load(stage: Stage, run_dir: Path, report: Callable[[Metrics], None]) -> None:
     """Run a stage unless the run folder says that it is finished."""
     finished = run_dir / f"{stage.name}.done"
     if finished.exists():

@@ -158,11 +158,11 @@ def _validate(stage: Stage) -> dict[str, float]:
 
 def _save(stage: Stage, optimizer: torch.optim.Optimizer, step: int, path: Path) -> None:
     parameters = _parameters(stage)
-    tensors = {f"weight.{name}": p.detach().clone() for name, p in parameters.items()}
+    tensors = {f"weight.{name}": p.detach().contiguous() for name, p in parameters.items()}
     for name, parameter in parameters.items():
         for key in ("exp_avg", "exp_avg_sq"):
             if key in optimizer.state.get(parameter, {}):
-                tensors[f"{key}.{name}"] = optimizer.state[parameter][key]
+                tensors[f"{key}.{name}"] = optimizer.state[parameter][key].contiguous()
     partial = path.with_suffix(".partial")
     save_file(tensors, partial, metadata={"step": str(step)})
     partial.replace(path)

@@ -39,11 +39,11 @@ def new_nano(
     torch.nn.init.constant_(model.projector.get_parameter("3.weight"), _TOKEN_SCALE)
     _start_by_matching(model)
     folder = find_backbone("nano").weights
-    if folder is None or not (folder / "vision.safetensors").exists():
+    if folder is None or not (folder / "imagenet.safetensors").exists():
         raise BackboneLoadError(
             "The pretrained vision encoder of nano is missing", hint="install linvt again"
         )
-    vision = load_file(folder / "vision.safetensors")
+    vision = load_file(folder / "imagenet.safetensors")
     model.vision.load_state_dict({name: tensor.float() for name, tensor in vision.items()})
     return Nano(model, tokenizer, device=device, dtype=torch.float32)
 

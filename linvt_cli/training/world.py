@@ -129,6 +129,12 @@ def state_at(clip: Clip, thing: int, fraction: float) -> Placement:
     return clip.tracks[thing].at(fraction)
 
 
+def in_view(clip: Clip, thing: int, fraction: float) -> bool:
+    """Tell whether the middle of a thing can be seen at a fraction of the clip's time."""
+    placed = state_at(clip, thing, fraction)
+    return placed.visible and 0 < placed.x < 1 and 0 < placed.y < 1
+
+
 def place_name(x: float, y: float) -> str:
     """Name the place of the 3 x 3 grid nearest to a position."""
     row, column = (min(2, max(0, int(value * 3))) for value in (y, x))

@@ -67,9 +67,7 @@ def test_saved_weights_load_bit_for_bit(tmp_path: Path) -> None:
     assert tokenizer.to_str() == nano.tokenizer.to_str()
 
 
-@pytest.mark.parametrize(
-    "name", ["config.json", "tokenizer.json", "vision.safetensors", "model.safetensors"]
-)
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
 def test_a_missing_or_damaged_file_is_an_error_with_a_hint(tmp_path: Path, name: str) -> None:
     nano = tiny_nano()
     save_nano(tmp_path, nano.model, nano.tokenizer, torch.float32)

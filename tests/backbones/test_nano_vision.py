@@ -67,7 +67,7 @@ def test_tokens_stand_row_by_row() -> None:
     weights = find_backbone("nano").weights
     assert weights is not None
     encoder = EfficientNetLite0()
-    state = load_file(weights / "vision.safetensors")
+    state = load_file(weights / "imagenet.safetensors")
     encoder.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     pixels = torch.zeros(1, 3, 256, 256)
     marked = pixels.clone()

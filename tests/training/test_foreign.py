@@ -124,19 +124,6 @@ def test_without_such_packages_all_is_drawn(monkeypatch: pytest.MonkeyPatch) -> 
     assert foreign._open.cache_info().misses == 0
 
 
-def test_some_kinds_are_kept_for_the_test_split() -> None:
-    assert set(foreign._TEST_PAINTERS) - set(foreign._PAINTERS)
-    assert set(foreign._PAINTERS) - set(foreign._TEST_PAINTERS)
-
-
-@pytest.mark.parametrize("painter", sorted({*foreign._PAINTERS, *foreign._TEST_PAINTERS}, key=str))
-def test_every_painter_fills_the_picture_and_varies(painter: foreign.Painter) -> None:
-    pictures = [painter(90, 60, np.random.default_rng(seed)) for seed in range(10)]
-    assert {picture.size for picture in pictures} == {(90, 60)}
-    assert {picture.mode for picture in pictures} == {"RGB"}
-    assert len({picture.tobytes() for picture in pictures}) >= 5
-
-
 def test_drawing_foreign_clips_leaves_the_world_as_it_was() -> None:
     before = make_clip(7, "train")
     foreign_clip(7, "train", 2, SIZE)

@@ -28,7 +28,16 @@ def test_what_is_told_is_what_has_ended_by_then_latest_first(seed: int) -> None:
             assert all_phrases()[told[0] - 1] == clip.things[event.thing].phrase
             assert ACTIONS[told[1] - 1] == event.action
             assert (told[2] == 0) == (event.direction is None)
-        assert row[3 * len(ended) :] == [0] * (6 - 3 * len(ended))
+        assert row[3 * len(ended) : 6] == [0] * (6 - 3 * len(ended))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_things_are_counted_as_they_come_into_view(seed: int) -> None:
+    clip = make_clip(seed, "train")
+    labels = narration_labels([Scene(0, False, clip)], [FRAMES])[:, -1]
+    told = labels[labels != IGNORED].tolist()
+    assert told == sorted(told)
+    assert told[-1] == len(clip.things)
 
 
 def test_nothing_is_told_of_a_foreign_clip() -> None:
@@ -76,7 +85,7 @@ def test_the_loss_reads_only_rows_that_tell_something() -> None:
     torch.manual_seed(0)
     narrator = Narrator(8)
     hidden = torch.randn(5, 8)
-    labels = torch.zeros(5, 6, dtype=torch.long)
+    labels = torch.zeros(5, 7, dtype=torch.long)
     labels[3:] = IGNORED
     loss = narrator.loss(states_of(hidden), labels)
     assert loss.item() == pytest.approx(narrator.loss(states_of(hidden[:3]), labels[:3]).item())
@@ -93,7 +102,7 @@ def test_the_loss_is_small_where_the_heads_are_right() -> None:
         starts = np.cumsum([0, *narrator.told.sizes[:-1]])
         narrator.told.proj.bias[torch.from_numpy(starts)] = 20.0  # class 0 of every part
     hidden = torch.randn(4, 8)
-    right = torch.zeros(4, 6, dtype=torch.long)
+    right = torch.zeros(4, 7, dtype=torch.long)
     assert narrator.loss(states_of(hidden), right).item() < 1e-3
     assert narrator.loss(states_of(hidden), right + 1).item() > 10
 
@@ -102,7 +111,7 @@ def test_each_loss_reads_its_own_layer() -> None:
     torch.manual_seed(0)
     narrator = Narrator(8)
     states = [torch.randn(3, 8, requires_grad=True) for _ in range(5)]
-    torch.autograd.backward(narrator.loss(states, torch.zeros(3, 6, dtype=torch.long)))
+    torch.autograd.backward(narrator.loss(states, torch.zeros(3, 7, dtype=torch.long)))
     assert [state.grad is not None for state in states] == [i == narrator.layer for i in range(5)]
     shown = [ShownThing(1, make_clip(0, "train"), 0, 5)]
     torch.autograd.backward(narrator.own_loss(states, shown))

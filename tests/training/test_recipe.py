@@ -12,6 +12,7 @@ from linvt_cli.training.recipe import NanoRecipe, run_recipe
 from linvt_cli.video_tokenizer.checkpoint import load_checkpoint
 
 TINY = NanoRecipe(
+    vision_steps=2,
     num_clips=3,
     num_foreign=1,
     num_validation_clips=1,
@@ -46,7 +47,7 @@ def test_the_recipe_makes_a_model_that_loads_and_a_second_run_has_nothing_to_do(
     assert linvt.num_video_tokens == 32
     metrics = (tmp_path / "metrics.jsonl").read_text().splitlines()
     stages = {json.loads(line)["stage"] for line in metrics}
-    assert stages == {"image", "linvt-align", "linvt-instruct"}
+    assert stages == {"vision", "image", "linvt-align", "linvt-instruct"}
 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     run_recipe(tmp_path, TINY, on_progress=lines.append)
