@@ -86,7 +86,8 @@ class EfficientNetLite0(nn.Module):
                 for _ in range(repeats - 1)
             )
         self.blocks = nn.ModuleList(blocks)
-        self.to(memory_format=torch.channels_last)  # half the time on a CPU
+        # Half the time on a CPU. The annotations of torch lack this form of the call.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode pictures; H and W must be multiples of 32."""

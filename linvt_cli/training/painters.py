@@ -216,11 +216,13 @@ def _doodles(width: int, height: int, rng: np.random.Generator) -> Image.Image:
                 top + rng.uniform(0.1, 0.6) * size,
             )
             outline = _colour(rng) if rng.random() < 0.5 else None
-            shape = (draw.ellipse, draw.rectangle, draw.chord)[int(rng.integers(3))]
-            if shape == draw.chord:
-                draw.chord(box, *sorted(rng.uniform(0, 360, 2)), fill=_colour(rng), outline=outline)
+            form = int(rng.integers(3))
+            if form == 2:
+                start, end = sorted(rng.uniform(0, 360, 2))
+                draw.chord(box, start, end, fill=_colour(rng), outline=outline)
             else:
-                shape(box, fill=_colour(rng), outline=outline, width=2)
+                paint = draw.ellipse if form == 0 else draw.rectangle
+                paint(box, fill=_colour(rng), outline=outline, width=2)
     return picture
 
 

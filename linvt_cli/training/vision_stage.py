@@ -130,7 +130,7 @@ class VisionStage:
             torch.cat([of.boxes for _, of in drawn]).to(self.nano.device),
         )
         vision = self.nano.model.vision
-        features = torch.cat([vision(part) for part in pixels.split(_STILLS_PER_PASS)])
+        features = torch.cat([vision(part) for part in torch.split(pixels, _STILLS_PER_PASS)])
         names, boxes = self.reader(features)
         return names, boxes, labels
 

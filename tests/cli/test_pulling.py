@@ -15,8 +15,8 @@ from linvt_cli.models.manifest import Manifest
 from linvt_cli.models.pull import PullPlan
 from linvt_cli.models.source import HubSource
 from linvt_cli.pipeline import precision
-from tests.backbones.test_qwen2_vl import write_qwen
 from tests.cli.test_public_models import CLIP
+from tests.tiny_qwen2_vl import write_qwen
 
 QWEN = "Qwen/Qwen2-VL-2B-Instruct"
 ASK = ["ask", CLIP, "What moves?", "--frames", "2", "--max-new-tokens", "3", "--json"]

@@ -5,7 +5,7 @@ import pytest
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError, ConfigError, UnknownBackboneError
 from linvt_cli.pipeline.model_choice import find_files, find_model
-from tests.backbones.test_qwen2_vl import write_qwen
+from tests.tiny_qwen2_vl import write_qwen
 
 
 def test_a_name_is_that_of_a_row_and_says_no_folder():
