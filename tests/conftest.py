@@ -6,12 +6,14 @@ import atexit
 import os
 import tempfile
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import cv2
 import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from linvt_cli.pipeline import VideoQA
@@ -26,6 +28,13 @@ os.environ["LINVT_HOME"] = f"{_hub_folder.name}/linvt"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # toy tensors: more threads only wait
 
 NUM_FRAMES, FPS, SIZE = 30, 10.0, (64, 48)
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """Put the environment back after every test: a command that stays offline says so in it."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")

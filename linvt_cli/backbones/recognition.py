@@ -21,6 +21,7 @@ _FAMILIES = {
     "mipha_phi": "Mipha",
     "xgenmm": "BLIP-3",
     "molmo": "Molmo",
+    "smolvlm": "SmolVLM2",
 }
 """The ``model_type`` of a ``config.json`` and the family whose adapter reads it."""
 

@@ -19,7 +19,7 @@ def test_the_row_of_the_nearest_size_is_taken_and_its_memory_scaled():
 
 def test_every_family_of_public_models_is_recognized():
     types = ["qwen2_vl", "qwen2_5_vl", "internvl_chat", "internvl", "qwen2", "llava_onevision"]
-    types += ["llava_qwen", "mipha_phi", "xgenmm", "molmo"]
+    types += ["llava_qwen", "mipha_phi", "xgenmm", "molmo", "smolvlm"]
     found = {recognize("x", {"model_type": kind}, parameters=1).family for kind in types}
     assert found == {spec.family for spec in BACKBONES} - {"Nano"}
 

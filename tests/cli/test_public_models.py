@@ -57,7 +57,7 @@ def test_without_files_the_error_says_how_to_get_them(tmp_path, monkeypatch, cap
     assert run(["ask", CLIP, "What?", "--model", "qwen2-vl-2b", "--quant", "none"]) == 4
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "'Qwen/Qwen2-VL-2B-Instruct' are not on this machine" in captured.err
+    assert "'qwen2-vl-2b' are not on this machine" in captured.err
     assert "hint: " in captured.err
 
 
