@@ -22,7 +22,7 @@ from linvt_cli.backbones.chat import ENGLISH_ASSISTANT, ChatTemplate
 from linvt_cli.backbones.image_llm import Blueprint, Grid, PixelValues
 from linvt_cli.backbones.llava import Llava
 from linvt_cli.backbones.original_layout import JoinRows, register_layout
-from linvt_cli.backbones.snapshot import weight_shapes
+from linvt_cli.backbones.snapshot import published_shapes
 
 _TOWER = {
     "hidden_size": 1152,
@@ -83,7 +83,7 @@ class Blip3(Llava):
     @classmethod
     def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
         """Build BLIP-3 of version 1.5."""
-        head_bias = _LANGUAGE + "lm_head.bias" in weight_shapes(folder)
+        head_bias = _LANGUAGE + "lm_head.bias" in published_shapes(folder)
         return Blip3Model, native_config(raw, head_bias=head_bias)
 
     def pixel_values(self, pixels_THWC: Any) -> tuple[PixelValues, Grid]:

@@ -25,7 +25,7 @@ from linvt_cli.backbones.chat import ChatTemplate
 from linvt_cli.backbones.image_llm import Blueprint, Grid, ImageLLM, PixelValues
 from linvt_cli.backbones.molmo_layout import HEAD, MARKS, VOCABULARY
 from linvt_cli.backbones.molmo_parts import MolmoConfig, MolmoModel, MolmoNormAfterModel
-from linvt_cli.backbones.snapshot import COMPLETE_HINT, weight_shapes
+from linvt_cli.backbones.snapshot import COMPLETE_HINT, published_shapes
 from linvt_cli.errors import BackboneLoadError
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -70,7 +70,7 @@ class Molmo(ImageLLM):
     @classmethod
     def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
         """Build the one of two classes whose language model puts its norms where this one does."""
-        shapes = weight_shapes(folder)
+        shapes = published_shapes(folder)
         missing = [name for name in (_PROJECTED, VOCABULARY, MARKS, HEAD) if name not in shapes]
         if missing:
             raise BackboneLoadError(

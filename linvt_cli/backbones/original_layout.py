@@ -25,6 +25,7 @@ from linvt_cli.backbones.attention import AttentionChoice, choose_attention, fal
 from linvt_cli.backbones.loading import is_out_of_memory
 from linvt_cli.backbones.prequantized import layers_left_alone, stored_quantization
 from linvt_cli.backbones.quantization import quantization_settings
+from linvt_cli.backbones.quantized_copy import as_saved, is_copy
 from linvt_cli.backbones.snapshot import COMPLETE_HINT, shortened, weight_shapes
 from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError
@@ -107,6 +108,8 @@ def load_model(
     settings = quantization_settings(quantization, dtype, full_precision)
     stored = stored_quantization(folder)
     if stored != "none":
+        if is_copy(folder):
+            model_class = as_saved(model_class)
         _require_readable(folder, model_class, stored, quantization)
         alone = layers_left_alone(folder, weight_shapes(folder), full_precision)
         told: Any = quantization_settings(stored, dtype, (*full_precision, *alone))

@@ -6,7 +6,7 @@ Configurations are read as JSON and weights as safetensors; nothing in a snapsho
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,10 @@ from safetensors import SafetensorError, safe_open
 from linvt_cli.errors import BackboneLoadError
 
 COMPLETE_HINT = "the folder must hold a complete copy of the model's repository"
-_INDEX = "model.safetensors.index.json"
+INDEX = "model.safetensors.index.json"
+SHAPES = "linvt_copy.json"
+"""Beside a quantized copy: what it is, and which weights the original has."""
+
 _POINTER = b"version https://git-lfs"
 _SHOWN = 3  # names in a message
 
@@ -60,10 +63,10 @@ def require_weights(folder: Path) -> None:
     Raises:
         BackboneLoadError: if files are missing, or are pointers to files that were never fetched.
     """
-    if (folder / _INDEX).exists():
-        shards = _read_object(folder, _INDEX).get("weight_map")
+    if (folder / INDEX).exists():
+        shards = _read_object(folder, INDEX).get("weight_map")
         if not isinstance(shards, dict):
-            raise BackboneLoadError(f"'{folder}' has no readable {_INDEX}", hint=COMPLETE_HINT)
+            raise BackboneLoadError(f"'{folder}' has no readable {INDEX}", hint=COMPLETE_HINT)
         names = sorted({str(name) for name in shards.values()})
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
@@ -93,22 +96,46 @@ def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     Raises:
         BackboneLoadError: if a file cannot be read.
     """
-    shapes: dict[str, tuple[int, ...]] = {}
-    try:
-        for path in sorted(folder.glob("*.safetensors")):
-            with safe_open(path, framework="pt") as file:
-                shapes |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise BackboneLoadError(
-            f"'{folder}' has a damaged file of weights", hint=COMPLETE_HINT
-        ) from error
-    return shapes
+    return {name: tuple(weight.get_shape()) for name, weight in _weights(folder)}
+
+
+def weight_dtypes(folder: Path) -> dict[str, str]:
+    """Return the number formats of all weights in a checkpoint's files: "BF16", "F32", …
+
+    Raises:
+        BackboneLoadError: if a file cannot be read.
+    """
+    return {name: str(weight.get_dtype()) for name, weight in _weights(folder)}
+
+
+def published_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the weights as they were published, of a quantized copy as well.
+
+    Raises:
+        BackboneLoadError: if a file cannot be read.
+    """
+    if not (folder / SHAPES).is_file():
+        return weight_shapes(folder)
+    shapes = _read_object(folder, SHAPES).get("shapes", {})
+    return {name: tuple(shape) for name, shape in shapes.items()}
 
 
 def shortened(names: Collection[str]) -> str:
     """Return a few of many names for a message."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(sorted(names)[:_SHOWN]) + more
+
+
+def _weights(folder: Path) -> Iterator[tuple[str, Any]]:
+    """Yield all weights by name, unread."""
+    try:
+        for path in sorted(folder.glob("*.safetensors")):
+            with safe_open(path, framework="pt") as file:
+                yield from ((name, file.get_slice(name)) for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise BackboneLoadError(
+            f"'{folder}' has a damaged file of weights", hint=COMPLETE_HINT
+        ) from error
 
 
 def _read_object(folder: Path, name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from linvt_cli.cli.evaluate import evaluate
 from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.models import models
 from linvt_cli.cli.output import Output, print_error, print_message
+from linvt_cli.cli.quantize import quantize
 from linvt_cli.cli.train import train
 from linvt_cli.errors import LinVTError
 
@@ -31,6 +32,7 @@ app.command()(describe)
 app.command()(demo_clip)
 app.command()(doctor)
 app.command()(evaluate)
+app.command()(quantize)
 app.command()(train)
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")

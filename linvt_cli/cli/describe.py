@@ -24,6 +24,7 @@ def describe(
     quant: options.QuantOption = "auto",
     dtype: options.DtypeOption = "auto",
     pull: options.PullOption = False,
+    keep_quantized: options.KeepQuantizedOption = True,
     offline: options.OfflineOption = False,
     max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
     as_json: options.JsonOption = False,
@@ -43,6 +44,7 @@ def describe(
         quant=quant,
         dtype=dtype,
         pull=pull,
+        keep_quantized=keep_quantized,
     )
     with AnswerSheet(video, (chosen.describe_question,), output) as sheet:
         sheet.fill(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,13 +12,22 @@ import typer
 from linvt_cli.cli.completion import complete_model
 from linvt_cli.cli.options import QuietOption
 from linvt_cli.cli.output import Output
-from linvt_cli.cli.pulling import PullReport, find_pulled, name_of, pull_model, source_of
+from linvt_cli.cli.pulling import (
+    PullReport,
+    find_pulled,
+    name_of,
+    pull_model,
+    source_of,
+    title_of,
+)
 from linvt_cli.cli.sizes import bytes_text
 from linvt_cli.errors import BackboneLoadError, DamagedFilesError, StoreError
+from linvt_cli.models.copies import local_repo
+from linvt_cli.models.source import LOCAL_OWNER, names_folder
 from linvt_cli.models.store import Store
 
 if TYPE_CHECKING:
-    from linvt_cli.models.store import PulledModel
+    from linvt_cli.models.store import PulledModel, Shelf
 
 _NAME = "Name of a model, or hub:owner/name[@revision]"
 
@@ -51,18 +62,21 @@ def pull(
 def verify(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME...]", help=f"{_NAME} [default: all that are pulled]"),
+        typer.Argument(metavar="[NAME...]", help=f"{_NAME} [default: all in the store]"),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Hash the files of pulled models and compare them with what was pulled."""
     output, store = Output(quiet=quiet), Store()
-    chosen = [find_pulled(name, store) for name in names] if names else store.pulled()
-    damaged = [name_of(model.manifest) for model in chosen if not _is_whole(model, output)]
+    chosen = [one for name in names for one in _all_of(name, store)] if names else store.pulled()
+    damaged = [model.manifest for model in chosen if not _is_whole(model, output)]
     if damaged:
+        whole = sorted({name_of(one) for one in damaged if one.quantization == "none"})
+        copied = sorted({name_of(one) for one in damaged if one.quantization != "none"})
+        mended = [f"linvt models pull --verify {' '.join(whole)}"] if whole else []
+        mended += [f"linvt models remove --quantized {' '.join(copied)}"] if copied else []
         raise DamagedFilesError(
-            f"Damaged: {', '.join(damaged)}",
-            hint=f"linvt models pull --verify {' '.join(damaged)}",
+            f"Damaged: {', '.join(map(title_of, damaged))}", hint="; ".join(mended)
         )
 
 
@@ -71,20 +85,52 @@ def path(name: NameArgument) -> None:
     Output().line(str(find_pulled(name, Store()).folder))
 
 
-def remove(names: NamesArgument, quiet: QuietOption = False) -> None:
-    """Remove pulled models, and what interrupted pulls left of them."""
+def remove(
+    names: NamesArgument,
+    original: Annotated[
+        bool, typer.Option("--original", help="Remove the files as published: copies go on working")
+    ] = False,
+    quantized: Annotated[
+        bool, typer.Option("--quantized", help="Remove quantized copies, and nothing else")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Remove pulled models with their quantized copies, and what interrupted pulls left of them."""
     output, store = Output(quiet=quiet), Store()
     for name in names:
-        source = source_of(name)
-        shelf = store.shelf(source.repo)
-        found = shelf.find(source.revision)
-        if found is None and not shelf.leftovers():
-            raise BackboneLoadError(f"'{name}' is not pulled", hint="linvt models list --pulled")
-        report = PullReport(output, name)
-        with store.failures_translated(), shelf.locked(report.waiting):
-            freed = 0 if found is None else shelf.remove(found.manifest.commit)
-            freed += shelf.remove_leftovers()
+        found = list(_places(name, store, original=not quantized, quantized=not original))
+        if not any(models or shelf.leftovers() for shelf, models in found):
+            raise BackboneLoadError(
+                f"There is nothing of '{name}' to remove", hint="linvt models list --pulled"
+            )
+        freed = 0
+        for shelf, models in found:
+            with store.failures_translated(), shelf.locked(PullReport(output, name).waiting):
+                freed += sum(shelf.remove(model.manifest.commit) for model in models)
+                freed += shelf.remove_leftovers()
         output.line(f"{name}: {bytes_text(freed)} removed")
+
+
+def _places(
+    name: str, store: Store, *, original: bool, quantized: bool
+) -> Iterator[tuple[Shelf, list[PulledModel]]]:
+    """Yield where the store keeps a model, and what of it; of a folder all copies ever made."""
+    of_folder = local_repo(Path(name)) if names_folder(name) else f"{LOCAL_OWNER}/{name}"
+    if names_folder(name) or store.quantized_shelves(of_folder):
+        for shelf in store.quantized_shelves(of_folder):
+            yield shelf, shelf.pulled()
+        return
+    source = source_of(name)
+    copies = store.quantized_shelves(source.repo) if quantized else []
+    for shelf in [*([store.shelf(source.repo)] if original else []), *copies]:
+        found = shelf.find(source.revision)
+        yield shelf, [] if found is None else [found]
+
+
+def _all_of(name: str, store: Store) -> list[PulledModel]:
+    """Return what the store has of a model, as published and quantized."""
+    places = _places(name, store, original=True, quantized=True)
+    return [model for _, models in places for model in models] or [find_pulled(name, store)]
 
 
 def prune(
@@ -106,7 +152,7 @@ def prune(
     freed = 0
     for removal in list(removals(store, unused_days=unused, now=time.time())):
         named = removal.shelf.folder.name.replace("--", "/", 1)
-        what = f"hub:{named}" if removal.model is None else name_of(removal.model)
+        what = f"hub:{named}" if removal.model is None else title_of(removal.model)
         if not dry_run:
             try:
                 with store.failures_translated():
@@ -122,7 +168,7 @@ def prune(
 def _is_whole(model: PulledModel, output: Output) -> bool:
     from linvt_cli.models.verify import verify as find_faults
 
-    name, manifest = name_of(model.manifest), model.manifest
+    name, manifest = title_of(model.manifest), model.manifest
     with output.transfer(f"Hashing {name}", total=manifest.size, done=0) as advance:
         faults = find_faults(model, advance)
     for fault in faults:

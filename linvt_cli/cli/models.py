@@ -12,9 +12,10 @@ from linvt_cli.cli import model_files
 from linvt_cli.cli.options import JsonOption
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pack import pack
-from linvt_cli.cli.pulling import find_pulled, name_of
+from linvt_cli.cli.pulling import find_pulled, name_of, title_of
 from linvt_cli.cli.sizes import bytes_text, date_text, parameters_text, table
-from linvt_cli.models.source import names_repository
+from linvt_cli.models.manifest import Manifest
+from linvt_cli.models.source import LOCAL_OWNER, names_repository
 from linvt_cli.models.store import PulledModel, Store
 
 models = typer.Typer(
@@ -56,7 +57,7 @@ def show_model(name: model_files.NameArgument, as_json: JsonOption = False) -> N
         shown = {"name": name, **pulled_facts(find_pulled(name, store))}
     else:
         spec = find_backbone(name)
-        shown = facts(spec, _by_name(store.pulled()).get(spec.name))
+        shown = facts(spec, _by_name(store.pulled()).get(spec.name, []))
     output = Output("json" if as_json else "text")
     if as_json:
         output.record(shown)
@@ -77,9 +78,15 @@ for command in (
     models.command()(command)
 
 
-def facts(spec: BackboneSpec, pulled: PulledModel | None) -> dict[str, Any]:
-    """Return what users may want to know of a model."""
+def facts(spec: BackboneSpec, here: list[PulledModel]) -> dict[str, Any]:
+    """Return what users may want to know of a model.
+
+    Args:
+        spec: its row.
+        here: what the store has of it, as published and quantized.
+    """
     memory = spec.memory
+    pulled = _as_published(here)
     return {
         "name": spec.name,
         "family": spec.family,
@@ -95,6 +102,7 @@ def facts(spec: BackboneSpec, pulled: PulledModel | None) -> dict[str, Any]:
         "default_video_tokens": spec.default_video_tokens,
         "shipped": spec.weights is not None,
         "pulled": None if pulled is None else pulled_facts(pulled),
+        "quantized": [pulled_facts(model) for model in _copies(here)],
     }
 
 
@@ -102,6 +110,7 @@ def pulled_facts(model: PulledModel) -> dict[str, Any]:
     """Return what users may want to know of the files of a model."""
     manifest = model.manifest
     return {
+        "quantization": manifest.quantization,
         "folder": str(model.folder),
         "size": manifest.size,
         "repo": manifest.repo,
@@ -113,16 +122,37 @@ def pulled_facts(model: PulledModel) -> dict[str, Any]:
     }
 
 
-def _by_name(here: list[PulledModel]) -> dict[str, PulledModel]:
-    """Return the last pulled model of each name."""
-    return {name_of(model.manifest): model for model in reversed(here)}
+def _by_name(here: list[PulledModel]) -> dict[str, list[PulledModel]]:
+    """Return what the store has by the names of the models, the last pulled first."""
+    found: dict[str, list[PulledModel]] = {}
+    for model in here:
+        found.setdefault(name_of(model.manifest), []).append(model)
+    return found
+
+
+def _as_published(here: list[PulledModel]) -> PulledModel | None:
+    return next((model for model in here if model.manifest.quantization == "none"), None)
+
+
+def _copies(here: list[PulledModel]) -> list[PulledModel]:
+    return [model for model in here if model.manifest.quantization != "none"]
+
+
+def _sizes(here: list[PulledModel]) -> str:
+    """Say what the store has of a model: the size as published, and which copies."""
+    pulled = _as_published(here)
+    sizes = [] if pulled is None else [bytes_text(pulled.manifest.size)]
+    return " + ".join([*sizes, *(model.manifest.quantization for model in _copies(here))]) or "-"
 
 
 def _records(here: list[PulledModel]) -> list[dict[str, Any]]:
     known = _by_name(here)
     named = {spec.name for spec in BACKBONES}
     others = [model for model in here if name_of(model.manifest) not in named]
-    return [*(facts(spec, known.get(spec.name)) for spec in BACKBONES), *_pulled_records(others)]
+    return [
+        *(facts(spec, known.get(spec.name, [])) for spec in BACKBONES),
+        *_pulled_records(others),
+    ]
 
 
 def _pulled_records(here: list[PulledModel]) -> list[dict[str, Any]]:
@@ -135,14 +165,13 @@ def _rows(here: list[PulledModel]) -> list[tuple[str, ...]]:
     for spec in BACKBONES:
         memory = spec.memory
         gib = ("-",) * 3 if memory is None else (memory.none, memory.int8, memory.nf4)
-        found = known.pop(spec.name, None)
-        pulled = "-" if found is None else bytes_text(found.manifest.size)
+        found = known.pop(spec.name, [])
         size = parameters_text(spec.parameters)
-        shown = pulled if spec.weights is None else "shipped"
+        shown = _sizes(found) if spec.weights is None else "shipped"
         rows.append((spec.name, size, *map(str, gib), spec.license, shown, spec.summary))
     rows += [
-        (name, *("-",) * 5, bytes_text(model.manifest.size), "Pulled from the hub")
-        for name, model in known.items()
+        (name, *("-",) * 5, _sizes(found), _whence(found[0].manifest))
+        for name, found in known.items()
     ]
     return rows
 
@@ -150,7 +179,7 @@ def _rows(here: list[PulledModel]) -> list[tuple[str, ...]]:
 def _pulled_rows(here: list[PulledModel]) -> list[tuple[str, ...]]:
     rows = [
         (
-            name_of(model.manifest),
+            title_of(model.manifest),
             bytes_text(model.manifest.size),
             model.manifest.commit[:12],
             model.manifest.pulled[:10],
@@ -159,6 +188,11 @@ def _pulled_rows(here: list[PulledModel]) -> list[tuple[str, ...]]:
         for model in here
     ]
     return [_PULLED_HEADER, *rows]
+
+
+def _whence(manifest: Manifest) -> str:
+    owner = manifest.repo.partition("/")[0]
+    return "Quantized from a folder" if owner == LOCAL_OWNER else "Pulled from the hub"
 
 
 def _shown(value: Any) -> str:

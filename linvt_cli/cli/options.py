@@ -148,6 +148,14 @@ DtypeOption = Annotated[
     DtypeChoice,
     typer.Option("--dtype", envvar="LINVT_DTYPE", help="Number format to compute in"),
 ]
+KeepQuantizedOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-quantized/--no-keep-quantized",
+        envvar="LINVT_KEEP_QUANTIZED",
+        help="Keep what was quantized once, and read it at later starts",
+    ),
+]
 OfflineOption = Annotated[
     bool,
     typer.Option(
@@ -240,6 +248,7 @@ class ModelOptions:
     quant: str = "auto"
     dtype: str = "auto"
     pull: bool = False
+    keep_quantized: bool = True
 
     @property
     def chosen(self) -> str:

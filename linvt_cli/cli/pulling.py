@@ -15,6 +15,7 @@ from linvt_cli.models.manifest import Manifest
 from linvt_cli.models.offline import is_offline
 from linvt_cli.models.source import (
     DEFAULT_REVISION,
+    LOCAL_OWNER,
     HubSource,
     names_folder,
     names_repository,
@@ -94,7 +95,10 @@ def source_of(name: str) -> HubSource:
 
 
 def name_of(manifest: Manifest) -> str:
-    """Return what users call a pulled model."""
+    """Return what users call a model in the store, as published or quantized."""
+    owner, _, folder = manifest.repo.partition("/")
+    if owner == LOCAL_OWNER:
+        return folder
     for spec in BACKBONES:
         asked = spec.revision or DEFAULT_REVISION
         if spec.repo == manifest.repo and asked in (*manifest.revisions, manifest.commit):
@@ -113,6 +117,12 @@ def find_pulled(name: str, store: Store) -> PulledModel:
     if found is None:
         raise BackboneLoadError(f"'{name}' is not pulled", hint=f"linvt models pull {name}")
     return found
+
+
+def title_of(manifest: Manifest) -> str:
+    """Return its name, and how it is quantized."""
+    name = name_of(manifest)
+    return name if manifest.quantization == "none" else f"{name} {manifest.quantization}"
 
 
 def pull_model(name: str, output: Output, *, verify: bool = False) -> PulledModel:
@@ -139,12 +149,16 @@ def pull_if_needed(name: str, output: Output, *, allowed: bool) -> None:
         BackboneLoadError: if it is needed and not allowed.
         DownloadError: if it cannot be fetched.
     """
+    from linvt_cli.models.copies import find_any_copy
     from linvt_cli.models.files import find_snapshot
 
     if names_folder(name) or (not names_repository(name) and find_backbone(name).repo is None):
         return
-    if is_offline() or find_snapshot(source_of(name)) is not None:
+    if is_offline():
         return  # what is missing offline is said when it is loaded
+    source = source_of(name)
+    if find_snapshot(source) is not None or find_any_copy(Store(), source) is not None:
+        return
     if not allowed and not sys.stderr.isatty():
         raise BackboneLoadError(
             f"The files of '{name}' are not on this machine",

@@ -39,6 +39,8 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
             weights=model.weights,
             quantization=model.quant,
             dtype=model.dtype,
+            keep_quantized=model.keep_quantized,
+            on_notice=output.notice,
         )
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from linvt_cli.doctor.findings import Circumstances, Finding
 from linvt_cli.errors import BackboneLoadError
-from linvt_cli.pipeline.model_choice import find_files, find_model
+from linvt_cli.models.copies import find_any_copy
+from linvt_cli.models.store import Store
+from linvt_cli.pipeline.model_choice import find_model, missing_files
+from linvt_cli.pipeline.weights import find_files, source_of_weights
 
 _GIB = 2**30
 
@@ -24,7 +27,12 @@ def check_model(circumstances: Circumstances) -> Finding:
     spec, named = find_model(circumstances.model)
     if spec.weights is not None and named is None:
         return Finding(f"'{spec.name}' is inside linvt", facts={"folder": str(spec.weights)})
-    folder, _ = find_files(spec, named)
+    source = source_of_weights(spec, circumstances.model)
+    folder = find_files(source, named)
+    if folder is None and source is not None:
+        folder = find_any_copy(Store(), source)
+    if folder is None:
+        raise missing_files(spec.name)
     files = whole_weights(folder)
     size = sum(file.stat().st_size for file in files)
     return Finding(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from linvt_cli.errors import BackboneLoadError, UnsafeFilesError
-from linvt_cli.models.safety import read_json
+from linvt_cli.models.safety import COPY_NAME, read_json
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import Store
 
@@ -60,11 +60,16 @@ def read_config(folder: Path) -> dict[str, Any]:
 def count_parameters(folder: Path) -> int:
     """Return how many weights the safetensors files of a folder have, reading none of them.
 
+    A quantized copy says how many its original has.
+
     Raises:
         BackboneLoadError: if a file cannot be read.
     """
     from safetensors import SafetensorError, safe_open
 
+    if (folder / COPY_NAME).is_file():
+        about = read_json(folder / COPY_NAME, name=COPY_NAME)
+        return int(about["parameters"])
     total = 0
     for path in sorted(folder.glob("*.safetensors")):
         try:

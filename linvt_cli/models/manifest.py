@@ -7,8 +7,9 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from linvt_cli.config import Quantization
 from linvt_cli.errors import ConfigError, DamagedFilesError, UnsafeFilesError
 from linvt_cli.models.safety import require_safe_path
 from linvt_cli.models.source import HubSource
@@ -27,14 +28,15 @@ class ManifestFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One pulled model: a repository at a commit."""
+    """One model in the store: a repository at a commit, as it is or quantized."""
 
     repo: str
     commit: str
     revisions: tuple[str, ...]  # as it was asked for: branches, tags or the commit
-    endpoint: str  # the hub that it came from
-    pulled: str  # when, ISO 8601 in UTC
+    endpoint: str  # the hub that it came from; empty where it was made here
+    pulled: str  # when, or when it was made, ISO 8601 in UTC
     files: tuple[ManifestFile, ...]
+    quantization: Quantization = "none"
 
     @property
     def size(self) -> int:
@@ -105,7 +107,13 @@ def _parse(about: dict[str, Any]) -> Manifest:
         endpoint=str(about["endpoint"]),
         pulled=str(about["pulled"]),
         files=tuple(_parse_file(file) for file in about["files"]),
+        quantization=_parse_quantization(about.get("quantization", "none")),
     )
+
+
+def _parse_quantization(word: object) -> Quantization:
+    known: tuple[Quantization, ...] = get_args(Quantization)
+    return known[known.index(str(word))]
 
 
 def _parse_file(about: dict[str, Any]) -> ManifestFile:

@@ -52,18 +52,26 @@ def removals(store: Store, *, unused_days: float | None, now: float) -> Iterator
     """
     for shelf in store.shelves():
         if left := shelf.leftovers():
-            yield Removal(shelf, "left by an interrupted pull", sum(map(size_of, left)), None)
+            yield Removal(shelf, "left by an interruption", sum(map(size_of, left)), None)
         for model in shelf.pulled():
-            why = _why(model, unused_days, now)
+            why = _why(store, model, unused_days, now)
             if why is not None:
                 yield Removal(shelf, why, model.manifest.size, model.manifest)
 
 
-def _why(model: PulledModel, unused_days: float | None, now: float) -> str | None:
-    if not model.manifest.revisions:
+def _why(store: Store, model: PulledModel, unused_days: float | None, now: float) -> str | None:
+    if not model.manifest.revisions or _is_of_old_commit(store, model.manifest):
         return "replaced by a newer commit"
     pulled = datetime.fromisoformat(model.manifest.pulled).timestamp()
     days = (now - max(pulled, model.last_used or 0.0)) / _DAY
     if unused_days is not None and days >= unused_days:
         return f"not used for {days:.0f} days"
     return None
+
+
+def _is_of_old_commit(store: Store, manifest: Manifest) -> bool:
+    """Whether a quantized copy is of another commit than the one that its branch is now at."""
+    if manifest.quantization == "none" or manifest.revisions == (manifest.commit,):
+        return False
+    pulled = store.shelf(manifest.repo).find(manifest.revisions[0])
+    return pulled is not None and pulled.manifest.commit != manifest.commit

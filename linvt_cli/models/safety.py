@@ -21,6 +21,9 @@ MAX_HEADER_SIZE = 100_000_000
 """Bytes of the largest safetensors header: the limit of the format's own library."""
 
 INDEX_NAME = "model.safetensors.index.json"
+COPY_NAME = "linvt_copy.json"
+"""Beside a quantized copy: what it is."""
+
 WEIGHTS_SUFFIX = ".safetensors"
 
 _UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')  # characters that some file system refuses

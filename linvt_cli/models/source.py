@@ -10,6 +10,8 @@ from linvt_cli.errors import ConfigError
 
 PREFIX = "hub:"
 DEFAULT_REVISION = "main"
+LOCAL_OWNER = "local"
+"""Stands for the owner where a copy was made from a folder of the user's."""
 
 _PART = r"[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?"
 _REPO = re.compile(rf"{_PART}/{_PART}", re.ASCII)

@@ -1,4 +1,4 @@
-"""The store: one folder with all pulled models. Imports nothing heavy.
+"""The store: one folder with all pulled models, and their quantized copies. Imports nothing heavy.
 
 LINVT_HOME/models/hub/owner--name/
     <commit>/         the files, each under its own name only once its hash is checked
@@ -6,6 +6,8 @@ LINVT_HOME/models/hub/owner--name/
     <commit>.used     its time is that of the last use
     parts/            files on their way, named by their checksums, so that any run goes on
     .lock             held while one process writes here
+LINVT_HOME/models/quantized/owner--name--nf4/
+    the same, but parts: what was made here is not fetched in parts
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from linvt_cli.config import Quantization
 from linvt_cli.errors import (
     DamagedFilesError,
     DiskFullError,
@@ -28,6 +31,9 @@ from linvt_cli.errors import (
 from linvt_cli.models.kept import has_size
 from linvt_cli.models.manifest import Manifest, read_manifest
 from linvt_cli.models.source import HubSource
+
+QUANTIZED: tuple[Quantization, ...] = ("int8", "nf4")
+"""In how many bits there are copies, the most first."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
@@ -160,10 +166,26 @@ class Store:
         """Return the place of a repository."""
         return Shelf(self.root / "hub" / repo.replace("/", "--"))
 
+    def quantized_shelf(self, repo: str, quantization: Quantization) -> Shelf:
+        """Return the place of a repository's quantized copies."""
+        return Shelf(self.root / "quantized" / f"{repo.replace('/', '--')}--{quantization}")
+
+    def quantized_shelves(self, repo: str) -> list[Shelf]:
+        """Return the places of all of them that are there."""
+        return [
+            shelf
+            for quantization in QUANTIZED
+            if (shelf := self.quantized_shelf(repo, quantization)).folder.is_dir()
+        ]
+
     def shelves(self) -> list[Shelf]:
-        """Return the places of all repositories, in the order of their names."""
-        folders = sorted(path for path in (self.root / "hub").glob("*--*") if path.is_dir())
-        return [Shelf(folder) for folder in folders]
+        """Return all places, in the order of their names: as published, then quantized."""
+        return [
+            Shelf(folder)
+            for kind in ("hub", "quantized")
+            for folder in sorted((self.root / kind).glob("*--*"))
+            if folder.is_dir()
+        ]
 
     def pulled(self) -> list[PulledModel]:
         """Return all complete models, by repository, the last pulled first."""

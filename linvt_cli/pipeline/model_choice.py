@@ -7,19 +7,16 @@ from pathlib import Path
 from linvt_cli.backbones.recognition import recognize
 from linvt_cli.backbones.registry import BackboneSpec, find_backbone
 from linvt_cli.errors import BackboneLoadError
+from linvt_cli.models.copies import find_any_copy
 from linvt_cli.models.files import count_parameters, find_snapshot, read_config, require_folder
-from linvt_cli.models.source import (
-    DEFAULT_REVISION,
-    HubSource,
-    is_commit,
-    names_folder,
-    names_repository,
-    parse_source,
-)
+from linvt_cli.models.source import HubSource, names_folder, names_repository, parse_source
+from linvt_cli.models.store import Store
 
 
 def find_model(name: str) -> tuple[BackboneSpec, Path | None]:
     """Return the row of a model, and the folder of its files where the name says it.
+
+    Where the files of a repository were removed, that is the folder of a quantized copy.
 
     Args:
         name: of a row, ``hub:owner/name[@revision]``, or a folder.
@@ -34,25 +31,6 @@ def find_model(name: str) -> tuple[BackboneSpec, Path | None]:
     if names_folder(name):
         return _brought(name, require_folder(Path(name).expanduser()))
     return find_backbone(name), None
-
-
-def find_files(spec: BackboneSpec, weights: Path | None) -> tuple[Path, str | None]:
-    """Return where a backbone's files are, and their commit where it is known.
-
-    They are where the user says, inside linvt, in the store, or in the cache of Hugging Face tools.
-
-    Raises:
-        BackboneLoadError: if they are nowhere.
-    """
-    if weights is not None:
-        return require_folder(weights), _commit_of(weights)
-    if spec.weights is not None:
-        return spec.weights, spec.revision
-    if spec.repo is None:
-        raise BackboneLoadError(f"Backbone '{spec.name}' names no place of its files")
-    source = HubSource(spec.repo, spec.revision or DEFAULT_REVISION)
-    folder = _require_snapshot(source, spec.name)
-    return folder, _commit_of(folder)
 
 
 def find_checkpoint(named: str | Path) -> Path:
@@ -72,14 +50,15 @@ def _brought(name: str, folder: Path) -> tuple[BackboneSpec, Path]:
 
 
 def _require_snapshot(source: HubSource, name: str) -> Path:
-    folder = find_snapshot(source)
+    folder = find_snapshot(source) or find_any_copy(Store(), source)
     if folder is None:
-        raise BackboneLoadError(
-            f"The files of '{name}' are not on this machine",
-            hint=f"linvt models pull {name}; or name a folder with its files",
-        )
+        raise missing_files(name)
     return folder
 
 
-def _commit_of(folder: Path) -> str | None:
-    return folder.name if is_commit(folder.name) else None
+def missing_files(name: str) -> BackboneLoadError:
+    """Return the error that says that the files of a model are not here."""
+    return BackboneLoadError(
+        f"The files of '{name}' are not on this machine",
+        hint=f"linvt models pull {name}; or name a folder with its files",
+    )

@@ -20,15 +20,11 @@ from linvt_cli.errors import ConfigError
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.pipeline.looking import look_at
-from linvt_cli.pipeline.model_choice import find_checkpoint, find_files, find_model
-from linvt_cli.pipeline.precision import (
-    LIGHTER_HINT,
-    choose_dtype,
-    choose_quantization,
-    respect_stored,
-)
+from linvt_cli.pipeline.model_choice import find_checkpoint, find_model
+from linvt_cli.pipeline.precision import LIGHTER_HINT, choose_dtype
 from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
+from linvt_cli.pipeline.weights import find_weights, source_of_weights
 from linvt_cli.types import (
     Answer,
     AnswerChunk,
@@ -80,6 +76,8 @@ class VideoQA:
         weights: str | Path | None = None,
         quantization: str = "auto",
         dtype: str = "auto",
+        keep_quantized: bool = True,
+        on_notice: Callable[[str], None] = lambda _: None,
     ) -> VideoQA:
         """Load a backbone by name, with a video tokenizer.
 
@@ -95,6 +93,8 @@ class VideoQA:
                 store of pulled models, or in the cache that Hugging Face tools share.
             quantization: ``auto``, ``none``, ``int8`` or ``nf4``, of the language model.
             dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+            keep_quantized: whether what was quantized once is kept, and read at later starts.
+            on_notice: told, in a line, what takes long.
 
         Raises:
             UnknownBackboneError: if no backbone has this name.
@@ -112,13 +112,23 @@ class VideoQA:
         )
         place = select_device(device)
         precision = choose_dtype(dtype, place, spec)
-        quantized = choose_quantization(quantization, place, precision, spec)
-        named = own_folder if weights is None else Path(weights)
-        folder, revision = find_files(spec, named)
-        quantized = respect_stored(quantization, quantized, folder)
         with memory_errors_translated(place, hint=LIGHTER_HINT):
+            found = find_weights(
+                spec,
+                None if weights is not None else source_of_weights(spec, model),
+                own_folder if weights is None else Path(weights),
+                choice=quantization,
+                device=place,
+                dtype=precision,
+                keep_quantized=keep_quantized,
+                notify=on_notice,
+            )
             backbone = load_backbone(
-                spec, folder=folder, device=place, dtype=precision, quantization=quantized
+                spec,
+                folder=found.folder,
+                device=place,
+                dtype=precision,
+                quantization=found.quantization,
             )
             video_tokenizer = make_tokenizer(
                 choice.name,
@@ -136,8 +146,8 @@ class VideoQA:
                 spec.name,
                 choice.name,
                 choice.checkpoint_name,
-                quantization=quantized,
-                revision=revision,
+                quantization=found.quantization,
+                revision=found.revision,
             ),
             sampling=FrameSampling(num_frames=spec.default_frames),
             describe_question=spec.describe_question,

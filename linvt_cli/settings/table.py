@@ -107,6 +107,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     _choice("quant", "Bits of the language model", get_args(QuantizationChoice), "auto"),
     _choice("dtype", "Number format to compute in", get_args(DtypeChoice), "auto"),
+    Setting("keep-quantized", bool, "Keep what was quantized once", "true or false", default=True),
     Setting(
         "frames",
         int,

@@ -40,7 +40,7 @@ def test_a_pull_prints_the_folder_and_says_the_size(online, capsys):
         (["pull", "hub:owner/none"], 5, "does not have 'owner/none' at this revision (404)"),
         (["path", "hub:me/mine"], 4, "'hub:me/mine' is not pulled"),
         (["verify", "qwen2-vl-2b"], 4, "'qwen2-vl-2b' is not pulled"),
-        (["remove", "qwen2-vl-2b"], 4, "'qwen2-vl-2b' is not pulled"),
+        (["remove", "qwen2-vl-2b"], 4, "There is nothing of 'qwen2-vl-2b' to remove"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_its_code(online, capsys, arguments, code, message):
@@ -126,7 +126,7 @@ def test_prune_removes_what_was_replaced_and_what_was_interrupted(pulled, capsys
     assert old.exists()
     assert run(["models", "prune"]) == 0
     done = capsys.readouterr().out.splitlines()
-    assert f"hub:{QWEN}: 2.0 KiB, left by an interrupted pull" in done
+    assert f"hub:{QWEN}: 2.0 KiB, left by an interruption" in done
     assert f"hub:me/mine@{old.name}: 293.1 KiB, replaced by a newer commit" in done
     assert done[-1] == "295.1 KiB removed"
     assert would.splitlines() == [*done[:-1], "295.1 KiB would be removed"]

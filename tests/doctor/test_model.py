@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         save_file({f"w{number}": np.ones(100)}, tmp_path / f"part-{number}.safetensors")
     index = {"weight_map": {f"w{number}": f"part-{number}.safetensors" for number in (1, 2)}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
-    monkeypatch.setattr(model, "find_files", lambda *_: (tmp_path, None))
+    monkeypatch.setattr(model, "find_files", lambda *_: tmp_path)
     return tmp_path
 
 

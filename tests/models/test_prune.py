@@ -31,7 +31,7 @@ def reasons(store: Store, unused_days: float | None = None) -> list[tuple[str, i
     return [(r.why, r.size) for r in removals(store, unused_days=unused_days, now=NOW)]
 
 
-LEFT, REPLACED = ("left by an interrupted pull", 3), ("replaced by a newer commit", 2)
+LEFT, REPLACED = ("left by an interruption", 3), ("replaced by a newer commit", 2)
 
 
 def test_what_nobody_needs_can_go_and_what_is_named_stays(store, shelf):

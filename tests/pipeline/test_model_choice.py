@@ -4,7 +4,7 @@ import pytest
 
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError, ConfigError, UnknownBackboneError
-from linvt_cli.pipeline.model_choice import find_files, find_model
+from linvt_cli.pipeline.model_choice import find_model
 from tests.tiny_qwen2_vl import write_qwen
 
 
@@ -31,17 +31,3 @@ def test_what_is_not_here_is_told(name, tmp_path, monkeypatch):
 def test_a_repository_must_have_a_name_that_the_hub_could_have():
     with pytest.raises(ConfigError, match="Expected owner/name"):
         find_model("hub:../../etc")
-
-
-def test_files_are_where_the_user_says_or_inside_linvt(tmp_path):
-    assert find_files(find_backbone("qwen2-vl-2b"), tmp_path) == (tmp_path, None)
-    nano = find_backbone("nano")
-    assert find_files(nano, None) == (nano.weights, None)
-
-
-def test_files_that_are_nowhere_get_the_command_that_fetches_them(tmp_path, monkeypatch):
-    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
-    with pytest.raises(BackboneLoadError, match="not on this machine") as caught:
-        find_files(find_backbone("qwen2-vl-2b"), None)
-    assert caught.value.hint is not None
-    assert caught.value.hint.startswith("linvt models pull qwen2-vl-2b")

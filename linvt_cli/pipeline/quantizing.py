@@ -1,0 +1,134 @@
+"""Quantizes a backbone once: its weights are written as they are then, and read ever after."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from linvt_cli.backbones.loading import memory_errors_translated
+from linvt_cli.backbones.prequantized import stored_quantization
+from linvt_cli.backbones.quantized_copy import published_dtype, write_copy
+from linvt_cli.backbones.registry import BackboneSpec, load_backbone
+from linvt_cli.config import Quantization
+from linvt_cli.errors import ConfigError
+from linvt_cli.models.copies import find_copy, make_copy, original_of
+from linvt_cli.models.source import HubSource
+from linvt_cli.models.store import PulledModel, Store
+
+Notify = Callable[[str], None]
+_GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A backbone's files as published, which can be quantized."""
+
+    spec: BackboneSpec
+    folder: Path
+    source: HubSource | None  # None where they are in a folder of the user's
+
+    def keep_quantized(
+        self, quantization: Quantization, device: torch.device, notify: Notify
+    ) -> PulledModel:
+        """Return the quantized copy in the store; make it if it is not there.
+
+        Args:
+            quantization: int8 or nf4.
+            device: where it is quantized.
+            notify: told, in a line, what takes long.
+
+        Raises:
+            BackboneLoadError: if the files cannot be used.
+            OutOfMemoryError: if the device runs out of memory.
+            StoreError: if there is no room for the copy, or it cannot be written.
+        """
+        store, original = Store(), original_of(self.folder, self.source)
+        copied = find_copy(store, original, quantization)
+        if copied is None:
+            notify(f"quantizing '{self.spec.name}' to {quantization}: once, and kept")
+            copied = make_copy(
+                store,
+                original,
+                quantization,
+                lambda target: self._write(target, quantization, device),
+                needed=self._size(quantization),
+                on_wait=lambda: notify(f"another linvt is quantizing '{self.spec.name}': waiting"),
+            )
+        copied.note_use()
+        return copied
+
+    def write_quantized(
+        self, target: Path, quantization: Quantization, device: torch.device
+    ) -> None:
+        """Write a quantized copy into a new folder, whole or not at all.
+
+        Args:
+            target: the folder.
+            quantization: int8 or nf4.
+            device: where it is quantized.
+
+        Raises:
+            ConfigError: if the folder is there already.
+            BackboneLoadError: if the files cannot be used.
+            OutOfMemoryError: if the device runs out of memory.
+            OSError: if it cannot be written.
+        """
+        if target.exists():
+            raise ConfigError(
+                f"'{target}' is there already", field="output", hint="name a new folder"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".quantizing-") as scratch:
+            folder = Path(scratch) / target.name
+            folder.mkdir()
+            self._write(folder, quantization, device)
+            folder.rename(target)
+
+    def _write(self, target: Path, quantization: Quantization, device: torch.device) -> None:
+        """Load the backbone, quantize it, check its vision tower, and write what came of it.
+
+        One tensor after the other is read, quantized and let go: memory holds the quantized model
+        and little more. Weights that stay as they are keep the number format of the files.
+        """
+        with memory_errors_translated(device, hint="use another --device"):
+            backbone: Any = load_backbone(
+                self.spec,
+                folder=self.folder,
+                device=device,
+                dtype=published_dtype(self.folder),
+                quantization=quantization,
+            )
+            write_copy(
+                backbone.model,
+                self.folder,
+                target,
+                quantization=quantization,
+                full_precision=backbone.full_precision,
+            )
+
+    def _size(self, quantization: Quantization) -> int:
+        return 0 if self.spec.memory is None else int(self.spec.memory.of(quantization) * _GIB)
+
+
+def require_published(spec: BackboneSpec, folder: Path, source: HubSource | None) -> Published:
+    """Return the files of a backbone, if they can be quantized.
+
+    Raises:
+        BackboneLoadError: if they are quantized in a way that cannot be read.
+        ConfigError: if they are quantized already, or the backbone never is.
+    """
+    if spec.memory is None:
+        raise ConfigError(f"'{spec.name}' is too small to be quantized", field="model")
+    stored = stored_quantization(folder)
+    if stored != "none":
+        raise ConfigError(
+            f"The weights in '{folder}' are quantized already ({stored})",
+            field="model",
+            hint="name the files as first published",
+        )
+    return Published(spec, folder, source)

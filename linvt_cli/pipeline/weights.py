@@ -1,0 +1,165 @@
+"""Decides which files a backbone is loaded from: as published, or quantized, which is done once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from linvt_cli.backbones.prequantized import stored_quantization
+from linvt_cli.backbones.registry import BackboneSpec
+from linvt_cli.config import Quantization
+from linvt_cli.errors import OutOfMemoryError, StoreError
+from linvt_cli.models.copies import find_copy_of
+from linvt_cli.models.files import find_snapshot, require_folder
+from linvt_cli.models.source import (
+    DEFAULT_REVISION,
+    HubSource,
+    is_commit,
+    names_repository,
+    parse_source,
+)
+from linvt_cli.models.store import QUANTIZED, Store
+from linvt_cli.pipeline.model_choice import find_model, missing_files
+from linvt_cli.pipeline.precision import choose_quantization, respect_stored
+from linvt_cli.pipeline.quantizing import Notify, Published, require_published
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Where a backbone's files are, and how its language model is quantized."""
+
+    folder: Path
+    revision: str | None  # commit, where it is known
+    quantization: Quantization
+
+
+def source_of_weights(spec: BackboneSpec, model: str) -> HubSource | None:
+    """Return the repository of a backbone's files; None where they are no repository's.
+
+    Args:
+        spec: its row.
+        model: as the user named it.
+    """
+    if names_repository(model):
+        return parse_source(model)
+    return None if spec.repo is None else HubSource(spec.repo, spec.revision or DEFAULT_REVISION)
+
+
+def find_weights(
+    spec: BackboneSpec,
+    source: HubSource | None,
+    named: Path | None,
+    *,
+    choice: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    keep_quantized: bool,
+    notify: Notify,
+) -> Weights:
+    """Find a backbone's files, and quantize them if that was not done before.
+
+    Args:
+        spec: the backbone's row.
+        source: its repository.
+        named: the folder that the user named.
+        choice: the quantization as the user chose it.
+        device: where it will run.
+        dtype: in which it will compute.
+        keep_quantized: whether a quantized copy is made, and looked for.
+        notify: told, in a line, what takes long or did not work.
+
+    Raises:
+        BackboneLoadError: if the files are not on this machine, or cannot be used.
+        ConfigError: if the choice is impossible.
+        OutOfMemoryError: if the weights do not fit.
+    """
+    if named is None and spec.weights is not None:
+        quantization = choose_quantization(choice, device, dtype, spec)
+        return Weights(spec.weights, spec.revision, quantization)
+    original = find_files(source, named)
+    if original is None:
+        return _copied(spec, source, choice, device, dtype, allowed=keep_quantized)
+    chosen = choose_quantization(choice, device, dtype, spec)
+    if stored_quantization(original) != "none":
+        stored = respect_stored(choice, chosen, original)
+        return Weights(original, commit_of(original), stored)
+    found = Weights(original, commit_of(original), chosen)
+    if chosen == "none" or not keep_quantized:
+        return found
+    return _quantized(Published(spec, original, source), found, device, notify)
+
+
+def find_files(source: HubSource | None, named: Path | None) -> Path | None:
+    """Return the folder with the files as published: the named one, or that of the repository.
+
+    They are in the store or in the cache of Hugging Face tools; None where they are nowhere.
+
+    Raises:
+        BackboneLoadError: if what is named is no folder.
+    """
+    if named is not None:
+        return require_folder(named)
+    return None if source is None else find_snapshot(source)
+
+
+def commit_of(folder: Path) -> str | None:
+    """Return the commit that the files in a folder are at, where its name is one."""
+    return folder.name if is_commit(folder.name) else None
+
+
+def find_published(model: str) -> Published:
+    """Return the files of a model as published, to be quantized.
+
+    Args:
+        model: a name, a folder or ``hub:owner/name[@revision]``.
+
+    Raises:
+        BackboneLoadError: if they are not on this machine, or cannot be used.
+        ConfigError: if they cannot be quantized.
+        UnknownBackboneError: if there is no such model.
+    """
+    spec, named = find_model(model)
+    source = source_of_weights(spec, model)
+    folder = spec.weights or find_files(source, named)
+    if folder is None:
+        raise missing_files(model)
+    return require_published(spec, folder, source)
+
+
+def _copied(
+    spec: BackboneSpec,
+    source: HubSource | None,
+    choice: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    allowed: bool,
+) -> Weights:
+    """Find a quantized copy of files that are not here any more."""
+    too_large: OutOfMemoryError | None = None
+    for quantization in QUANTIZED if allowed else ():
+        found = None if source is None else find_copy_of(Store(), source, quantization)
+        if found is None or choice not in ("auto", quantization):
+            continue
+        try:
+            choose_quantization(quantization, device, dtype, spec)
+        except OutOfMemoryError as error:
+            too_large = error
+        else:
+            found.note_use()
+            return Weights(found.folder, commit_of(found.folder), quantization)
+    raise too_large or missing_files(spec.name)
+
+
+def _quantized(
+    published: Published, found: Weights, device: torch.device, notify: Notify
+) -> Weights:
+    """Find the quantized copy of files, or make it; without room for it, use the files."""
+    try:
+        copied = published.keep_quantized(found.quantization, device, notify)
+    except StoreError as error:
+        notify(f"the quantized copy cannot be kept: {error.message}")
+        return found
+    return replace(found, folder=copied.folder)

@@ -1,0 +1,113 @@
+"""Quantized copies on the command line: made, used, listed, verified, removed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from linvt_cli.cli.app import run
+from linvt_cli.models.store import Store
+from linvt_cli.pipeline import precision
+from linvt_cli.pipeline.quantizing import Published
+from tests.tiny_internvl2 import write_internvl2
+
+pytest.importorskip("bitsandbytes")
+CLIP = str(Path(__file__).parents[2] / "linvt_cli" / "assets" / "demo.mp4")
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch) -> str:
+    """A tiny public image-LLM in a folder, an empty store, and plenty of memory and disk."""
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(precision, "free_memory", lambda device: 2**40)
+    monkeypatch.setattr(Published, "_size", lambda self, quantization: 0)
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    write_internvl2(folder, "internlm2")
+    return str(folder)
+
+
+def ask(model: str, *options: str) -> list[str]:
+    command = ["ask", CLIP, "What moves?", "--model", model, "--frames", "2", "--json"]
+    return [*command, "--video-tokens", "4", "--max-new-tokens", "3", *options]
+
+
+def test_what_was_quantized_ahead_is_used_from_then_on(model, capsys):
+    assert run(["quantize", model, "--to", "nf4"]) == 0
+    captured = capsys.readouterr()
+    folder = Path(captured.out.strip())
+    assert (folder / "config.json").is_file()
+    assert f"used by: linvt ask --model {model} --quant nf4" in captured.err
+    assert run(ask(model, "--quant", "nf4")) == 0
+    captured = capsys.readouterr()
+    assert "quantizing" not in captured.err
+    assert json.loads(captured.out)["model"]["quantization"] == "nf4"
+
+
+def test_the_first_use_quantizes_and_says_so_and_both_answers_are_the_same(model, capsys):
+    texts, notices = [], []
+    for _ in range(2):
+        assert run(ask(model, "--quant", "int8")) == 0
+        captured = capsys.readouterr()
+        texts.append(json.loads(captured.out)["answer"])
+        notices.append("once, and kept" in captured.err)
+    assert texts[0] == texts[1]
+    assert notices == [True, False]
+
+
+def test_nothing_is_kept_where_the_user_wants_nothing_kept(model, capsys):
+    assert run(ask(model, "--quant", "nf4", "--no-keep-quantized")) == 0
+    assert Store().pulled() == []
+
+
+def test_a_copy_in_a_folder_of_one_s_own_answers(model, tmp_path, capsys):
+    target = tmp_path / "copy"
+    assert run(["quantize", model, "--to", "int8", "-o", str(target)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{target}\n"
+    assert f"linvt ask --model {target}" in captured.err
+    assert run(ask(str(target))) == 0
+    assert json.loads(capsys.readouterr().out)["model"]["quantization"] == "int8"
+    assert run(["quantize", model, "-o", str(target)]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert run(["quantize", str(target)]) == 2
+    assert "quantized already (int8)" in capsys.readouterr().err
+
+
+def test_what_cannot_be_quantized_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    assert run(["quantize", "nano"]) == 2
+    assert "too small to be quantized" in capsys.readouterr().err
+    assert run(["quantize", "qwen2-vl-2b", "--offline"]) == 4
+    assert "hint: linvt models pull qwen2-vl-2b" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told(model, capsys):
+    assert run(["quantize", model, "-o", "/proc/copy"]) == 6
+    assert "'/proc/copy' cannot be written" in capsys.readouterr().err
+
+
+def test_copies_are_listed_verified_and_removed(model, capsys):
+    assert run(["quantize", model, "--quiet"]) == 0
+    folder = Path(capsys.readouterr().out.strip())
+    assert run(["models", "list", "--pulled"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("tiny nf4 ")
+    assert run(["models", "list"]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.split()[0] == "tiny"
+    assert last.endswith("nf4      Quantized from a folder")
+    assert run(["models", "verify", "--quiet"]) == 0
+    capsys.readouterr()
+    (folder / "config.json").unlink()
+    assert run(["models", "verify"]) == 4
+    captured = capsys.readouterr()
+    assert "tiny nf4: config.json is missing" in captured.out
+    assert "hint: linvt models remove --quantized tiny" in captured.err
+    assert run(["models", "remove", "--quantized", "tiny"]) == 0
+    assert not folder.exists()
+    assert run(["quantize", model, "--quiet"]) == 0
+    assert run(["models", "remove", model]) == 0
+    assert Store().pulled() == []
+    assert run(["models", "remove", model]) == 4
