@@ -107,6 +107,7 @@ BACKBONES = (
         summary="Small and capable, many languages",
         memory=WeightsMemory(4.1, 2.9, 2.3),
         repo="Qwen/Qwen2-VL-2B-Instruct",
+        recommended=True,
     ),
     _QWEN2_VL(
         name="qwen2-vl-7b",
@@ -114,6 +115,7 @@ BACKBONES = (
         summary="Strong all-rounder, many languages",
         memory=WeightsMemory(15.4, 9.4, 6.4),
         repo="Qwen/Qwen2-VL-7B-Instruct",
+        recommended=True,
     ),
     _QWEN2_5_VL(
         name="qwen2.5-vl-3b",
@@ -275,6 +277,7 @@ BACKBONES = (
         tokens_per_frame=64,
         memory=WeightsMemory(0.9, 0.7, 0.5),
         repo="HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
+        recommended=True,
     ),
     _SMOLVLM2(
         name="smolvlm2-2.2b",

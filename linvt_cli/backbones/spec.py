@@ -46,4 +46,5 @@ class BackboneSpec:
     half_precision: bool = True  # on a CUDA device; where not, float32 everywhere
     weights: Path | None = None  # folder inside the package; None where a snapshot is needed
     linvt: Path | None = None  # folder of the LinVT checkpoint that comes with it
+    recommended: bool = False  # to begin with, where it fits
     revision: str | None = None  # commit of the snapshot, never a branch

@@ -11,7 +11,7 @@ from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output, print_error
-from linvt_cli.cli.watching import load_model, watch_video
+from linvt_cli.cli.watching import Watching
 from linvt_cli.errors import LinVTError
 
 if TYPE_CHECKING:
@@ -80,33 +80,15 @@ class AnswerSheet:
         # What is wrong with options and paths is said before the model is loaded.
         frames.sampling(model.default_frames)
         regular_file(self._video)
-        qa = load_model(model, self._output)
-        watched = watch_video(qa, self._video, frames, self._output)
+        watching = Watching(model, self._video, frames, self._output)
+        watching.start()
         for question in self._questions:
+            answer = _OneAnswer(question, generation, self._output)
             with self._failure_recorded(question):
-                if self._output.form == "text":
-                    self._stream(qa, watched, question, generation)
-                else:
-                    self._record(qa, watched, question, generation)
+                if self._output.form == "text" and len(self._questions) > 1:
+                    self._output.aside(question)
+                watching.use(answer.give, may_repeat=answer.may_repeat)
             self._num_closed += 1
-
-    def _stream(
-        self, qa: VideoQA, watched: WatchedVideo, question: str, generation: GenerationConfig
-    ) -> None:
-        if len(self._questions) > 1:
-            self._output.aside(question)
-        for chunk in qa.stream(watched, question, generation):
-            self._output.write(chunk.text)
-            if chunk.stats is not None:
-                self._output.line()
-                self._output.aside(closing_line(watched.frames, chunk.stats, watched.seconds))
-
-    def _record(
-        self, qa: VideoQA, watched: WatchedVideo, question: str, generation: GenerationConfig
-    ) -> None:
-        from linvt_cli.pipeline import to_record
-
-        self._output.record(to_record(qa.ask(watched, question, generation)))
 
     @contextmanager
     def _failure_recorded(self, question: str) -> Iterator[None]:
@@ -122,6 +104,40 @@ class AnswerSheet:
             from linvt_cli.pipeline import error_record
 
             self._output.record(error_record(self._video, question, error))
+
+
+class _OneAnswer:
+    """The answer to one question, as it reaches the user.
+
+    Args:
+        question: what is asked.
+        generation: how the answer is generated.
+        output: where it goes.
+    """
+
+    def __init__(self, question: str, generation: GenerationConfig, output: Output) -> None:
+        self._question = question
+        self._generation = generation
+        self._output = output
+        self._has_begun = False
+
+    def may_repeat(self) -> bool:
+        """Whether nothing of the answer has reached the user yet."""
+        return not self._has_begun
+
+    def give(self, qa: VideoQA, watched: WatchedVideo) -> None:
+        """Stream the answer as text, or record it."""
+        if self._output.form != "text":
+            from linvt_cli.pipeline import to_record
+
+            self._output.record(to_record(qa.ask(watched, self._question, self._generation)))
+            return
+        for chunk in qa.stream(watched, self._question, self._generation):
+            self._output.write(chunk.text)
+            self._has_begun |= chunk.text != ""
+            if chunk.stats is not None:
+                self._output.line()
+                self._output.aside(closing_line(watched.frames, chunk.stats, watched.seconds))
 
 
 def closing_line(frames: Frames, stats: GenerationStats, watching_seconds: float) -> str:

@@ -6,8 +6,10 @@ import typer
 
 from linvt_cli.cli import options
 from linvt_cli.cli.answers import AnswerSheet
+from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.output import Output
 from linvt_cli.config import MIN_COVERAGE, GenerationConfig
+from linvt_cli.errors import LinVTError
 
 
 def describe(
@@ -35,7 +37,7 @@ def describe(
     The same as ``linvt ask`` with the question for a description that suits the model.
     """
     output = Output("json" if as_json else "text", quiet=quiet)
-    chosen = options.ModelOptions(
+    asked = options.ModelOptions(
         model,
         tokenizer,
         device=device,
@@ -46,6 +48,10 @@ def describe(
         pull=pull,
         keep_quantized=keep_quantized,
     )
+    try:
+        chosen = settle_model(asked, output)
+    except LinVTError:
+        chosen = asked  # it is said again below, where it can be recorded
     with AnswerSheet(video, (chosen.describe_question,), output) as sheet:
         sheet.fill(
             chosen,

@@ -23,6 +23,8 @@ from linvt_cli.models.source import names_folder, names_repository
 from linvt_cli.types import TokenizerName
 
 DEFAULT_MODEL = "nano"
+AUTO = "auto"
+"""The name that stands for the largest model on this machine that fits."""
 
 _GENERATION = GenerationConfig()
 
@@ -94,8 +96,9 @@ ModelOption = Annotated[
         envvar="LINVT_MODEL",
         autocompletion=complete_model,
         metavar="NAME",
-        help="Image-LLM: a name of 'linvt models list', a folder with its files, or"
-        " hub:owner/name[@revision] [default: nano]",
+        help="Image-LLM: a name of 'linvt models list', a folder with its files,"
+        " hub:owner/name[@revision], or auto: the largest on this machine that fits [default: auto"
+        " with a CUDA device, else nano]",
     ),
 ]
 TokenizerOption = Annotated[
@@ -259,12 +262,12 @@ class ModelOptions:
     def spec(self) -> BackboneSpec | None:
         """What is known of the model before its files are looked at.
 
-        None for a folder or a repository, which may have to be pulled first.
+        None for a folder or a repository, which may have to be pulled first, and for ``auto``.
 
         Raises:
             UnknownBackboneError: if there is no such model.
         """
-        if names_repository(self.chosen) or names_folder(self.chosen):
+        if self.name == AUTO or names_repository(self.chosen) or names_folder(self.chosen):
             return None
         return find_backbone(self.chosen)
 

@@ -2,26 +2,113 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pulling import pull_if_needed
+from linvt_cli.errors import BackboneLoadError, ConfigError, OutOfMemoryError
 from linvt_cli.models.offline import settle_offline
 from linvt_cli.models.source import names_repository
 
 if TYPE_CHECKING:
     from linvt_cli.pipeline import VideoQA, WatchedVideo
 
-DEFAULT_NOTICE = (
-    "note: nano, the built-in model, only knows drawn clips like those of 'linvt demo-clip'"
-)
+_FEWER_BITS = {"none": "int8", "int8": "nf4"}
+
+
+class Watching:
+    """A model that watches a video, and takes fewer bits, once, where memory runs out.
+
+    Args:
+        model: which one; fewer bits are taken only where the user left the choice to linvt.
+        video: as the user named it.
+        frames: which frames it looks at.
+        output: where notices go.
+    """
+
+    def __init__(
+        self, model: ModelOptions, video: str, frames: FrameOptions, output: Output
+    ) -> None:
+        self._model = settle_model(model, output)
+        self._may_step_down = model.quant == "auto"
+        self._video = video
+        self._frames = frames
+        self._output = output
+        self._ready: tuple[VideoQA, WatchedVideo] | None = None
+
+    def start(self) -> None:
+        """Load the model and watch the video.
+
+        Raises:
+            LinVTError: if one of them cannot be used.
+        """
+        self.use(lambda qa, watched: None, may_repeat=lambda: True)
+
+    def use(
+        self, work: Callable[[VideoQA, WatchedVideo], None], *, may_repeat: Callable[[], bool]
+    ) -> None:
+        """Do something with the model and the video.
+
+        Args:
+            work: what to do; done again with fewer bits if memory runs out.
+            may_repeat: whether the work has had no effect yet.
+
+        Raises:
+            OutOfMemoryError: if memory runs out, and fewer bits are no way out.
+            LinVTError: as the work does.
+        """
+        try:
+            work(*self._prepared())
+        except OutOfMemoryError as error:
+            fewer = self._fewer_bits()
+            if fewer is None or not may_repeat():
+                raise
+            failed = OutOfMemoryError(error.message, hint=error.hint)
+        else:
+            return
+        # Not above: there the error still holds all that was computed.
+        self._output.warning(f"{failed.message}; trying again in {fewer}")
+        self._may_step_down = False
+        self._model = replace(self._model, quant=fewer)
+        self._ready = None
+        _free_memory()
+        try:
+            ready = self._prepared()
+        except (ConfigError, BackboneLoadError):  # these files cannot be had in fewer bits
+            raise failed from None
+        work(*ready)
+
+    def _prepared(self) -> tuple[VideoQA, WatchedVideo]:
+        if self._ready is None:
+            qa = load_model(self._model, self._output)
+            self._model = replace(self._model, quant=qa.model.quantization)
+            self._ready = qa, watch_video(qa, self._video, self._frames, self._output)
+        return self._ready
+
+    def _fewer_bits(self) -> str | None:
+        """Return the next smaller quantization, if the model has one and the user left it open."""
+        spec = self._model.spec
+        if not self._may_step_down or (spec is not None and spec.memory is None):
+            return None
+        return _FEWER_BITS.get(self._model.quant)
+
+
+def _free_memory() -> None:
+    """Give back what nothing refers to any more."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def load_model(model: ModelOptions, output: Output) -> VideoQA:
-    """Load a model; say which one where the user named none."""
-    if model.name is None:
-        output.notice(DEFAULT_NOTICE)
+    """Load a model, pulled before where it is not here."""
     settle_offline(model.offline)
     if model.weights is None:
         pull_if_needed(model.chosen, output, allowed=model.pull)

@@ -15,7 +15,9 @@ from linvt_cli.errors import ConfigError, OutOfMemoryError
 LIGHTER_HINT = "use --quant nf4 or a smaller --model (linvt models list), or another --device"
 _GIB = 2**30
 _ROOM = 1.25  # of the weights: caches, activations and visual tokens come on top
-_ORDER: tuple[Quantization, ...] = ("none", "int8", "nf4")
+ORDER: tuple[Quantization, ...] = ("none", "int8", "nf4")
+"""The most bits first."""
+
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -57,9 +59,9 @@ def choose_quantization(
         ConfigError: if the choice is none of these words, or the backbone is never quantized.
         OutOfMemoryError: if the weights do not fit.
     """
-    if choice not in ("auto", *_ORDER):
+    if choice not in ("auto", *ORDER):
         raise ConfigError(
-            f"Unknown quantization '{choice}'. Expected auto, {', '.join(_ORDER)}", field="quant"
+            f"Unknown quantization '{choice}'. Expected auto, {', '.join(ORDER)}", field="quant"
         )
     if spec.memory is None:
         if choice not in ("auto", "none"):
@@ -69,12 +71,13 @@ def choose_quantization(
                 hint="use --quant none",
             )
         return "none"
-    free = free_memory(device) / _GIB
-    needs = {name: _needed_gib(spec.memory, name, dtype) for name in _ORDER}
+    free_bytes = free_memory(device)
+    free = free_bytes / _GIB
+    needs = {name: _needed_gib(spec.memory, name, dtype) for name in ORDER}
     if choice == "auto":
-        fitting = [name for name in _ORDER if needs[name] * _ROOM <= free]
-        choice = fitting[0] if fitting else _ORDER[-1]
-    chosen = next(name for name in _ORDER if name == choice)
+        fitting = [name for name in ORDER if fits(spec.memory, name, dtype, free_bytes)]
+        choice = fitting[0] if fitting else ORDER[-1]
+    chosen = next(name for name in ORDER if name == choice)
     if needs[chosen] > free:
         raise OutOfMemoryError(
             f"'{spec.name}' needs {needs[chosen]:.1f} GiB for its weights ({chosen}), and device"
@@ -82,6 +85,11 @@ def choose_quantization(
             hint=_what_fits(needs, free),
         )
     return chosen
+
+
+def fits(memory: WeightsMemory, quantization: Quantization, dtype: torch.dtype, free: int) -> bool:
+    """Whether weights fit into so many free bytes, with a quarter to spare."""
+    return _needed_gib(memory, quantization, dtype) * _ROOM <= free / _GIB
 
 
 def respect_stored(choice: str, chosen: Quantization, folder: Path) -> Quantization:
@@ -115,7 +123,7 @@ def _needed_gib(memory: WeightsMemory, quantization: Quantization, dtype: torch.
 
 
 def _what_fits(needs: dict[Quantization, float], free: float) -> str:
-    fitting = [name for name in _ORDER if needs[name] <= free]
+    fitting = [name for name in ORDER if needs[name] <= free]
     if fitting:
         return f"use --quant {fitting[0]}, which needs {needs[fitting[0]]:.1f} GiB"
     return "use a smaller --model (linvt models list), or another --device"

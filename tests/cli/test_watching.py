@@ -4,16 +4,17 @@ import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
+from linvt_cli import VideoQA
+from linvt_cli.cli import watching as cli_watching
 from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
-from linvt_cli.cli.watching import DEFAULT_NOTICE, load_model, watch_video
-
-
-def test_the_default_model_is_announced_once(loads, capsys):
-    load_model(ModelOptions(), Output())
-    assert capsys.readouterr() == ("", f"{DEFAULT_NOTICE}\n")
+from linvt_cli.cli.watching import Watching, load_model, watch_video
+from linvt_cli.errors import ConfigError, OutOfMemoryError
 
 
 def test_offline_is_set_before_the_model_is_loaded(loads, monkeypatch):
@@ -59,3 +60,81 @@ def test_progress_tells_how_much_is_read_and_then_that_the_model_looks(qa, monke
     monkeypatch.setattr(output, "progress", lambda _: nullcontext(shown.append))
     watch_video(qa, "grey.mp4", FrameOptions(), output)
     assert shown == ["Reading grey.mp4: 25%", "Looking at grey.mp4"]
+
+
+class Tight:
+    """Stands in for a machine where memory runs out until few enough bits are taken."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, qa: VideoQA, enough: str) -> None:
+        self.tried: list[str] = []
+        usual_watch = qa.watch
+
+        def load(model: str, *, quantization: str, **_: object) -> VideoQA:
+            chosen = "none" if quantization == "auto" else quantization
+            self.tried.append(chosen)
+            qa.model = replace(qa.model, quantization=chosen)
+            return qa
+
+        def watch(*arguments: object, **options: object) -> object:
+            if qa.model.quantization != enough:
+                raise OutOfMemoryError("Device 'cuda:0' has not enough memory", hint="a hint")
+            return usual_watch(*arguments, **options)
+
+        monkeypatch.setattr("linvt_cli.pipeline.VideoQA.load", load)
+        monkeypatch.setattr("linvt_cli.cli.watching.pull_if_needed", lambda *_, **__: None)
+        monkeypatch.setattr(qa, "watch", watch)
+
+    def watching(self, video: Path, quant: str = "auto", name: str = "qwen2-vl-2b") -> Watching:
+        model = ModelOptions(name, quant=quant)
+        return Watching(model, str(video), FrameOptions(), Output())
+
+
+def test_where_memory_runs_out_fewer_bits_are_taken_once(monkeypatch, qa, video, capsys):
+    tight = Tight(monkeypatch, qa, enough="int8")
+    tight.watching(video).start()
+    assert tight.tried == ["none", "int8"]
+    warning = "warning: Device 'cuda:0' has not enough memory; trying again in int8\n"
+    assert capsys.readouterr().err == warning
+
+
+@pytest.mark.parametrize(
+    ("quant", "name", "tried"),
+    [
+        ("auto", "qwen2-vl-2b", ["none", "int8"]),
+        ("none", "qwen2-vl-2b", ["none"]),
+        ("auto", "nano", ["none"]),
+    ],
+)
+def test_memory_that_never_suffices_is_an_error(monkeypatch, qa, video, quant, name, tried):
+    tight = Tight(monkeypatch, qa, enough="nf4")
+    with pytest.raises(OutOfMemoryError):
+        tight.watching(video, quant, name).start()
+    assert tight.tried == tried
+
+
+def test_an_answer_that_was_begun_is_not_begun_again(monkeypatch, qa, video):
+    tight = Tight(monkeypatch, qa, enough="none")
+    watching = tight.watching(video)
+    watching.start()
+
+    def work(*_: object) -> None:
+        raise OutOfMemoryError("Device 'cuda:0' has not enough memory")
+
+    with pytest.raises(OutOfMemoryError):
+        watching.use(work, may_repeat=lambda: False)
+    assert tight.tried == ["none"]
+
+
+def test_files_that_cannot_be_had_in_fewer_bits_leave_the_first_error(monkeypatch, qa, video):
+    tight = Tight(monkeypatch, qa, enough="nf4")
+    usual = cli_watching.load_model
+
+    def load(model: ModelOptions, output: Output) -> VideoQA:
+        if model.quant == "int8":
+            raise ConfigError("quantized already", field="quant")
+        return usual(model, output)
+
+    monkeypatch.setattr(cli_watching, "load_model", load)
+    with pytest.raises(OutOfMemoryError) as caught:
+        tight.watching(video).start()
+    assert caught.value.hint == "a hint"
