@@ -16,14 +16,16 @@ from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.features import NUM_FRAMES, frame_fractions
 from linvt_cli.training.mentions import MentionReader, find_mentions, shown_still
-from linvt_cli.training.naming import ShownThing, naming_loss, shown_things
+from linvt_cli.training.naming import ShownThing, SizeReader, naming_loss, shown_things
 from linvt_cli.training.narration import Narrator, narration_labels
-from linvt_cli.training.packing import IGNORED, PackedBatch, Reading, Turn, pack, read_batch
+from linvt_cli.training.packing import IGNORED, PackedBatch, Reading, Turn, fit, pack, read_batch
 from linvt_cli.training.storyboard import Selection, storyboard, whole_still
 from linvt_cli.training.validation import accuracy_by_kind
 
+_MOST_TURNS = 16  # of one sequence; more have no room, short as they may be
 _STILL_SHARE = 0.25  # of the scenes, in the end
 _NAMING_WEIGHT = 0.3  # in the loss, beside 1 for the answers
+_SIZE_WEIGHT = 0.3
 _NARRATION_WEIGHT = 0.5
 _MENTION_WEIGHT = 0.5
 _SILENCED_SHARE = 0.1  # of a clip's feature channels
@@ -44,23 +46,26 @@ class ImageStage:
         num_steps: int,
         num_tokens: int,
         batch_size: int = 24,
-        turns_per_clip: int = 6,
+        sequence_length: int = 240,
         learning_rate: float = 1.5e-3,
         stills_first: int = 0,
         mixing: int = 0,
+        seed: int = 1,
     ) -> None:
         self.nano = nano
         self.narrator = Narrator(nano.embed_dim).to(nano.device)
         self.mention_reader = MentionReader(nano.embed_dim).to(nano.device)
+        self.size_reader = SizeReader(nano.embed_dim).to(nano.device)
         self.train = train
         self.held = validation
         self.num_steps = num_steps
         self.num_tokens = num_tokens
         self.batch_size = batch_size
-        self.turns_per_clip = turns_per_clip
+        self.sequence_length = sequence_length  # of video, questions and answers
         self.learning_rate = learning_rate
         self.stills_first = stills_first  # steps that show whole stills only
         self.mixing = mixing  # steps after them, in which storyboards come in
+        self.seed = seed  # of what is drawn
         nano.model.vision.requires_grad_(False)
         self._generator = torch.Generator()
 
@@ -70,26 +75,27 @@ class ImageStage:
             ("nano", self.nano.model),
             ("narrator", self.narrator),
             ("mentions", self.mention_reader),
+            ("sizes", self.size_reader),
         ]
 
     def loss(self, step: int) -> Tensor:
         """Cross-entropy of the answers of one batch, with the losses that help to learn them."""
-        rng = np.random.default_rng([step, 1])
+        rng = np.random.default_rng([step, self.seed])
         self._generator.manual_seed(step)
         scenes = [self.train.draw(rng) for _ in range(self.batch_size)]
         selections, turns = self._select(scenes, self.train, rng, self.still_share(step))
         tokens, reading, batch = self._read(scenes, self.train, selections, turns)
         shown = shown_things(self.train, scenes, selections)
         naming = naming_loss(self.nano, tokens, shown)
+        sized = self.size_reader.loss(tokens, shown)
         frames = [chosen.first // self.train.num_cells for chosen in selections]
         told = self._narration(scenes, frames, shown, reading, batch)
         stills = [shown_still(of_token) for of_token in frames]
         mentions = find_mentions(self.nano, batch, scenes, turns, stills)
         known = self.mention_reader.loss(reading.states, mentions)
         answers = F.cross_entropy(reading.logits.float(), reading.labels)
-        return (
-            answers + _NAMING_WEIGHT * naming + _NARRATION_WEIGHT * told + _MENTION_WEIGHT * known
-        )
+        seen = _NAMING_WEIGHT * naming + _SIZE_WEIGHT * sized
+        return answers + seen + _NARRATION_WEIGHT * told + _MENTION_WEIGHT * known
 
     def _narration(
         self,
@@ -139,11 +145,12 @@ class ImageStage:
                 frame = int(rng.integers(NUM_FRAMES))
                 fraction = float(frame_fractions()[frame])
                 selections.append(whole_still(frame, bank.num_cells))
-                turns.append(bank.still_turns(scene, fraction, self.turns_per_clip, rng))
+                asked = bank.still_turns(scene, fraction, _MOST_TURNS, rng)
             else:
                 cover = bank.cover(scene)
                 selections.append(storyboard(cover, scene.num_things, self.num_tokens, rng))
-                turns.append(bank.turns(scene, self.turns_per_clip, rng))
+                asked = bank.turns(scene, _MOST_TURNS, rng)
+            turns.append(fit(asked, self.sequence_length - len(selections[-1].first)))
         return selections, turns
 
     def _read(

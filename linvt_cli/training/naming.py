@@ -1,27 +1,33 @@
-"""Words for visual tokens: the part of the image stage's loss that draws the two together.
+"""Words and sizes for visual tokens: what the image stage's loss wants to be found in them.
 
 A visual token that clearly shows a thing should be close to the words for it in the language
 model's own table. The language model then finds the word where it looks at the token; left to the
 answers alone, it takes thousands of steps to find out which tokens and words belong together.
+
+The size of the thing should stand in the token as well. No answer names it, so the projector would
+be slow to keep it, but without it nothing can be seen to grow or shrink.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank, Scene
+from linvt_cli.training.features import frame_fractions
 from linvt_cli.training.storyboard import Selection
-from linvt_cli.training.world import Clip
+from linvt_cli.training.world import Clip, size_in_square, state_at
 
 _CLEARLY_SHOWN = 90  # 255ths of a cell that the thing covers
 _CLEARLY_FIRST = 0.8  # weight of the first source in a blend
+_USUAL_LOG_SIZE, _LOG_SIZE_SPREAD = -1.5, 0.2  # of things that neither grow nor shrink
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +81,33 @@ def naming_loss(nano: Nano, tokens_SD: Tensor, shown: Sequence[ShownThing]) -> T
     language_model = nano.model.language_model
     logits: Tensor = language_model.lm_head(language_model.model.norm(tokens_SD[rows]))
     return F.cross_entropy(logits.float(), targets, reduction="sum") / max(1, len(words))
+
+
+class SizeReader(nn.Module):
+    """Reads off a visual token how large the thing is that it shows."""
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(embed_dim)
+        self.proj = nn.Linear(embed_dim, 1)
+
+    def loss(self, tokens_SD: Tensor, shown: Sequence[ShownThing]) -> Tensor:
+        """Error of the logarithm of the sizes, about 1 for a reader that knows nothing.
+
+        Args:
+            tokens_SD: visual tokens.
+            shown: which tokens show what.
+
+        Returns:
+            A scalar; 0 where nothing is shown.
+        """
+        rows = torch.tensor([one.row for one in shown], dtype=torch.long, device=tokens_SD.device)
+        sizes = torch.tensor([_log_size(one) for one in shown], device=tokens_SD.device)
+        read = self.proj(self.norm(tokens_SD[rows]))[:, 0].float()
+        wanted = (sizes - _USUAL_LOG_SIZE) / _LOG_SIZE_SPREAD
+        return F.smooth_l1_loss(read, wanted, reduction="sum") / max(1, len(shown))
+
+
+def _log_size(shown: ShownThing) -> float:
+    fraction = float(frame_fractions()[shown.frame])
+    return math.log(size_in_square(shown.clip, state_at(shown.clip, shown.thing, fraction).size))

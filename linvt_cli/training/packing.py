@@ -110,6 +110,19 @@ def pack(
     )
 
 
+def fit(turns: Sequence[Turn], room: int) -> Sequence[Turn]:
+    """Keep as many leading turns as have room: one at the least, whatever its length.
+
+    Sequences of a batch that are equally long leave nothing to padding.
+
+    Args:
+        turns: one or more.
+        room: tokens for questions and answers.
+    """
+    lengths = np.cumsum([len(turn.suffix) + len(turn.answer) for turn in turns])
+    return turns[: max(1, int(np.searchsorted(lengths, room, side="right")))]
+
+
 def _mask(block_BP: Tensor) -> Tensor:
     """Let each token see the video, and what came before it in its own block: (B, 1, P, P)."""
     length = block_BP.shape[1]

@@ -9,7 +9,6 @@ away after training.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +23,7 @@ from linvt_cli.training.features import cells_covered, draw_foreign_stills, draw
 from linvt_cli.training.packing import IGNORED
 from linvt_cli.training.render import Renderer
 from linvt_cli.training.vocabulary import Split, all_phrases
-from linvt_cli.training.world import Clip, make_clip, state_at
+from linvt_cli.training.world import Clip, make_clip, size_in_square, state_at
 
 FIRST_TRAINED_BLOCK = 5  # the blocks before it see edges and colours, of anything
 
@@ -151,7 +150,6 @@ def cell_labels(clip: Clip, fractions: Sequence[float] | np.ndarray, grid: int) 
     """Return what every cell of G · G shows at some fractions of a clip's time."""
     phrases = all_phrases()
     classes = np.array([_FIRST_THING + phrases.index(thing.phrase) for thing in clip.things])
-    short = min(clip.width, clip.height)
     rows, columns = np.divmod(np.arange(grid * grid), grid)
     names = np.empty((len(fractions), grid * grid), np.int64)
     boxes = np.zeros((len(fractions), grid * grid, 3), np.float32)
@@ -167,7 +165,7 @@ def cell_labels(clip: Clip, fractions: Sequence[float] | np.ndarray, grid: int) 
             boxes[still, cell] = (
                 thing.x * grid - columns[cell] - 0.5,
                 thing.y * grid - rows[cell] - 0.5,
-                thing.size * short / math.sqrt(clip.width * clip.height) * grid,
+                size_in_square(clip, thing.size) * grid,
             )
     return CellLabels(torch.from_numpy(names), torch.from_numpy(boxes))
 

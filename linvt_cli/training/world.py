@@ -135,6 +135,11 @@ def in_view(clip: Clip, thing: int, fraction: float) -> bool:
     return placed.visible and 0 < placed.x < 1 and 0 < placed.y < 1
 
 
+def size_in_square(clip: Clip, size: float) -> float:
+    """How large a thing is once the frame is pressed into a square: root of area over its side."""
+    return size * min(clip.width, clip.height) / math.sqrt(clip.width * clip.height)
+
+
 def place_name(x: float, y: float) -> str:
     """Name the place of the 3 x 3 grid nearest to a position."""
     row, column = (min(2, max(0, int(value * 3))) for value in (y, x))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -48,3 +49,16 @@ def test_storyboards_come_in_slowly_and_some_stills_remain(bank: ClipBank) -> No
     assert shares == sorted(shares, reverse=True)
     assert shares[4] == pytest.approx((1 + shares[-1]) / 2)
     assert 0 < shares[6] == shares[-1] < 0.5
+
+
+def test_sequences_are_about_equally_long_so_that_little_is_padding(bank: ClipBank) -> None:
+    stage = ImageStage(tiny_nano(), bank, bank, num_steps=1, num_tokens=16, sequence_length=200)
+    rng = np.random.default_rng(0)
+    scenes = [bank.draw(rng) for _ in range(12)]
+    selections, turns = stage._select(scenes, bank, rng, 0.5)
+    lengths = [
+        len(chosen.first) + sum(len(turn.suffix) + len(turn.answer) for turn in row)
+        for chosen, row in zip(selections, turns, strict=True)
+    ]
+    assert max(lengths) <= 200
+    assert np.mean(lengths) > 0.8 * max(lengths)

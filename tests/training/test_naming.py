@@ -6,9 +6,10 @@ import torch
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank
-from linvt_cli.training.naming import ShownThing, naming_loss, shown_things
+from linvt_cli.training.features import NUM_FRAMES, frame_fractions
+from linvt_cli.training.naming import ShownThing, SizeReader, naming_loss, shown_things
 from linvt_cli.training.storyboard import Selection, whole_still
-from linvt_cli.training.world import make_clip
+from linvt_cli.training.world import make_clip, size_in_square, state_at
 
 
 def test_cells_that_show_a_thing_are_told_with_thing_and_frame(bank: ClipBank) -> None:
@@ -36,3 +37,32 @@ def test_the_loss_is_low_where_the_word_itself_stands(nano: Nano) -> None:
     shown = [ShownThing(0, clip, 0, 0), ShownThing(1, clip, 0, 0)]
     assert naming_loss(nano, right, shown) < naming_loss(nano, others, shown)
     assert naming_loss(nano, right, []).item() == pytest.approx(0.0)
+
+
+def test_sizes_are_learnt_where_tokens_tell_them_and_only_there() -> None:
+    clip = make_clip(3, "train")
+    shown = [
+        ShownThing(row, clip, thing, frame)
+        for row, (thing, frame) in enumerate(
+            (thing, frame) for thing in range(len(clip.things)) for frame in range(NUM_FRAMES)
+        )
+    ]
+    fractions = frame_fractions()
+    sizes = [
+        size_in_square(clip, state_at(clip, one.thing, float(fractions[one.frame])).size)
+        for one in shown
+    ]
+    telling = torch.tensor(sizes).log()[:, None] * torch.linspace(-1, 1, 8) + torch.ones(8)
+    losses = []
+    for tokens in (telling, torch.ones(len(shown), 8)):
+        torch.manual_seed(0)
+        reader = SizeReader(8)
+        optimizer = torch.optim.Adam(reader.parameters(), lr=0.05)
+        for _ in range(200):
+            loss = reader.loss(tokens, shown)
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+        losses.append(loss.item())
+    assert losses[0] < 0.3 * losses[1]
+    assert SizeReader(8).loss(telling, []).item() == pytest.approx(0.0)

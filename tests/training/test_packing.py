@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from linvt_cli.training.packing import IGNORED, count_exact, encode_turn, pack, read_batch
+from linvt_cli.training.packing import IGNORED, count_exact, encode_turn, fit, pack, read_batch
 from tests.tiny_models import tiny_nano
 
 nano = tiny_nano()
@@ -72,3 +72,12 @@ def test_an_answer_with_one_wrong_token_is_not_exact(wrong: int | None) -> None:
     right_a = 2 - (wrong in (0, 2))
     right_b = 1 - (wrong == 1)
     assert counts == {"a": (right_a, 2), "b": (right_b, 1)}
+
+
+@pytest.mark.parametrize("extra", [0, 3])
+def test_as_many_turns_are_kept_as_have_room(extra: int) -> None:
+    turns = [*TURNS[0], *TURNS[1]]
+    lengths = [len(turn.suffix) + len(turn.answer) for turn in turns]
+    assert fit(turns, sum(lengths[:2]) + extra) == turns[:2]
+    assert fit(turns, sum(lengths)) == turns
+    assert fit(turns, 1) == turns[:1]

@@ -25,6 +25,7 @@ from linvt_cli.training.world import (
     make_clip,
     place_name,
     play_backwards,
+    size_in_square,
     state_at,
 )
 
@@ -224,6 +225,12 @@ def test_things_rest_near_the_centre_of_a_place_of_their_own() -> None:
 def test_places_are_named_by_row_and_column() -> None:
     names = [place_name((c + 0.5) / 3, (r + 0.5) / 3) for r in range(3) for c in range(3)]
     assert names == [name for row in PLACES for name in row]
+
+
+def test_the_size_in_a_square_is_the_root_of_the_area_there() -> None:
+    for clip in CLIPS[:50]:
+        half_x, half_y = half_box(0.25, clip.width / clip.height)
+        assert size_in_square(clip, 0.25) == pytest.approx((4 * half_x * half_y) ** 0.5)
 
 
 def test_shapes_stand_out_from_their_background() -> None:
