@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from linvt_cli.cli import watching as cli_watching
 from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.watching import Watching, load_model, watch_video
+from linvt_cli.config import Quantization, QuantizationChoice
 from linvt_cli.errors import ConfigError, OutOfMemoryError
 
 
@@ -69,13 +71,13 @@ class Tight:
         self.tried: list[str] = []
         usual_watch = qa.watch
 
-        def load(model: str, *, quantization: str, **_: object) -> VideoQA:
-            chosen = "none" if quantization == "auto" else quantization
+        def load(model: str, *, quantization: QuantizationChoice, **_: object) -> VideoQA:
+            chosen: Quantization = "none" if quantization == "auto" else quantization
             self.tried.append(chosen)
             qa.model = replace(qa.model, quantization=chosen)
             return qa
 
-        def watch(*arguments: object, **options: object) -> object:
+        def watch(*arguments: Any, **options: Any) -> object:
             if qa.model.quantization != enough:
                 raise OutOfMemoryError("Device 'cuda:0' has not enough memory", hint="a hint")
             return usual_watch(*arguments, **options)

@@ -97,7 +97,9 @@ def test_a_disk_without_room_is_told_before_anything_is_written(store):
 
 
 def test_two_at_once_make_one_copy(store):
-    waits, runs, started = [], [], threading.Event()
+    waits: list[int] = []
+    runs: list[Path] = []
+    started = threading.Event()
 
     def slow(target: Path) -> None:
         runs.append(target)

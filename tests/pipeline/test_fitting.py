@@ -18,7 +18,7 @@ _GIB = 2**30
 def machine(monkeypatch):
     """A machine with some models, as published and quantized, and some free memory."""
 
-    def made(free_gib: float, published: set[str], copies: set[tuple[str, str]] = frozenset()):
+    def made(free_gib: float, published: set[str], *copies: tuple[str, str]) -> None:
         repos = {find_backbone(name).repo: name for name in published}
         quantized = {(find_backbone(name).repo, bits) for name, bits in copies}
 
@@ -67,7 +67,7 @@ def test_bits_that_the_user_chose_are_kept(machine):
 
 
 def test_of_a_model_whose_files_are_gone_its_copies_count(machine):
-    machine(100, set(), {("qwen2-vl-7b", "nf4")})
+    machine(100, set(), ("qwen2-vl-7b", "nf4"))
     assert chosen() == ("qwen2-vl-7b", "nf4")
     assert chosen(quantization="int8") is None
 

@@ -60,7 +60,7 @@ def cached(tmp_path, monkeypatch) -> Path:
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     repository = tmp_path / "cache" / "models--Qwen--Qwen2-VL-2B-Instruct"
-    snapshot = repository / "snapshots" / COMMIT
+    snapshot: Path = repository / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
     write_qwen(snapshot)
     (repository / "refs").mkdir()
