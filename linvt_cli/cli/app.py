@@ -59,7 +59,9 @@ def linvt(
     else:
         # The doctor reports a broken configuration like any other trouble.
         values = defaults_of_user(strict=context.invoked_subcommand != "doctor")
-        context.default_map = {context.invoked_subcommand: values}
+        command = getattr(context.command, "commands", {})[context.invoked_subcommand]
+        nested = dict.fromkeys(getattr(command, "commands", {}), values)
+        context.default_map = {context.invoked_subcommand: {**values, **nested}}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linvt_cli.cli.completion import complete_model
-from linvt_cli.cli.options import QuietOption
+from linvt_cli.cli.options import OfflineOption, QuietOption
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pulling import (
     PullReport,
@@ -23,6 +23,7 @@ from linvt_cli.cli.pulling import (
 from linvt_cli.cli.sizes import bytes_text
 from linvt_cli.errors import BackboneLoadError, DamagedFilesError, StoreError
 from linvt_cli.models.copies import local_repo
+from linvt_cli.models.offline import settle_offline
 from linvt_cli.models.source import LOCAL_OWNER, names_folder
 from linvt_cli.models.store import Store
 
@@ -45,6 +46,7 @@ def pull(
         bool,
         typer.Option("--verify", help="Hash what is here already, and fetch damaged files again"),
     ] = False,
+    offline: OfflineOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Fetch models into the store and print their folders.
@@ -53,6 +55,7 @@ def pull(
     files are fetched, never code.
     """
     output = Output(quiet=quiet)
+    settle_offline(offline)
     for name in names:
         source_of(name)  # all names are right, or nothing is fetched
     for name in names:

@@ -68,3 +68,17 @@ def test_a_pull_offline_opens_no_socket(tmp_path, variable):
     ended, stderr = run_without_sockets(tmp_path, "models", "pull", "hub:a/b", **{variable: "1"})
     assert ended == 5, stderr
     assert "is to stay offline" in stderr
+
+
+def test_a_pull_with_the_option_opens_no_socket(tmp_path):
+    ended, stderr = run_without_sockets(tmp_path, "models", "pull", "hub:a/b", "--offline")
+    assert ended == 5, stderr
+
+
+def test_a_pull_heeds_the_configuration_file(tmp_path):
+    (tmp_path / "config.toml").write_text("offline = true\n", encoding="utf-8")
+    pull, file = ("models", "pull", "hub:a/b"), {"LINVT_CONFIG": str(tmp_path / "config.toml")}
+    ended, stderr = run_without_sockets(tmp_path, *pull, **file)
+    assert ended == 5, stderr
+    hub = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    assert run_without_sockets(tmp_path, *pull, "--no-offline", **file, **hub)[0] == 99

@@ -11,6 +11,7 @@ from linvt_cli.cli.app import run
 from linvt_cli.models.store import Store
 from linvt_cli.pipeline import precision
 from linvt_cli.pipeline.quantizing import Published
+from tests.public_layouts import LAYOUTS
 from tests.tiny_internvl2 import write_internvl2
 
 pytest.importorskip("bitsandbytes")
@@ -111,3 +112,30 @@ def test_copies_are_listed_verified_and_removed(model, capsys):
     assert run(["models", "remove", model]) == 0
     assert Store().pulled() == []
     assert run(["models", "remove", model]) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_model_is_pulled_quantized_and_asked_without_its_original(
+    online, layout, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(precision, "free_memory", lambda device: 2**40)
+    monkeypatch.setattr(Published, "_size", lambda self, quantization: 0)
+    folder = tmp_path / "published"
+    folder.mkdir()
+    LAYOUTS[layout].write(folder)
+    online.publish("me/tiny", {file.name: file.read_bytes() for file in folder.iterdir()})
+
+    assert run(["models", "pull", "hub:me/tiny", "--quiet"]) == 0
+    assert run(ask("hub:me/tiny", "--quant", "nf4")) == 0
+    first = capsys.readouterr()
+    assert "quantizing 'hub:me/tiny' to nf4: once, and kept" in first.err
+    assert run(["models", "remove", "--original", "hub:me/tiny"]) == 0
+    capsys.readouterr()
+    assert run(ask("hub:me/tiny", "--offline")) == 0
+    again = capsys.readouterr()
+    assert "quantizing" not in again.err
+    document = first.out.partition("\n")[2]
+    answers = [json.loads(text) for text in (document, again.out)]
+    assert answers[0]["answer"] == answers[1]["answer"]
+    assert answers[1]["model"]["quantization"] == "nf4"
