@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from linvt_cli.backbones.registry import BACKBONES
 from linvt_cli.doctor.checks import CHECKS
+from linvt_cli.errors import ConfigError
+from linvt_cli.settings.catalogue import own_models
 from linvt_cli.settings.table import SETTINGS
 
 
 def complete_model(incomplete: str) -> list[tuple[str, str]]:
     """Return the models whose names begin so, each with its summary."""
-    return [
-        (spec.name, spec.summary) for spec in BACKBONES if spec.name.startswith(incomplete.lower())
-    ]
+    try:
+        own = [(model.name, model.summary) for model in own_models().values()]
+    except ConfigError:  # the command itself will say it
+        own = []
+    models = [*own, *((spec.name, spec.summary) for spec in BACKBONES)]
+    return [row for row in models if row[0].startswith(incomplete.lower())]
 
 
 def complete_key(incomplete: str) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from linvt_cli.cli.sizes import bytes_text, date_text, parameters_text, table
 from linvt_cli.models.manifest import Manifest
 from linvt_cli.models.source import LOCAL_OWNER, names_repository
 from linvt_cli.models.store import PulledModel, Store
+from linvt_cli.settings.catalogue import find_own, own_models
 
 models = typer.Typer(
     help="Show the image-LLMs that can answer, fetch their files and keep them in order",
@@ -53,7 +54,9 @@ def list_models(
 def show_model(name: model_files.NameArgument, as_json: JsonOption = False) -> None:
     """Show what is known of one model, and where its files are."""
     store = Store()
-    if names_repository(name):
+    if (own := find_own(name)) is not None:
+        shown = asdict(own)
+    elif names_repository(name):
         shown = {"name": name, **pulled_facts(find_pulled(name, store))}
     else:
         spec = find_backbone(name)
@@ -151,6 +154,7 @@ def _records(here: list[PulledModel]) -> list[dict[str, Any]]:
     others = [model for model in here if name_of(model.manifest) not in named]
     return [
         *(facts(spec, known.get(spec.name, [])) for spec in BACKBONES),
+        *({"name": own.name, "own": asdict(own)} for own in own_models().values()),
         *_pulled_records(others),
     ]
 
@@ -169,6 +173,7 @@ def _rows(here: list[PulledModel]) -> list[tuple[str, ...]]:
         size = parameters_text(spec.parameters)
         shown = _sizes(found) if spec.weights is None else "shipped"
         rows.append((spec.name, size, *map(str, gib), spec.license, shown, spec.summary))
+    rows += [(own.name, *("-",) * 6, own.summary) for own in own_models().values()]
     rows += [
         (name, *("-",) * 5, _sizes(found), _whence(found[0].manifest))
         for name, found in known.items()

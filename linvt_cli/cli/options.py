@@ -20,6 +20,7 @@ from linvt_cli.config import (
 )
 from linvt_cli.errors import ConfigError
 from linvt_cli.models.source import names_folder, names_repository
+from linvt_cli.settings.catalogue import what_stands_for
 from linvt_cli.types import TokenizerName
 
 DEFAULT_MODEL = "nano"
@@ -267,9 +268,10 @@ class ModelOptions:
         Raises:
             UnknownBackboneError: if there is no such model.
         """
-        if self.name == AUTO or names_repository(self.chosen) or names_folder(self.chosen):
+        named = what_stands_for(self.chosen)
+        if named == AUTO or names_repository(named) or names_folder(named):
             return None
-        return find_backbone(self.chosen)
+        return find_backbone(named)
 
     @property
     def default_frames(self) -> int:

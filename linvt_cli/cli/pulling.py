@@ -22,6 +22,7 @@ from linvt_cli.models.source import (
     parse_source,
 )
 from linvt_cli.models.store import PulledModel, Store
+from linvt_cli.settings.catalogue import what_stands_for
 
 if TYPE_CHECKING:
     from linvt_cli.models.pull import PullPlan
@@ -84,9 +85,12 @@ def source_of(name: str) -> HubSource:
         ConfigError: if it stands for none.
         UnknownBackboneError: if there is no such model.
     """
-    if names_repository(name):
-        return parse_source(name)
-    spec = find_backbone(name)
+    named = what_stands_for(name)
+    if names_repository(named):
+        return parse_source(named)
+    if names_folder(named):
+        raise ConfigError(f"'{name}' is a folder: there is nothing to pull or remove", field="name")
+    spec = find_backbone(named)
     if spec.repo is None:
         raise ConfigError(
             f"'{name}' comes with linvt: there is nothing to pull, verify or remove", field="name"
@@ -152,7 +156,8 @@ def pull_if_needed(name: str, output: Output, *, allowed: bool) -> None:
     from linvt_cli.models.copies import find_any_copy
     from linvt_cli.models.files import find_snapshot
 
-    if names_folder(name) or (not names_repository(name) and find_backbone(name).repo is None):
+    named = what_stands_for(name)
+    if names_folder(named) or (not names_repository(named) and find_backbone(named).repo is None):
         return
     if is_offline():
         return  # what is missing offline is said when it is loaded

@@ -14,6 +14,7 @@ from linvt_cli.cli.pulling import pull_if_needed
 from linvt_cli.errors import BackboneLoadError, ConfigError, OutOfMemoryError
 from linvt_cli.models.offline import settle_offline
 from linvt_cli.models.source import names_repository
+from linvt_cli.settings.catalogue import find_own
 
 if TYPE_CHECKING:
     from linvt_cli.pipeline import VideoQA, WatchedVideo
@@ -112,15 +113,17 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
     settle_offline(model.offline)
     if model.weights is None:
         pull_if_needed(model.chosen, output, allowed=model.pull)
-    if model.checkpoint is not None and names_repository(model.checkpoint):
-        pull_if_needed(model.checkpoint, output, allowed=model.pull)
+    own = find_own(model.name)
+    checkpoint = model.checkpoint or (None if own is None else own.checkpoint)
+    if checkpoint is not None and names_repository(checkpoint):
+        pull_if_needed(checkpoint, output, allowed=model.pull)
     with output.progress(f"Loading {model.chosen}"):
         from linvt_cli.pipeline import VideoQA
 
         return VideoQA.load(
             model.chosen,
             tokenizer=model.tokenizer,
-            checkpoint=model.checkpoint,
+            checkpoint=checkpoint,
             num_video_tokens=model.video_tokens,
             device=model.device,
             weights=model.weights,

@@ -11,6 +11,7 @@ from linvt_cli.models.copies import find_any_copy
 from linvt_cli.models.files import count_parameters, find_snapshot, read_config, require_folder
 from linvt_cli.models.source import HubSource, names_folder, names_repository, parse_source
 from linvt_cli.models.store import Store
+from linvt_cli.settings.catalogue import find_own, what_stands_for
 
 
 def find_model(name: str) -> tuple[BackboneSpec, Path | None]:
@@ -19,18 +20,26 @@ def find_model(name: str) -> tuple[BackboneSpec, Path | None]:
     Where the files of a repository were removed, that is the folder of a quantized copy.
 
     Args:
-        name: of a row, ``hub:owner/name[@revision]``, or a folder.
+        name: of a row or of an entry of the user's catalogue, ``hub:owner/name[@revision]``, or a
+            folder.
 
     Raises:
         UnknownBackboneError: if there is no such name.
         BackboneLoadError: if the files are not on this machine, or no adapter reads them.
         UnsafeFilesError: if they hold something that no honest model needs.
     """
-    if names_repository(name):
-        return _brought(name, _require_snapshot(parse_source(name), name))
-    if names_folder(name):
-        return _brought(name, require_folder(Path(name).expanduser()))
-    return find_backbone(name), None
+    named = what_stands_for(name)
+    if names_repository(named):
+        return _brought(name, _require_snapshot(parse_source(named), name))
+    if names_folder(named):
+        return _brought(name, require_folder(Path(named).expanduser()))
+    return find_backbone(named), None
+
+
+def checkpoint_of(name: str) -> str | None:
+    """Return the LinVT checkpoint that the user's catalogue names for a model, if it does."""
+    own = find_own(name)
+    return None if own is None else own.checkpoint
 
 
 def find_checkpoint(named: str | Path) -> Path:

@@ -20,7 +20,7 @@ from linvt_cli.errors import ConfigError
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.pipeline.looking import look_at
-from linvt_cli.pipeline.model_choice import find_checkpoint, find_model
+from linvt_cli.pipeline.model_choice import checkpoint_of, find_checkpoint, find_model
 from linvt_cli.pipeline.precision import LIGHTER_HINT, choose_dtype
 from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
@@ -104,6 +104,7 @@ class VideoQA:
             ConfigError: if the settings contradict each other.
         """
         spec, own_folder = find_model(model)
+        checkpoint = checkpoint or checkpoint_of(model)
         choice = choose_tokenizer(
             spec,
             tokenizer=tokenizer,

@@ -24,6 +24,7 @@ from linvt_cli.models.store import QUANTIZED, Store
 from linvt_cli.pipeline.model_choice import find_model, missing_files
 from linvt_cli.pipeline.precision import choose_quantization, respect_stored
 from linvt_cli.pipeline.quantizing import Notify, Published, require_published
+from linvt_cli.settings.catalogue import what_stands_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,9 @@ def source_of_weights(spec: BackboneSpec, model: str) -> HubSource | None:
         spec: its row.
         model: as the user named it.
     """
-    if names_repository(model):
-        return parse_source(model)
+    named = what_stands_for(model)
+    if names_repository(named):
+        return parse_source(named)
     return None if spec.repo is None else HubSource(spec.repo, spec.revision or DEFAULT_REVISION)
 
 

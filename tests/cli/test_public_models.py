@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.cli.app import run
+from linvt_cli.cli.completion import complete_model
 from linvt_cli.pipeline import precision
 from tests.public_layouts import LAYOUTS
 from tests.tiny_internvl2 import write_internvl2
@@ -84,3 +86,28 @@ def test_files_that_are_quantized_already_cannot_be_had_otherwise(tmp_path, caps
     command = ["ask", CLIP, "What?", "--model", "qwen2-vl-2b", "--weights", str(tmp_path)]
     assert run([*command, "--quant", "nf4"]) == 2
     assert "quantized already (int8)" in capsys.readouterr().err
+
+
+def test_a_model_of_the_user_s_own_catalogue_answers_by_its_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    write_qwen(tmp_path / "tiny")
+    (tmp_path / "models.toml").write_text("[mine]\nfrom = './tiny'\nsummary = 'My own'\n")
+    command = ["ask", CLIP, "What?", "--json", "--model", "mine", "--frames", "2"]
+    assert run([*command, "--max-new-tokens", "2", "--quant", "none"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"]["backbone"] == "mine"
+    assert run(["models", "list"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert rows["mine"].endswith("My own")
+    assert run(["models", "show", "mine"]) == 0
+    assert f"source: {tmp_path}/tiny" in capsys.readouterr().out
+    assert complete_model("mi")[0] == ("mine", "My own")
+    assert run(["models", "pull", "mine"]) == 2
+    assert "'mine' is a folder" in capsys.readouterr().err
+
+
+def test_a_wrong_catalogue_stops_no_completion(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    (tmp_path / "models.toml").write_text("[mine")
+    assert complete_model("nan") == [("nano", find_backbone("nano").summary)]
+    assert run(["models", "list"]) == 2
+    assert "hint: mend it with a text editor" in capsys.readouterr().err
