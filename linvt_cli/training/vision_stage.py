@@ -34,7 +34,7 @@ _FOREIGN_SHARE = 0.2
 _STILLS_PER_CLIP = 4
 _STILLS_PER_PASS = 16  # more at once take longer each
 _FIRST_SEED = 1 << 32  # clips are drawn from seeds beyond those of the feature caches
-_VALIDATION_CLIPS = 60
+_VALIDATION_CLIPS, _CLIPS_PER_READING = 60, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class CellLabels:
     """What the cells of stills show: N cells of each of F stills."""
 
     names: Tensor  # (F, N) class of the thing; IGNORED where a thing only touches the cell
-    boxes: Tensor  # (F, N, 3) its middle right and down of the cell's, and its size, in cells
+    boxes: Tensor  # (F, N, 3) its middle right and down of the cell's, root of its area; in cells
 
     @property
     def has_thing(self) -> Tensor:
@@ -101,8 +101,8 @@ class VisionStage:
         rng = np.random.default_rng(12)
         seeds = itertools.count(_FIRST_SEED)
         parts = [
-            self._read(_STILLS_PER_CLIP, "validation", seeds, rng)
-            for _ in range(_VALIDATION_CLIPS // _STILLS_PER_CLIP)
+            self._read(_CLIPS_PER_READING, "validation", seeds, rng)
+            for _ in range(_VALIDATION_CLIPS // _CLIPS_PER_READING)
         ]
         right = torch.cat([names.argmax(-1) == labels.names for names, _, labels in parts])
         truth = torch.cat([labels.names for *_, labels in parts])
