@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import os
 import tempfile
 from typing import TYPE_CHECKING
@@ -27,13 +28,15 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["LINVT_HOME"] = f"{_hub_folder.name}/linvt"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # toy tensors: more threads only wait
 
+_homes = itertools.count()
+
 NUM_FRAMES, FPS, SIZE = 30, 10.0, (64, 48)
 
 
 @pytest.fixture(autouse=True)
 def own_environment() -> Iterator[None]:
-    """Put the environment back after every test: a command that stays offline says so in it."""
-    with patch.dict(os.environ):
+    """Give every test an empty store, and put the environment back: commands change it."""
+    with patch.dict(os.environ, LINVT_HOME=f"{_hub_folder.name}/{next(_homes)}"):
         yield
 
 

@@ -24,7 +24,13 @@ from linvt_cli.models.store import size_of
 from tests.full_size import MODELS
 from tests.tiny_checkpoints import write_tokenizer
 from tests.tiny_qwen2_vl import MARKS as QWEN_MARKS
+from tests.tiny_smolvlm import MARKS as SMOLVLM_MARKS
 
+MARKS = {
+    "qwen2-vl-2b": QWEN_MARKS,
+    "qwen2-vl-7b": QWEN_MARKS,
+    "smolvlm2-500m": SMOLVLM_MARKS,
+}
 ROUNDS = 3
 LOAD = """
 import sys, time
@@ -52,7 +58,7 @@ def write_model(name: str, folder: Path) -> None:
     finally:
         torch.set_default_dtype(torch.float32)
     model.save_pretrained(folder, max_shard_size="2GB")  # type: ignore[operator]
-    write_tokenizer(folder, QWEN_MARKS)
+    write_tokenizer(folder, MARKS[name])
 
 
 def watched(command: list[str]) -> tuple[float, float]:
@@ -90,7 +96,7 @@ def load(name: str, folder: Path, quantization: str) -> tuple[float, float]:
 def main() -> None:
     """Write, quantize, and compare."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", default="qwen2-vl-2b", choices=["qwen2-vl-2b", "qwen2-vl-7b"])
+    parser.add_argument("--model", default="qwen2-vl-2b", choices=list(MARKS))
     parser.add_argument("--to", default="nf4", choices=["nf4", "int8"])
     parser.add_argument("--workdir", type=Path)
     options = parser.parse_args()

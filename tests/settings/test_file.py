@@ -51,6 +51,7 @@ def test_every_setting_is_read_from_the_file(file):
         "device": "cuda:1",
         "quant": "nf4",
         "dtype": "bfloat16",
+        "keep-quantized": False,
         "frames": 8,
         "decoder": "pyav",
         "min-coverage": 1,
