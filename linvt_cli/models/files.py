@@ -69,7 +69,12 @@ def count_parameters(folder: Path) -> int:
 
     if (folder / COPY_NAME).is_file():
         about = read_json(folder / COPY_NAME, name=COPY_NAME)
-        return int(about["parameters"])
+        try:
+            return int(about["parameters"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise BackboneLoadError(
+                f"'{folder / COPY_NAME}' does not describe a quantized copy", hint="make it again"
+            ) from error
     total = 0
     for path in sorted(folder.glob("*.safetensors")):
         try:
