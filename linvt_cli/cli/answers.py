@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.interrupts import prompt_interrupt
-from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output, print_error
 from linvt_cli.cli.watching import Watching
 from linvt_cli.errors import LinVTError

@@ -10,6 +10,7 @@ import typer
 
 from linvt_cli.cli import options
 from linvt_cli.cli.answers import AnswerSheet
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output, answer_form
 from linvt_cli.config import MIN_COVERAGE, GenerationConfig
 from linvt_cli.errors import ConfigError
@@ -55,7 +56,7 @@ def ask(
     output = Output(answer_form(as_json=as_json, as_jsonl=as_jsonl), quiet=quiet)
     with AnswerSheet(video, all_questions(video, question, more_questions or ()), output) as sheet:
         sheet.fill(
-            options.ModelOptions(
+            ModelOptions(
                 model,
                 tokenizer,
                 video_tokens,
@@ -68,7 +69,7 @@ def ask(
                 pull,
                 keep_quantized,
             ),
-            options.FrameOptions(frames, fps, at, start, end, decoder, min_coverage),
+            FrameOptions(frames, fps, at, start, end, decoder, min_coverage),
             GenerationConfig(max_new_tokens, temperature, top_p, seed),
         )
     raise typer.Exit(sheet.exit_code)

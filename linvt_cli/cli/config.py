@@ -9,8 +9,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from linvt_cli.cli.asked import ModelOptions
 from linvt_cli.cli.completion import complete_key
-from linvt_cli.cli.options import JsonOption, ModelOptions
+from linvt_cli.cli.options import JsonOption
 from linvt_cli.cli.output import Output
 from linvt_cli.errors import ConfigError
 from linvt_cli.settings.file import FileSettings, config_file, read_file, write_setting

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from linvt_cli.cli.options import AUTO, DEFAULT_MODEL, ModelOptions
+from linvt_cli.cli.asked import AUTO, DEFAULT_MODEL, ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pulling import pull_model
 from linvt_cli.models.offline import is_offline, settle_offline

@@ -6,6 +6,7 @@ import typer
 
 from linvt_cli.cli import options
 from linvt_cli.cli.answers import AnswerSheet
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.output import Output
 from linvt_cli.config import MIN_COVERAGE, GenerationConfig
@@ -37,7 +38,7 @@ def describe(
     The same as ``linvt ask`` with the question for a description that suits the model.
     """
     output = Output("json" if as_json else "text", quiet=quiet)
-    asked = options.ModelOptions(
+    asked = ModelOptions(
         model,
         tokenizer,
         device=device,
@@ -55,9 +56,7 @@ def describe(
     with AnswerSheet(video, (chosen.describe_question,), output) as sheet:
         sheet.fill(
             chosen,
-            options.FrameOptions(
-                frames, start=start, end=end, decoder=decoder, min_coverage=min_coverage
-            ),
+            FrameOptions(frames, start=start, end=end, decoder=decoder, min_coverage=min_coverage),
             GenerationConfig(max_new_tokens),
         )
     raise typer.Exit(sheet.exit_code)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from linvt_cli.cli import options
+from linvt_cli.cli.asked import DEFAULT_MODEL
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output, answer_form
 
@@ -49,7 +50,7 @@ def evaluate(
         from linvt_cli.evaluation.report import as_table, to_record
         from linvt_cli.evaluation.world import WorldBenchmark, evaluate_world, load_ways
 
-        ways = load_ways(model or options.DEFAULT_MODEL, device)
+        ways = load_ways(model or DEFAULT_MODEL, device)
         size = WorldBenchmark(seed, clips, questions, foreign)
         with output.progress("Writing and watching clips") as show:
             report = evaluate_world(

@@ -1,31 +1,19 @@
-"""Options that several commands share, each declared once, and what they mean together."""
+"""Options that several commands share, each declared once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from linvt_cli.backbones.registry import find_backbone
-from linvt_cli.backbones.spec import DESCRIBE_QUESTION, BackboneSpec
 from linvt_cli.cli.completion import complete_model
 from linvt_cli.config import (
-    MIN_COVERAGE,
     DecoderChoice,
     DtypeChoice,
-    FrameSampling,
     GenerationConfig,
     QuantizationChoice,
 )
-from linvt_cli.errors import ConfigError
-from linvt_cli.models.source import names_folder, names_repository
-from linvt_cli.settings.catalogue import what_stands_for
 from linvt_cli.types import TokenizerName
-
-DEFAULT_MODEL = "nano"
-AUTO = "auto"
-"""The name that stands for the largest model on this machine that fits."""
 
 _GENERATION = GenerationConfig()
 
@@ -201,84 +189,3 @@ MAX_NEW_TOKENS = _GENERATION.max_new_tokens
 TEMPERATURE = _GENERATION.temperature
 TOP_P = _GENERATION.top_p
 SEED = _GENERATION.seed
-
-
-@dataclass(frozen=True, slots=True)
-class FrameOptions:
-    """Which frames the user asked for, in the user's words; None where nothing was said."""
-
-    frames: int | None = None
-    fps: float | None = None
-    at: str | None = None  # times with commas between them
-    start: str | None = None
-    end: str | None = None
-    decoder: DecoderChoice = "auto"
-    min_coverage: float = MIN_COVERAGE
-
-    def sampling(self, default_frames: int) -> FrameSampling:
-        """Return the sampling that the options mean, for a model that likes ``default_frames``.
-
-        Raises:
-            ConfigError: if options contradict each other or a time cannot be read.
-        """
-        from linvt_cli.video.sampling import parse_time, parse_times
-
-        if self.at is not None and (self.frames, self.fps) != (None, None):
-            raise ConfigError(
-                "--at names the frames itself", field="at", hint="leave out --frames and --fps"
-            )
-        return FrameSampling(
-            num_frames=default_frames if self.frames is None else self.frames,
-            max_frames=FrameSampling().max_frames if self.frames is None else self.frames,
-            fps=self.fps,
-            at=() if self.at is None else parse_times(self.at),
-            start=None if self.start is None else parse_time(self.start),
-            end=None if self.end is None else parse_time(self.end),
-            decoder=self.decoder,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ModelOptions:
-    """Which model the user asked for; None where nothing was said."""
-
-    name: str | None = None
-    tokenizer: TokenizerName | None = None
-    video_tokens: int | None = None
-    checkpoint: str | None = None
-    device: str = "auto"
-    offline: bool = False
-    weights: str | None = None
-    quant: str = "auto"
-    dtype: str = "auto"
-    pull: bool = False
-    keep_quantized: bool = True
-
-    @property
-    def chosen(self) -> str:
-        """What the user wrote, or the default."""
-        return self.name or DEFAULT_MODEL
-
-    @property
-    def spec(self) -> BackboneSpec | None:
-        """What is known of the model before its files are looked at.
-
-        None for a folder or a repository, which may have to be pulled first, and for ``auto``.
-
-        Raises:
-            UnknownBackboneError: if there is no such model.
-        """
-        named = what_stands_for(self.chosen)
-        if named == AUTO or names_repository(named) or names_folder(named):
-            return None
-        return find_backbone(named)
-
-    @property
-    def default_frames(self) -> int:
-        """How many frames are looked at where the user does not say."""
-        return FrameSampling().num_frames if self.spec is None else self.spec.default_frames
-
-    @property
-    def describe_question(self) -> str:
-        """What makes the model describe a video."""
-        return DESCRIBE_QUESTION if self.spec is None else self.spec.describe_question

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.default_model import settle_model
-from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pulling import pull_if_needed
 from linvt_cli.errors import BackboneLoadError, ConfigError, OutOfMemoryError

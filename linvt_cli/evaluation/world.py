@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from linvt_cli.training.foreign import foreign_clip
 from linvt_cli.training.questions import Question, ask_about, normalize_answer
 from linvt_cli.training.wordings import FOREIGN_ANSWER
 from linvt_cli.training.world import make_clip
+from linvt_cli.video.reader import read_frames
 from linvt_cli.video.writer import write_video
 from linvt_cli.video_tokenizer.baselines import MeanTokenizer
 from linvt_cli.video_tokenizer.cluster import ClusterTokenizer
@@ -157,7 +158,7 @@ def spread_over_kinds(
 def _watch(ways: dict[str, VideoQA], path: Path) -> Iterator[tuple[str, VideoQA, WatchedVideo]]:
     """Decode and encode once, refine for each way; then look at the middle frame alone."""
     first = next(iter(ways.values()))
-    seen = first.watch(path)
+    frames, features = first.look(read_frames(path, first.sampling))
     for way, qa in ways.items():
-        yield way, qa, replace(seen, refined=qa.tokenizer.refine(seen.features))
+        yield way, qa, qa.refine(str(path), frames, features)
     yield STILL, first, first.watch(path, FrameSampling(num_frames=1))

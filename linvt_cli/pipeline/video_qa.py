@@ -13,29 +13,26 @@ from pathlib import Path
 import torch
 
 from linvt_cli.backbones.base import Backbone
-from linvt_cli.backbones.loading import memory_errors_translated, select_device
-from linvt_cli.backbones.registry import load_backbone
+from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.config import MIN_COVERAGE, FrameSampling, GenerationConfig
 from linvt_cli.errors import ConfigError
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
+from linvt_cli.pipeline.loading import load_parts
 from linvt_cli.pipeline.looking import look_at
-from linvt_cli.pipeline.model_choice import checkpoint_of, find_checkpoint, find_model
-from linvt_cli.pipeline.precision import LIGHTER_HINT, choose_dtype
-from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
-from linvt_cli.pipeline.weights import find_weights, source_of_weights
 from linvt_cli.types import (
     Answer,
     AnswerChunk,
+    Frames,
     ModelInfo,
     PromptEmbeds,
     TokenizerName,
     VideoTokens,
+    VisualFeatures,
 )
 from linvt_cli.video.reader import OnProgress, read_frames
 from linvt_cli.video_tokenizer.base import VideoTokenizer
-from linvt_cli.video_tokenizer.factory import make_tokenizer
 
 
 class VideoQA:
@@ -103,55 +100,24 @@ class VideoQA:
             DeviceError: if this machine lacks the device or the memory.
             ConfigError: if the settings contradict each other.
         """
-        spec, own_folder = find_model(model)
-        checkpoint = checkpoint or checkpoint_of(model)
-        choice = choose_tokenizer(
-            spec,
+        parts = load_parts(
+            model,
             tokenizer=tokenizer,
-            checkpoint=None if checkpoint is None else find_checkpoint(checkpoint),
+            checkpoint=checkpoint,
             num_video_tokens=num_video_tokens,
+            device=device,
+            weights=weights,
+            quantization=quantization,
+            dtype=dtype,
+            keep_quantized=keep_quantized,
+            on_notice=on_notice,
         )
-        place = select_device(device)
-        precision = choose_dtype(dtype, place, spec)
-        with memory_errors_translated(place, hint=LIGHTER_HINT):
-            found = find_weights(
-                spec,
-                None if weights is not None else source_of_weights(spec, model),
-                own_folder if weights is None else Path(weights),
-                choice=quantization,
-                device=place,
-                dtype=precision,
-                keep_quantized=keep_quantized,
-                notify=on_notice,
-            )
-            backbone = load_backbone(
-                spec,
-                folder=found.folder,
-                device=place,
-                dtype=precision,
-                quantization=found.quantization,
-            )
-            video_tokenizer = make_tokenizer(
-                choice.name,
-                num_video_tokens=choice.num_video_tokens,
-                checkpoint=choice.checkpoint,
-                backbone_name=spec.name,
-                embed_dim=backbone.embed_dim,
-                device=place,
-                dtype=precision,
-            )
         return cls(
-            backbone,
-            video_tokenizer,
-            model=ModelInfo(
-                spec.name,
-                choice.name,
-                choice.checkpoint_name,
-                quantization=found.quantization,
-                revision=found.revision,
-            ),
-            sampling=FrameSampling(num_frames=spec.default_frames),
-            describe_question=spec.describe_question,
+            parts.backbone,
+            parts.tokenizer,
+            model=parts.model,
+            sampling=FrameSampling(num_frames=parts.spec.default_frames),
+            describe_question=parts.spec.describe_question,
         )
 
     def watch(
@@ -179,11 +145,26 @@ class VideoQA:
         with memory_errors_translated(self.backbone.device):
             frames = read_frames(video, sampling or self.sampling, on_progress=on_progress)
             check_coverage(frames, str(video), min_coverage)
-            # Not inference mode: its tensors could never take part in training
-            with torch.no_grad():
-                frames, features = look_at(self.backbone, frames)
-                refined = self.tokenizer.refine(features)
-        return WatchedVideo(str(video), frames, features, refined)
+            return self.refine(str(video), *self.look(frames))
+
+    def look(self, frames: Frames) -> tuple[Frames, VisualFeatures]:
+        """Encode frames; where memory was short on the way, the frames say so.
+
+        Raises:
+            OutOfMemoryError: if memory does not suffice for a single frame.
+        """
+        with torch.no_grad():  # not inference mode: its tensors could never take part in training
+            return look_at(self.backbone, frames)
+
+    def refine(self, video: str, frames: Frames, features: VisualFeatures) -> WatchedVideo:
+        """Do with the visual tokens of a video what needs no question.
+
+        Raises:
+            OutOfMemoryError: if the device runs out of memory.
+        """
+        with torch.no_grad(), memory_errors_translated(self.backbone.device):
+            refined = self.tokenizer.refine(features)
+        return WatchedVideo(video, frames, features.grid, refined, features.seconds)
 
     def condense(self, watched: WatchedVideo, question: str) -> VideoTokens:
         """Return the video tokens for a question: (K, D).
@@ -251,7 +232,7 @@ class VideoQA:
             model=self.model,
             frames=watched.frames,
             stats=completion.stats,
-            vision_seconds=watched.features.seconds,
+            vision_seconds=watched.vision_seconds,
             tokenize_seconds=watched.refined.seconds + video_tokens.seconds,
             video_tokens=video_tokens,
         )

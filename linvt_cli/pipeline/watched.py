@@ -7,34 +7,38 @@ from dataclasses import dataclass
 
 from linvt_cli.config import PositionLayout
 from linvt_cli.errors import ConfigError, CoverageError
-from linvt_cli.types import Frames, VideoPlacement, VideoTokens, VisualFeatures
+from linvt_cli.types import Frames, VideoPlacement, VideoTokens
 from linvt_cli.video_tokenizer.averaging import mean_frames
 from linvt_cli.video_tokenizer.base import RefinedTokens
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedVideo:
-    """A video that has been looked at, ready for any number of questions."""
+    """A video that has been looked at, ready for any number of questions.
+
+    Of the visual tokens only what the tokenizer refined is kept.
+    """
 
     video: str  # as the caller named it
     frames: Frames
-    features: VisualFeatures
+    grid: tuple[int, int]  # rows, columns of visual tokens in a frame
     refined: RefinedTokens
+    vision_seconds: float = 0.0
 
     @property
     def num_visual_tokens(self) -> int:
         """T·N, before condensing."""
-        return self.features.tokens.shape[0] * self.features.tokens.shape[1]
+        return len(self.refined.times) * self.refined.tokens_per_frame
 
     @property
     def seconds(self) -> float:
         """Wall time of decoding, the vision encoder and refining."""
-        return self.frames.seconds + self.features.seconds + self.refined.seconds
+        return self.frames.seconds + self.vision_seconds + self.refined.seconds
 
     def place(self, video_tokens: VideoTokens, layout: PositionLayout) -> VideoPlacement:
         """Return what a prompt must know of where video tokens of this video come from."""
         return VideoPlacement(
-            grid=self.features.grid if video_tokens.unchanged else None,
+            grid=self.grid if video_tokens.unchanged else None,
             layout=layout,
             moments=mean_frames(video_tokens.weights) if layout == "time" else (),
         )

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from linvt_cli.cli.answers import AnswerSheet, closing_line
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.failures import ExitCode
-from linvt_cli.cli.options import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.config import GenerationConfig
 from linvt_cli.errors import ContextLengthError, DeviceError, LinVTError

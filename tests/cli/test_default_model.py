@@ -9,8 +9,8 @@ import torch
 from linvt_cli.backbones import loading
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.cli import default_model
+from linvt_cli.cli.asked import ModelOptions
 from linvt_cli.cli.default_model import DEFAULT_NOTICE, settle_model
-from linvt_cli.cli.options import ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.errors import DeviceError
 from linvt_cli.pipeline import fitting

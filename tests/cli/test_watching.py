@@ -12,7 +12,7 @@ import pytest
 
 from linvt_cli import VideoQA
 from linvt_cli.cli import watching as cli_watching
-from linvt_cli.cli.options import FrameOptions, ModelOptions
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.watching import Watching, load_model, watch_video
 from linvt_cli.config import Quantization, QuantizationChoice

@@ -20,7 +20,7 @@ from linvt_cli.errors import (
     VideoNotFoundError,
 )
 from linvt_cli.generation.decode import read_to_end
-from linvt_cli.pipeline import video_qa
+from linvt_cli.pipeline import loading, video_qa
 from linvt_cli.types import ModelInfo
 from linvt_cli.video.reader import read_frames
 from linvt_cli.video_tokenizer.baselines import AllTokenizer, MeanTokenizer
@@ -118,17 +118,22 @@ def test_a_description_asks_what_suits_the_backbone(video: Path):
 
 
 def test_the_tokens_of_a_watched_video_can_take_part_in_training(qa: VideoQA, video: Path):
-    watched = qa.watch(video)
-    assert not watched.features.tokens.is_inference()
-    assert not watched.features.tokens.requires_grad
+    frames, features = qa.look(read_frames(video, qa.sampling))
+    assert not features.tokens.is_inference()
+    assert not features.tokens.requires_grad
+    watched = qa.refine("a.mp4", frames, features)
     assert not qa.prompt(watched, "What?").inputs_embeds.is_inference()
 
 
 def test_watching_computes_no_gradients(video: Path, monkeypatch: pytest.MonkeyPatch):
     backbone = TinyBackbone("")
     monkeypatch.setattr(backbone, "_projection_3D", backbone._projection_3D.requires_grad_())
-    watched = VideoQA(backbone, tiny_linvt(), sampling=FOUR).watch(video)
-    assert not watched.features.tokens.requires_grad
+    qa = VideoQA(backbone, tiny_linvt(), sampling=FOUR)
+    _, features = qa.look(read_frames(video, FOUR))
+    assert not features.tokens.requires_grad
+    kept = qa.watch(video).refined.kept
+    assert kept is not None
+    assert not kept.values.requires_grad
 
 
 @pytest.mark.parametrize(
@@ -210,7 +215,7 @@ def test_a_device_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_loading_without_a_number_takes_the_one_of_the_backbone(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(video_qa, "load_backbone", lambda *_, **__: TinyBackbone())
+    monkeypatch.setattr(loading, "load_backbone", lambda *_, **__: TinyBackbone())
     qa = VideoQA.load("nano", tokenizer="cluster", device="cpu")
     assert qa.tokenizer.num_video_tokens == 64
     assert qa.model == ModelInfo("nano", "cluster", checkpoint=None)

@@ -7,6 +7,7 @@ import pytest
 from linvt_cli.errors import ConfigError, CoverageError
 from linvt_cli.pipeline.watched import check_coverage, check_minimum
 from linvt_cli.types import VideoPlacement
+from linvt_cli.video.reader import read_frames
 from linvt_cli.video_tokenizer.averaging import keep_all, mean_frames
 
 
@@ -15,7 +16,7 @@ def test_sizes_and_seconds_are_those_of_the_parts(qa, video):
     timed = replace(
         watched,
         frames=replace(watched.frames, seconds=1.0),
-        features=replace(watched.features, seconds=2.0),
+        vision_seconds=2.0,
         refined=replace(watched.refined, seconds=4.0),
     )
     assert timed.num_visual_tokens == 4 * 4
@@ -58,6 +59,6 @@ def test_video_tokens_stand_at_their_mean_frames_only_where_times_are_positions(
 
 
 def test_tokens_that_are_all_kept_lie_on_the_grid_of_their_frames(qa, video):
-    watched = qa.watch(video)
-    kept = keep_all(watched.features)
-    assert watched.place(kept, "flat").grid == watched.features.grid
+    frames, features = qa.look(read_frames(video, qa.sampling))
+    kept = keep_all(features)
+    assert qa.refine("a.mp4", frames, features).place(kept, "flat").grid == features.grid

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from linvt_cli.backbones.registry import find_backbone
-from linvt_cli.cli.options import FrameOptions, ModelOptions
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.config import FrameSampling
 from linvt_cli.errors import ConfigError, UnknownBackboneError
 
