@@ -60,6 +60,9 @@ class FrameSampling:
             )
 
 
+TOKEN_CACHE_MIB = 1024
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationConfig:
     """How an answer is generated. Temperature 0 is greedy and so deterministic."""

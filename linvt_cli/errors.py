@@ -4,7 +4,8 @@
     ├── VideoError                      path
     │   ├── VideoNotFoundError          also a FileNotFoundError
     │   ├── VideoDecodeError
-    │   └── CoverageError               coverage, minimum
+    │   ├── CoverageError               coverage, minimum
+    │   └── TokenFileError
     ├── BackboneError
     │   ├── UnknownBackboneError        name, known
     │   └── BackboneLoadError
@@ -80,6 +81,10 @@ class CoverageError(VideoError):
         super().__init__(message, path=path, hint=hint)
         self.coverage = coverage
         self.minimum = minimum
+
+
+class TokenFileError(VideoError):
+    """A file of video tokens is damaged, or made by another model."""
 
 
 class BackboneError(LinVTError):

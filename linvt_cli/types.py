@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FinishReason = Literal["stop", "length", "interrupted"]
 TokenizerName = Literal["linvt", "cluster", "mean", "all"]
+Decoder = Literal["opencv", "pyav", "pillow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class VideoInfo:
     duration: float  # s, from the first frame shown to the end of the last
     num_frames: int  # as counted in the index, not as the header claims
     codec: str
-    decoder: Literal["opencv", "pyav", "pillow"]
+    decoder: Decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +160,5 @@ class Answer:
     stats: GenerationStats
     vision_seconds: float
     tokenize_seconds: float
+    cached: bool = False  # whether the visual tokens were read from disk, and no frame was decoded
     video_tokens: VideoTokens | None = field(default=None, repr=False)

@@ -17,7 +17,7 @@ from linvt_cli.errors import LinVTError
 if TYPE_CHECKING:
     from linvt_cli.config import GenerationConfig
     from linvt_cli.pipeline import VideoQA, WatchedVideo
-    from linvt_cli.types import Frames, GenerationStats
+    from linvt_cli.types import GenerationStats
 
 
 class AnswerSheet:
@@ -137,24 +137,20 @@ class _OneAnswer:
             self._has_begun |= chunk.text != ""
             if chunk.stats is not None:
                 self._output.line()
-                self._output.aside(closing_line(watched.frames, chunk.stats, watched.seconds))
+                self._output.aside(closing_line(watched, chunk.stats))
 
 
-def closing_line(frames: Frames, stats: GenerationStats, watching_seconds: float) -> str:
-    """Return what an answer rests on: frames, the span they cover, tokens and seconds.
-
-    Args:
-        frames: that were looked at.
-        stats: of the answer.
-        watching_seconds: that decoding and the vision encoder took.
-    """
+def closing_line(watched: WatchedVideo, stats: GenerationStats) -> str:
+    """Return what an answer rests on: frames, the span they cover, tokens and seconds."""
+    frames = watched.frames
     first, last = frames.span
-    seconds = watching_seconds + stats.prefill_seconds + stats.generate_seconds
+    seconds = watched.seconds + stats.prefill_seconds + stats.generate_seconds
     return " · ".join(
         (
             f"{len(frames.times)} {'frame' if len(frames.times) == 1 else 'frames'}",
             f"{first:.1f} s" if first == last else f"{first:.1f} to {last:.1f} s",
             f"{stats.num_visual_tokens} visual → {stats.num_video_tokens} video tokens",
             f"{seconds:.1f} s",
+            *(("seen before",) if watched.cached else ()),
         )
     )

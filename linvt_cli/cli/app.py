@@ -18,6 +18,7 @@ from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.models import models
 from linvt_cli.cli.output import Output, print_error, print_message
 from linvt_cli.cli.quantize import quantize
+from linvt_cli.cli.tokens import tokens
 from linvt_cli.cli.train import train
 from linvt_cli.errors import LinVTError
 
@@ -36,6 +37,7 @@ app.command()(quantize)
 app.command()(train)
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")
+app.add_typer(tokens, name="tokens")
 
 
 def print_version(wanted: bool) -> None:

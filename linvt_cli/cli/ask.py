@@ -12,7 +12,7 @@ from linvt_cli.cli import options
 from linvt_cli.cli.answers import AnswerSheet
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output, answer_form
-from linvt_cli.config import MIN_COVERAGE, GenerationConfig
+from linvt_cli.config import MIN_COVERAGE, TOKEN_CACHE_MIB, GenerationConfig
 from linvt_cli.errors import ConfigError
 
 
@@ -40,6 +40,8 @@ def ask(
     dtype: options.DtypeOption = "auto",
     pull: options.PullOption = False,
     keep_quantized: options.KeepQuantizedOption = True,
+    token_cache: options.TokenCacheOption = TOKEN_CACHE_MIB,
+    no_token_cache: options.NoTokenCacheOption = False,
     offline: options.OfflineOption = False,
     max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
     temperature: options.TemperatureOption = options.TEMPERATURE,
@@ -68,6 +70,7 @@ def ask(
                 dtype,
                 pull,
                 keep_quantized,
+                0 if no_token_cache else token_cache,
             ),
             FrameOptions(frames, fps, at, start, end, decoder, min_coverage),
             GenerationConfig(max_new_tokens, temperature, top_p, seed),

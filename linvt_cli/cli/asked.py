@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.backbones.spec import DESCRIBE_QUESTION, BackboneSpec
-from linvt_cli.config import MIN_COVERAGE, DecoderChoice, FrameSampling
+from linvt_cli.config import MIN_COVERAGE, TOKEN_CACHE_MIB, DecoderChoice, FrameSampling
 from linvt_cli.errors import ConfigError
 from linvt_cli.models.source import names_folder, names_repository
 from linvt_cli.settings.catalogue import what_stands_for
@@ -67,6 +67,7 @@ class ModelOptions:
     dtype: str = "auto"
     pull: bool = False
     keep_quantized: bool = True
+    token_cache: int = TOKEN_CACHE_MIB  # MiB
 
     @property
     def chosen(self) -> str:

@@ -9,7 +9,7 @@ from linvt_cli.cli.answers import AnswerSheet
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.output import Output
-from linvt_cli.config import MIN_COVERAGE, GenerationConfig
+from linvt_cli.config import MIN_COVERAGE, TOKEN_CACHE_MIB, GenerationConfig
 from linvt_cli.errors import LinVTError
 
 
@@ -28,6 +28,8 @@ def describe(
     dtype: options.DtypeOption = "auto",
     pull: options.PullOption = False,
     keep_quantized: options.KeepQuantizedOption = True,
+    token_cache: options.TokenCacheOption = TOKEN_CACHE_MIB,
+    no_token_cache: options.NoTokenCacheOption = False,
     offline: options.OfflineOption = False,
     max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
     as_json: options.JsonOption = False,
@@ -48,6 +50,7 @@ def describe(
         dtype=dtype,
         pull=pull,
         keep_quantized=keep_quantized,
+        token_cache=0 if no_token_cache else token_cache,
     )
     try:
         chosen = settle_model(asked, output)

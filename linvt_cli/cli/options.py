@@ -148,6 +148,19 @@ KeepQuantizedOption = Annotated[
         help="Keep what was quantized once, and read it at later starts",
     ),
 ]
+TokenCacheOption = Annotated[
+    int,
+    typer.Option(
+        "--token-cache",
+        envvar="LINVT_TOKEN_CACHE",
+        min=0,
+        metavar="MIB",
+        help="Keep the visual tokens of videos, in so much room, for later questions",
+    ),
+]
+NoTokenCacheOption = Annotated[
+    bool, typer.Option("--no-token-cache", help="Look at the video anew, and keep nothing of it")
+]
 OfflineOption = Annotated[
     bool,
     typer.Option(

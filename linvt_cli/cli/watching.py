@@ -118,8 +118,9 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
     if checkpoint is not None and names_repository(checkpoint):
         pull_if_needed(checkpoint, output, allowed=model.pull)
     with output.progress(f"Loading {model.chosen}"):
-        from linvt_cli.pipeline import VideoQA
+        from linvt_cli.pipeline import TokenCache, VideoQA
 
+        cache = TokenCache(max_bytes=model.token_cache << 20) if model.token_cache else None
         return VideoQA.load(
             model.chosen,
             tokenizer=model.tokenizer,
@@ -130,13 +131,16 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
             quantization=model.quant,
             dtype=model.dtype,
             keep_quantized=model.keep_quantized,
+            token_cache=cache,
             on_notice=output.notice,
         )
 
 
 def watch_video(qa: VideoQA, video: str, frames: FrameOptions, output: Output) -> WatchedVideo:
     """Watch a video, show how much of it is read meanwhile, and pass its warnings on."""
-    sampling = frames.sampling(qa.sampling.num_frames)
+    from linvt_cli.pipeline import names_token_file
+
+    sampling = None if names_token_file(video) else frames.sampling(qa.sampling.num_frames)
     with output.progress(f"Reading {video}") as show:
         watched = qa.watch(
             video,

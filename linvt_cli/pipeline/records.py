@@ -26,6 +26,7 @@ def to_record(answer: Answer) -> dict[str, object]:
             "video": answer.stats.num_video_tokens,
             "prompt": answer.stats.num_prompt_tokens,
             "generated": answer.stats.num_generated_tokens,
+            "cached": answer.cached,
         },
         "seconds": {
             "decode": _rounded(answer.frames.seconds),

@@ -1,8 +1,7 @@
 """VideoQA: the one path from a video file and a question to an answer.
 
 Everything that answers goes through it, so that preprocessing and prompts cannot drift apart. What
-is done once for a video (decoding, vision encoder, refining) is kept in a ``WatchedVideo``; what
-depends on the question is done for each question.
+is done once for a video is in ``VideoWatcher``; what depends on the question is here.
 """
 
 from __future__ import annotations
@@ -14,28 +13,26 @@ import torch
 
 from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated
-from linvt_cli.config import MIN_COVERAGE, FrameSampling, GenerationConfig
+from linvt_cli.config import FrameSampling, GenerationConfig
 from linvt_cli.errors import ConfigError
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.pipeline.loading import load_parts
-from linvt_cli.pipeline.looking import look_at
-from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
+from linvt_cli.pipeline.token_cache import TokenCache
+from linvt_cli.pipeline.watched import WatchedVideo
+from linvt_cli.pipeline.watcher import VideoWatcher
 from linvt_cli.types import (
     Answer,
     AnswerChunk,
-    Frames,
     ModelInfo,
     PromptEmbeds,
     TokenizerName,
     VideoTokens,
-    VisualFeatures,
 )
-from linvt_cli.video.reader import OnProgress, read_frames
 from linvt_cli.video_tokenizer.base import VideoTokenizer
 
 
-class VideoQA:
+class VideoQA(VideoWatcher):
     """An image-LLM with a video tokenizer: answers questions about videos.
 
     Args:
@@ -44,6 +41,8 @@ class VideoQA:
         model: which weights these are; made of their names where left out.
         sampling: which frames ``watch`` looks at where it is not told.
         describe_question: what ``describe`` asks.
+        token_cache: where what is seen of videos is kept for later processes; nowhere where left
+            out.
     """
 
     def __init__(
@@ -54,11 +53,11 @@ class VideoQA:
         model: ModelInfo | None = None,
         sampling: FrameSampling | None = None,
         describe_question: str = "Describe this video.",
+        token_cache: TokenCache | None = None,
     ) -> None:
-        self.backbone = backbone
-        self.tokenizer = tokenizer
-        self.model = model or ModelInfo(backbone.name, tokenizer.name, checkpoint=None)
-        self.sampling = sampling or FrameSampling()
+        super().__init__(
+            backbone, tokenizer, model=model, sampling=sampling, token_cache=token_cache
+        )
         self.describe_question = describe_question
 
     @classmethod
@@ -74,6 +73,7 @@ class VideoQA:
         quantization: str = "auto",
         dtype: str = "auto",
         keep_quantized: bool = True,
+        token_cache: TokenCache | None = None,
         on_notice: Callable[[str], None] = lambda _: None,
     ) -> VideoQA:
         """Load a backbone by name, with a video tokenizer.
@@ -91,6 +91,7 @@ class VideoQA:
             quantization: ``auto``, ``none``, ``int8`` or ``nf4``, of the language model.
             dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
             keep_quantized: whether what was quantized once is kept, and read at later starts.
+            token_cache: where what is seen of videos is kept for later processes.
             on_notice: told, in a line, what takes long.
 
         Raises:
@@ -118,53 +119,8 @@ class VideoQA:
             model=parts.model,
             sampling=FrameSampling(num_frames=parts.spec.default_frames),
             describe_question=parts.spec.describe_question,
+            token_cache=token_cache,
         )
-
-    def watch(
-        self,
-        video: str | Path,
-        sampling: FrameSampling | None = None,
-        *,
-        min_coverage: float = MIN_COVERAGE,
-        on_progress: OnProgress | None = None,
-    ) -> WatchedVideo:
-        """Decode a video, encode its frames and refine their tokens: once for all questions.
-
-        Args:
-            video: path of a video or picture file.
-            sampling: which frames to look at; where left out, the backbone's default.
-            min_coverage: least share, in [0, 1], of the asked frames that must be decoded.
-            on_progress: called while decoding, as ``read_frames`` says.
-
-        Raises:
-            VideoError: if the file cannot be used.
-            CoverageError: if too few of the asked frames can be decoded.
-            OutOfMemoryError: if the device runs out of memory.
-        """
-        check_minimum(min_coverage)
-        with memory_errors_translated(self.backbone.device):
-            frames = read_frames(video, sampling or self.sampling, on_progress=on_progress)
-            check_coverage(frames, str(video), min_coverage)
-            return self.refine(str(video), *self.look(frames))
-
-    def look(self, frames: Frames) -> tuple[Frames, VisualFeatures]:
-        """Encode frames; where memory was short on the way, the frames say so.
-
-        Raises:
-            OutOfMemoryError: if memory does not suffice for a single frame.
-        """
-        with torch.no_grad():  # not inference mode: its tensors could never take part in training
-            return look_at(self.backbone, frames)
-
-    def refine(self, video: str, frames: Frames, features: VisualFeatures) -> WatchedVideo:
-        """Do with the visual tokens of a video what needs no question.
-
-        Raises:
-            OutOfMemoryError: if the device runs out of memory.
-        """
-        with torch.no_grad(), memory_errors_translated(self.backbone.device):
-            refined = self.tokenizer.refine(features)
-        return WatchedVideo(video, frames, features.grid, refined, features.seconds)
 
     def condense(self, watched: WatchedVideo, question: str) -> VideoTokens:
         """Return the video tokens for a question: (K, D).
@@ -234,6 +190,7 @@ class VideoQA:
             stats=completion.stats,
             vision_seconds=watched.vision_seconds,
             tokenize_seconds=watched.refined.seconds + video_tokens.seconds,
+            cached=watched.cached,
             video_tokens=video_tokens,
         )
 

@@ -24,6 +24,7 @@ class WatchedVideo:
     grid: tuple[int, int]  # rows, columns of visual tokens in a frame
     refined: RefinedTokens
     vision_seconds: float = 0.0
+    cached: bool = False  # whether its tokens were read from disk, and no frame was decoded
 
     @property
     def num_visual_tokens(self) -> int:

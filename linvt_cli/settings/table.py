@@ -9,6 +9,7 @@ from typing import get_args
 
 from linvt_cli.config import (
     MIN_COVERAGE,
+    TOKEN_CACHE_MIB,
     DecoderChoice,
     DtypeChoice,
     GenerationConfig,
@@ -114,6 +115,14 @@ SETTINGS: tuple[Setting, ...] = (
         "How many evenly spaced frames are looked at",
         "a whole number of 1 or more",
         minimum=1,
+    ),
+    Setting(
+        "token-cache",
+        int,
+        "MiB for the visual tokens of videos that were asked about",
+        "a whole number of MiB, 0 for none",
+        TOKEN_CACHE_MIB,
+        minimum=0,
     ),
     _choice("decoder", "Library that decodes videos", get_args(DecoderChoice), "auto"),
     Setting(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.output import Output
 from linvt_cli.config import GenerationConfig
 from linvt_cli.errors import ContextLengthError, DeviceError, LinVTError
+from linvt_cli.pipeline import WatchedVideo
 from linvt_cli.types import Frames, GenerationStats, VideoInfo
+from linvt_cli.video_tokenizer.base import RefinedTokens
 from tests.cli.schema import validate
 
 STATS = GenerationStats(
@@ -44,9 +47,11 @@ def fill(video: Path, questions: list[str], output: Output) -> ExitCode:
     return sheet.exit_code
 
 
-def frames_at(*times: float) -> Frames:
+def watched_at(*times: float) -> WatchedVideo:
     info = VideoInfo(Path("a.mp4"), 4, 4, 10.0, 100, "h264", "pyav")
-    return Frames(np.zeros((len(times), 4, 4, 3), np.uint8), times, info, coverage=1.0)
+    pixels = np.zeros((len(times), 4, 4, 3), np.uint8)
+    frames = Frames(pixels, times, info, coverage=1.0, seconds=0.5)
+    return WatchedVideo("a.mp4", frames, (1, 1), RefinedTokens(times, 1), vision_seconds=0.5)
 
 
 def test_one_question_that_fails_does_not_stop_the_others(loads, too_long, video, capsys):
@@ -120,12 +125,17 @@ def test_a_sheet_without_failures_is_done(loads, video, capsys):
 
 
 def test_the_closing_line_tells_frames_span_tokens_and_seconds():
-    line = closing_line(frames_at(0.5, 9.25), STATS, watching_seconds=1.0)
+    line = closing_line(watched_at(0.5, 9.25), STATS)
     assert line == "2 frames · 0.5 to 9.2 s · 64 visual → 8 video tokens · 1.8 s"
 
 
 def test_the_closing_line_of_one_frame_names_its_time():
-    assert closing_line(frames_at(3.0), STATS, 0.0).startswith("1 frame · 3.0 s · ")
+    assert closing_line(watched_at(3.0), STATS).startswith("1 frame · 3.0 s · ")
+
+
+def test_the_closing_line_says_when_nothing_was_looked_at():
+    seen = replace(watched_at(3.0), cached=True)
+    assert closing_line(seen, STATS).endswith(" s · seen before")
 
 
 def test_every_error_class_can_be_recorded(loads, video, capsys):

@@ -44,7 +44,7 @@ def test_options_reach_the_model_and_the_video(loads, video, capsys, tmp_path):
     arguments = ["ask", str(video), "What?", "--json", "--at", "0.5,1", "--device", "cpu"]
     arguments += ["--tokenizer", "cluster", "--video-tokens", "7", "--checkpoint", str(tmp_path)]
     arguments += ["--weights", "here", "--quant", "nf4", "--dtype", "bfloat16"]
-    assert run([*arguments, "--no-keep-quantized"]) == 0
+    assert run([*arguments, "--no-keep-quantized", "--no-token-cache"]) == 0
     assert callable(loads[0].pop("on_notice"))
     assert loads == [
         {
@@ -57,6 +57,7 @@ def test_options_reach_the_model_and_the_video(loads, video, capsys, tmp_path):
             "quantization": "nf4",
             "dtype": "bfloat16",
             "keep_quantized": False,
+            "token_cache": None,
         }
     ]
     assert json.loads(capsys.readouterr().out)["frames"]["times"] == [0.5, 1.0]

@@ -24,7 +24,7 @@ KEYS = [
 PARTS = {
     "model": ["backbone", "tokenizer", "checkpoint", "quantization", "revision"],
     "frames": ["count", "times", "span", "duration", "coverage", "warnings"],
-    "tokens": ["visual", "video", "prompt", "generated"],
+    "tokens": ["visual", "video", "prompt", "generated", "cached"],
     "seconds": ["decode", "vision", "tokenize", "prefill", "generate"],
 }
 
@@ -56,7 +56,13 @@ def test_a_record_says_what_the_answer_says(answer):
         "quantization": "none",
         "revision": None,
     }
-    assert record["tokens"] == {"visual": 16, "video": 8, "prompt": 25, "generated": 12}
+    assert record["tokens"] == {
+        "visual": 16,
+        "video": 8,
+        "prompt": 25,
+        "generated": 12,
+        "cached": False,
+    }
     assert record["error"] is None
 
 

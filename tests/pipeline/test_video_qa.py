@@ -20,7 +20,7 @@ from linvt_cli.errors import (
     VideoNotFoundError,
 )
 from linvt_cli.generation.decode import read_to_end
-from linvt_cli.pipeline import loading, video_qa
+from linvt_cli.pipeline import loading, watcher
 from linvt_cli.types import ModelInfo
 from linvt_cli.video.reader import read_frames
 from linvt_cli.video_tokenizer.baselines import AllTokenizer, MeanTokenizer
@@ -66,7 +66,7 @@ def test_several_questions_cost_one_decode_and_one_vision_pass(
         decoded.append(path)
         return read_frames(path, *args, **options)
 
-    monkeypatch.setattr(video_qa, "read_frames", counted)
+    monkeypatch.setattr(watcher, "read_frames", counted)
     answers = qa.ask_many(video, ["One?", "Two?", "Three?"])
     assert [answer.question for answer in answers] == ["One?", "Two?", "Three?"]
     assert decoded == [video]
@@ -173,7 +173,7 @@ def test_too_few_decoded_frames_are_an_error_and_not_an_answer(
     qa: VideoQA, video: Path, monkeypatch: pytest.MonkeyPatch
 ):
     damaged = dataclasses.replace(qa.watch(video).frames, coverage=0.25)
-    monkeypatch.setattr(video_qa, "read_frames", lambda *_, **__: damaged)
+    monkeypatch.setattr(watcher, "read_frames", lambda *_, **__: damaged)
     with pytest.raises(CoverageError, match="Only 25% of the frames") as caught:
         qa.ask(video, "What is there?")
     assert (caught.value.coverage, caught.value.minimum) == (0.25, 0.5)

@@ -53,6 +53,7 @@ def test_every_setting_is_read_from_the_file(file):
         "dtype": "bfloat16",
         "keep-quantized": False,
         "frames": 8,
+        "token-cache": 64,
         "decoder": "pyav",
         "min-coverage": 1,
         "max-new-tokens": 64,

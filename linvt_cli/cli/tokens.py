@@ -1,0 +1,194 @@
+"""``linvt tokens``: what is kept of videos that were looked at, and files of it to take along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from linvt_cli.cli import options
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
+from linvt_cli.cli.default_model import settle_model
+from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.output import Output
+from linvt_cli.cli.sizes import bytes_text, date_text, table
+from linvt_cli.cli.watching import load_model, watch_video
+from linvt_cli.config import MIN_COVERAGE
+from linvt_cli.errors import ConfigError, StoreError, TokenFileError, VideoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from linvt_cli.pipeline import TokenCache
+    from linvt_cli.pipeline.token_cache import CachedTokens
+    from linvt_cli.pipeline.token_file import TokenFileSummary
+
+tokens = typer.Typer(
+    help="Keep what was seen of videos: the next question costs no decoding and no vision.",
+    no_args_is_help=True,
+)
+
+
+@tokens.command()
+def make(
+    video: options.VideoArgument,
+    file: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="New file, named *.linvt")
+    ],
+    frames: options.FramesOption = None,
+    fps: options.FpsOption = None,
+    at: options.AtOption = None,
+    start: options.StartOption = None,
+    end: options.EndOption = None,
+    decoder: options.DecoderOption = "auto",
+    min_coverage: options.MinCoverageOption = MIN_COVERAGE,
+    model: options.ModelOption = None,
+    tokenizer: options.TokenizerOption = None,
+    video_tokens: options.VideoTokensOption = None,
+    checkpoint: options.CheckpointOption = None,
+    device: options.DeviceOption = "auto",
+    weights: options.WeightsOption = None,
+    dtype: options.DtypeOption = "auto",
+    pull: options.PullOption = False,
+    offline: options.OfflineOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Look at a video once, and write what a model sees to a file that it can be asked about."""
+    output = Output(quiet=quiet)
+    looked = FrameOptions(frames, fps, at, start, end, decoder, min_coverage)
+    asked = ModelOptions(
+        model, tokenizer, video_tokens, checkpoint, device, offline, weights, dtype=dtype, pull=pull
+    )
+    with prompt_interrupt(), output.sole_writer():
+        from linvt_cli.pipeline import names_token_file, write_token_file
+        from linvt_cli.video.files import regular_file
+
+        if not names_token_file(file):
+            raise ConfigError(
+                f"'{file}' is no name of a token file", field="output", hint=f"-o {file}.linvt"
+            )
+        looked.sampling(asked.default_frames)
+        if names_token_file(regular_file(video)):
+            raise ConfigError(f"'{video}' is a token file already", field="video")
+        qa = load_model(settle_model(asked, output), output)
+        saved = qa.to_save(watch_video(qa, video, looked, output))
+        try:
+            write_token_file(file, saved)
+        except OSError as error:
+            raise StoreError(
+                f"'{file}' cannot be written ({error.strerror})", hint="name another file"
+            ) from error
+    output.line(str(file))
+    output.notice(bytes_text(file.stat().st_size))
+
+
+@tokens.command("list")
+def list_tokens(as_json: options.JsonOption = False) -> None:
+    """List the videos of which something is kept, the last used first."""
+    output = Output("json" if as_json else "text")
+    kept = list(_readable())
+    if as_json:
+        for entry, summary in kept:
+            output.record(_record(entry, summary))
+        if not kept:
+            output.line("[]")
+        output.finish(as_list=True)
+        return
+    rows = [
+        (
+            summary.identity.backbone,
+            summary.identity.tokenizer,
+            str(summary.num_frames),
+            bytes_text(entry.size),
+            date_text(entry.last_used),
+            summary.video,
+        )
+        for entry, summary in kept
+    ]
+    if rows:
+        for line in table([("MODEL", "TOKENIZER", "FRAMES", "SIZE", "LAST USED", "VIDEO"), *rows]):
+            output.line(line)
+    output.notice(f"{bytes_text(sum(entry.size for entry, _ in kept))} in {_cache().folder}")
+
+
+@tokens.command()
+def remove(
+    videos: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[VIDEO...]", help="Videos: files, or as they are listed"),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all")] = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Remove what is kept of videos; the videos themselves stay."""
+    if bool(videos) == everything:
+        raise ConfigError("Name videos, or say --all", field="videos", hint="linvt tokens list")
+    output = Output(quiet=quiet)
+    gone = (
+        _cache().entries()
+        if everything
+        else [entry for video in videos or () for entry in _of_video(video)]
+    )
+    for entry in gone:
+        try:
+            entry.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"'{entry.path}' cannot be removed ({error.strerror})") from error
+    output.notice(f"{bytes_text(sum(entry.size for entry in gone))} removed")
+
+
+@tokens.command()
+def path() -> None:
+    """Print the folder in which tokens are kept."""
+    Output().line(str(_cache().folder))
+
+
+def _cache() -> TokenCache:
+    from linvt_cli.pipeline import TokenCache
+
+    return TokenCache()
+
+
+def _readable() -> Iterator[tuple[CachedTokens, TokenFileSummary]]:
+    from linvt_cli.pipeline.token_file import summarize
+
+    for entry in _cache().entries():
+        try:
+            yield entry, summarize(entry.path)
+        except TokenFileError:
+            continue  # nothing that a question would find
+
+
+def _of_video(video: str) -> list[CachedTokens]:
+    """Return what is kept of a video, there or not.
+
+    Raises:
+        ConfigError: if that is nothing.
+    """
+    from linvt_cli.pipeline.token_cache import known_hash
+
+    try:
+        content = known_hash(video)
+    except VideoError:
+        content = None
+    found = [
+        entry
+        for entry, summary in _readable()
+        if summary.video == video or (content is not None and summary.content == content)
+    ]
+    if not found:
+        raise ConfigError(f"Nothing is kept of '{video}'", field="videos", hint="linvt tokens list")
+    return found
+
+
+def _record(entry: CachedTokens, summary: TokenFileSummary) -> dict[str, object]:
+    return {
+        "video": summary.video,
+        "model": summary.identity.backbone,
+        "tokenizer": summary.identity.tokenizer,
+        "frames": summary.num_frames,
+        "size": entry.size,
+        "last_used": entry.last_used,
+        "path": str(entry.path),
+    }

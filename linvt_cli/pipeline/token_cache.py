@@ -1,0 +1,149 @@
+"""The cache of refined tokens: the next question about a video costs no decoding and no vision."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from linvt_cli.config import FrameSampling
+from linvt_cli.errors import TokenFileError
+from linvt_cli.pipeline.identity import Identity
+from linvt_cli.pipeline.token_file import (
+    FORMAT_VERSION,
+    SUFFIX,
+    SavedTokens,
+    read_token_file,
+    write_token_file,
+)
+from linvt_cli.pipeline.watched import WatchedVideo
+from linvt_cli.video.content import content_hash
+from linvt_cli.video.files import regular_file
+
+DEFAULT_MAX_BYTES = 1 << 30
+_RECIPE = 1  # raised when decoding, resizing or refining changes what comes out
+
+
+@dataclass(frozen=True, slots=True)
+class CachedTokens:
+    """One file of the cache."""
+
+    path: Path
+    size: int  # bytes
+    last_used: float  # seconds since 1970
+
+
+def cache_folder() -> Path:
+    """Return where the cache is: ``tokens`` in ``LINVT_HOME``, else in the user's cache folder."""
+    if home := os.environ.get("LINVT_HOME"):
+        return Path(home).expanduser() / "tokens"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("linvt", appauthor=False) / "tokens"
+
+
+class TokenCache:
+    """Token files named by what they hold, the least recently used of which make room.
+
+    A cache that cannot be written or read is none: nothing fails because of it.
+
+    Args:
+        folder: where the files are; where left out, the one of this user.
+        max_bytes: of all files together.
+    """
+
+    def __init__(self, folder: Path | None = None, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self.folder = cache_folder() if folder is None else folder
+        self.max_bytes = max_bytes
+
+    def slot(
+        self, video: str | Path, sampling: FrameSampling, identity: Identity, dtype: torch.dtype
+    ) -> Path:
+        """Return the file for some frames of a video as some weights see them, there or not.
+
+        The same bytes under another name have the same slot.
+
+        Raises:
+            VideoError: if the video is no file that can be read.
+        """
+        facts = {
+            "format": FORMAT_VERSION,
+            "recipe": _RECIPE,
+            "content": known_hash(video),
+            "sampling": asdict(sampling),
+            "identity": asdict(identity),
+            "dtype": str(dtype),
+        }
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return self.folder / f"{digest[:40]}{SUFFIX}"
+
+    def find(
+        self,
+        slot: Path,
+        video: str | Path,
+        embed_dim: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> WatchedVideo | None:
+        """Return what is kept of a video under the name that it has now, or None."""
+        if not slot.exists():
+            return None
+        try:
+            watched = read_token_file(slot, embed_dim, device, dtype).watched
+        except TokenFileError:
+            with suppress(OSError):
+                slot.unlink()
+            return None
+        with suppress(OSError):
+            os.utime(slot)
+        info = replace(watched.frames.video, path=Path(video))
+        return replace(
+            watched, video=str(video), frames=replace(watched.frames, video=info), cached=True
+        )
+
+    def keep(self, slot: Path, saved: SavedTokens) -> None:
+        """Write a watched video, and let the least recently used ones make room for it."""
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_token_file(slot, saved)
+            self._make_room()
+
+    def entries(self) -> list[CachedTokens]:
+        """Return all files, the last used first."""
+        return sorted(self._entries(), key=lambda entry: entry.last_used, reverse=True)
+
+    def _entries(self) -> Iterator[CachedTokens]:
+        for path in self.folder.glob(f"[!.]*{SUFFIX}"):
+            with suppress(FileNotFoundError):  # another process made room
+                status = path.stat()
+                yield CachedTokens(path, status.st_size, status.st_mtime)
+
+    def _make_room(self) -> None:
+        total = 0
+        for entry in self.entries():
+            total += entry.size
+            if total > self.max_bytes:
+                entry.path.unlink(missing_ok=True)
+
+
+def known_hash(video: str | Path) -> str:
+    """Return the hash of a file; a file that has not changed since is not read again.
+
+    Raises:
+        VideoError: if it is no file that can be read.
+    """
+    path = regular_file(video)
+    status = path.stat()
+    return _content_hash(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _content_hash(path: Path, size: int, changed: int) -> str:
+    return content_hash(path)

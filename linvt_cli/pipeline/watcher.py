@@ -1,0 +1,145 @@
+"""VideoWatcher: what is done once for a video, whatever is asked about it.
+
+Decoding, vision encoder, refining. The result is a ``WatchedVideo``, which may outlive the process
+in a token file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from linvt_cli.backbones.base import Backbone
+from linvt_cli.backbones.loading import memory_errors_translated
+from linvt_cli.config import MIN_COVERAGE, FrameSampling
+from linvt_cli.pipeline.identity import Identity, check_identity, identify
+from linvt_cli.pipeline.looking import look_at
+from linvt_cli.pipeline.token_cache import TokenCache, known_hash
+from linvt_cli.pipeline.token_file import SavedTokens, names_token_file, read_token_file
+from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
+from linvt_cli.types import Frames, ModelInfo, VisualFeatures
+from linvt_cli.video.files import regular_file
+from linvt_cli.video.reader import OnProgress, read_frames
+from linvt_cli.video_tokenizer.base import VideoTokenizer
+
+
+class VideoWatcher:
+    """The half of an image-LLM that looks, with a video tokenizer."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        tokenizer: VideoTokenizer,
+        *,
+        model: ModelInfo | None = None,
+        sampling: FrameSampling | None = None,
+        token_cache: TokenCache | None = None,
+    ) -> None:
+        self.backbone = backbone
+        self.tokenizer = tokenizer
+        self.model = model or ModelInfo(backbone.name, tokenizer.name, checkpoint=None)
+        self.sampling = sampling or FrameSampling()
+        self.token_cache = token_cache
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Which weights these are, for video tokens that outlive the process."""
+        return identify(self.backbone, self.tokenizer, self.model)
+
+    def watch(
+        self,
+        video: str | Path,
+        sampling: FrameSampling | None = None,
+        *,
+        min_coverage: float = MIN_COVERAGE,
+        on_progress: OnProgress | None = None,
+    ) -> WatchedVideo:
+        """Decode a video, encode its frames and refine their tokens: once for all questions.
+
+        Where a token file is named, or the cache holds these frames, neither is done.
+
+        Args:
+            video: path of a video, picture or token file.
+            sampling: which frames to look at; where left out, the backbone's default. A token file
+                has its own.
+            min_coverage: least share, in [0, 1], of the asked frames that must be decoded.
+            on_progress: called while decoding, as ``read_frames`` says.
+
+        Raises:
+            VideoError: if the file cannot be used.
+            CoverageError: if too few of the asked frames can be decoded.
+            OutOfMemoryError: if the device runs out of memory.
+        """
+        check_minimum(min_coverage)
+        with memory_errors_translated(self.backbone.device):
+            watched = self.recall(video, sampling)
+            if watched is not None:
+                check_coverage(watched.frames, str(video), min_coverage)
+                return watched
+            frames = read_frames(video, sampling or self.sampling, on_progress=on_progress)
+            check_coverage(frames, str(video), min_coverage)
+            watched = self.refine(str(video), *self.look(frames))
+        self.remember(watched, sampling)
+        return watched
+
+    def recall(
+        self, video: str | Path, sampling: FrameSampling | None = None
+    ) -> WatchedVideo | None:
+        """Return what a token file or the cache holds of a video, None where that is nothing.
+
+        Raises:
+            VideoError: if there is no such file.
+            TokenFileError: if a token file is damaged, or made by another model.
+        """
+        place = self.backbone.embed_dim, self.backbone.device, self.backbone.dtype
+        if names_token_file(video):
+            saved = read_token_file(regular_file(video), *place)
+            check_identity(str(video), saved.identity, self.identity)
+            return replace(saved.watched, cached=True)
+        if self.token_cache is None:
+            return None
+        return self.token_cache.find(self._slot(self.token_cache, video, sampling), video, *place)
+
+    def remember(self, watched: WatchedVideo, sampling: FrameSampling | None = None) -> None:
+        """Keep a watched video in the cache, if there is one.
+
+        Args:
+            watched: what ``watch`` or ``refine`` returned.
+            sampling: which frames it looked at; where left out, the default.
+        """
+        if self.token_cache is not None:
+            slot = self._slot(self.token_cache, watched.video, sampling)
+            self.token_cache.keep(slot, self.to_save(watched))
+
+    def to_save(self, watched: WatchedVideo) -> SavedTokens:
+        """Return what a token file is to hold of a watched video.
+
+        Raises:
+            VideoError: if the video is there no more.
+        """
+        return SavedTokens(watched, self.identity, known_hash(watched.video))
+
+    def _slot(self, cache: TokenCache, video: str | Path, sampling: FrameSampling | None) -> Path:
+        return cache.slot(video, sampling or self.sampling, self.identity, self.backbone.dtype)
+
+    def look(self, frames: Frames) -> tuple[Frames, VisualFeatures]:
+        """Encode frames; where memory was short on the way, the frames say so.
+
+        Raises:
+            OutOfMemoryError: if memory does not suffice for a single frame.
+        """
+        with torch.no_grad():  # not inference mode: its tensors could never take part in training
+            return look_at(self.backbone, frames)
+
+    def refine(self, video: str, frames: Frames, features: VisualFeatures) -> WatchedVideo:
+        """Do with the visual tokens of a video what needs no question.
+
+        Raises:
+            OutOfMemoryError: if the device runs out of memory.
+        """
+        with torch.no_grad(), memory_errors_translated(self.backbone.device):
+            refined = self.tokenizer.refine(features)
+        return WatchedVideo(video, frames, features.grid, refined, features.seconds)
