@@ -52,11 +52,9 @@ def _refuse_open_counts(schema: Any) -> None:
     if not isinstance(schema, Mapping):
         return
     least, required = schema.get("minProperties", 0), schema.get("required", ())
-    is_open = schema.get("additionalProperties", True) is not False
-    if is_open or "patternProperties" in schema:
-        known = len(required) if isinstance(required, list) else 0
-        if isinstance(least, int) and least > max(1, known):
-            raise _refused('minProperties needs "additionalProperties": false')
+    known = len(required) if isinstance(required, list) else 0
+    if isinstance(least, int) and least > max(1, known):
+        raise _refused(f"minProperties is {least}, and only {known} are required by name")
     for below in _schemas_in(schema):
         _refuse_open_counts(below)
 

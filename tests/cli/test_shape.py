@@ -59,7 +59,7 @@ def test_nothing_asked_for_is_any_shape():
         (["--choices", "a,,b"], "A choice is empty"),
         (["--choices", "red,Red"], "The choice 'Red' is given twice"),
         (["--abstain-below", "0.5"], "Without choices there is nothing to abstain from"),
-        (["--abstain-below", "1.5", "--yes-no"], "1.5"),
+        (["--abstain-below", "1.5", "--yes-no"], "Invalid value for '--abstain-below'"),
         (["--schema", "missing.json"], "The schema 'missing.json' cannot be read"),
     ],
     ids=str,

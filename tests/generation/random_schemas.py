@@ -51,8 +51,9 @@ def _number(rng: random.Random, depth: int) -> dict[str, Any]:
 
 
 def _enum(rng: random.Random, depth: int) -> dict[str, Any]:
-    values: list[Any] = list(dict.fromkeys(_word(rng) for _ in range(rng.randint(1, 5))))
-    return {"enum": [*values, *rng.choice([[], [None], [7, [1, "a"]], [{"k": 1.5}]])]}
+    words = dict.fromkeys(_word(rng) for _ in range(rng.randint(1, 5)))
+    others: list[list[Any]] = [[], [None], [7, [1, "a"]], [{"k": 1.5}]]
+    return {"enum": [*words, *rng.choice(others)]}
 
 
 def _constant(rng: random.Random, depth: int) -> dict[str, Any]:
