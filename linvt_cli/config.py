@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from linvt_cli.errors import ConfigError
 
@@ -85,6 +86,57 @@ class GenerationConfig:
             )
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"top_p must be in (0, 1], not {self.top_p}", field="top_p")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerShape:
+    """What form an answer must have; any text where nothing is set."""
+
+    choices: tuple[str, ...] = ()  # the allowed answers, which are scored and not written
+    abstain_below: float = 0.0  # least probability of the best choice; below it none is given
+    schema: Mapping[str, Any] | None = None  # JSON schema that the answer fits
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.choices and self.schema is not None:
+            raise ConfigError("Choices and a JSON schema exclude each other", field="schema")
+        if not 0 <= self.abstain_below <= 1:
+            raise ConfigError(
+                f"The probability below which to abstain must be in [0, 1], not"
+                f" {self.abstain_below}",
+                field="abstain_below",
+            )
+        if self.abstain_below and not self.choices:
+            raise ConfigError(
+                "Without choices there is nothing to abstain from",
+                field="abstain_below",
+                hint="add --choices or --yes-no",
+            )
+        if self.choices:
+            self._check_choices()
+
+    def _check_choices(self) -> None:
+        if not all(choice.strip() for choice in self.choices):
+            raise ConfigError("A choice is empty", field="choices")
+        if len(self.choices) < 2:
+            raise ConfigError(
+                f"At least two choices are needed, and there is only '{self.choices[0]}'",
+                field="choices",
+            )
+        # Some models write in lower case only: to them such choices are one.
+        told_apart = [" ".join(choice.casefold().split()) for choice in self.choices]
+        for number, choice in enumerate(self.choices):
+            if told_apart[number] in told_apart[:number]:
+                raise ConfigError(f"The choice '{choice}' is given twice", field="choices")
+
+    @property
+    def is_free(self) -> bool:
+        """Whether any text is an answer."""
+        return not self.choices and self.schema is None
+
+
+ANY_SHAPE = AnswerShape()
+"""The form of an answer in the model's own words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@
     │   ├── ConnectionLostError
     │   └── WrongBytesError
     ├── ContextLengthError              length, limit
+    ├── UnfinishedDocumentError
     ├── DeviceError
     │   └── OutOfMemoryError
     ├── MachineError
@@ -202,6 +203,10 @@ class ContextLengthError(LinVTError):
         super().__init__(message, hint=hint)
         self.length = length
         self.limit = limit
+
+
+class UnfinishedDocumentError(LinVTError):
+    """No document of a JSON schema could be finished within the tokens of an answer."""
 
 
 class DeviceError(LinVTError):

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from linvt_cli.config import PositionLayout, Quantization
 
-FinishReason = Literal["stop", "length", "interrupted"]
+FinishReason = Literal["stop", "length", "interrupted", "abstained"]
 TokenizerName = Literal["linvt", "cluster", "mean", "all"]
 Decoder = Literal["opencv", "pyav", "pillow"]
+JSONValue = None | bool | int | float | str | list["JSONValue"] | dict[str, "JSONValue"]
+"""What ``json.loads`` returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,14 @@ class AnswerChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """An allowed answer."""
+
+    text: str  # as the caller wrote it
+    probability: float  # of this answer among the allowed ones, which sum to 1
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """Which weights answered."""
 
@@ -162,3 +172,5 @@ class Answer:
     tokenize_seconds: float
     cached: bool = False  # whether the visual tokens were read from disk, and no frame was decoded
     video_tokens: VideoTokens | None = field(default=None, repr=False)
+    choices: tuple[Choice, ...] | None = None  # in the caller's order; None where none were given
+    structured: JSONValue = None  # the text as a value, where a JSON schema was given

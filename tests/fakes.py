@@ -62,6 +62,12 @@ class TinyBackbone:
     def encode_question(self, question: str) -> list[int]:
         return list(question.encode())
 
+    def encode_answer(self, answer: str) -> list[int]:
+        return [*answer.encode(), STOP]
+
+    def vocabulary(self) -> list[bytes]:
+        return [bytes([token]) if token < 256 else b"" for token in range(_VOCABULARY)]
+
     def step(
         self,
         inputs_embeds: torch.Tensor,
@@ -73,17 +79,20 @@ class TinyBackbone:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Read embeddings by a recurrence that forgets slowly; the cache is all of them."""
         self.step_lengths.append(inputs_embeds.shape[1])
-        new_PD = inputs_embeds[0]
-        all_SD = new_PD if kv_cache is None else torch.cat([kv_cache, new_PD])
-        state_D = torch.zeros(self.embed_dim)
+        all_BSD = inputs_embeds if kv_cache is None else torch.cat([kv_cache, inputs_embeds], dim=1)
+        state_BD = torch.zeros(len(all_BSD), self.embed_dim)
         states = []
-        for embedding_D in all_SD:
-            state_D = torch.tanh(0.9 * state_D.roll(1) + embedding_D)
-            states.append(state_D)
-        logits_SV = torch.stack(states) @ self._head_DV
+        for embedding_BD in all_BSD.unbind(dim=1):
+            state_BD = torch.tanh(0.9 * state_BD.roll(1, dims=1) + embedding_BD)
+            states.append(state_BD)
+        logits_BSV = torch.stack(states, dim=1) @ self._head_DV
         if self._script is not None:
-            logits_SV = logits_SV + self._script_bias(all_SD, self._script)
-        return logits_SV[-(logits_to_keep or len(new_PD)) :].unsqueeze(0), all_SD
+            biases = [self._script_bias(all_SD, self._script) for all_SD in all_BSD]
+            logits_BSV = logits_BSV + torch.stack(biases)
+        return logits_BSV[:, -(logits_to_keep or inputs_embeds.shape[1]) :], all_BSD
+
+    def repeat_cache(self, kv_cache: torch.Tensor, batch: int) -> torch.Tensor:
+        return kv_cache.expand(batch, -1, -1)
 
     def detokenize(self, ids: list[int]) -> str:
         return bytes(token for token in ids if token < 256).decode("utf-8", errors="replace")

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from linvt_cli.config import FrameSampling, GenerationConfig, LinVTConfig
+from linvt_cli.config import (
+    ANY_SHAPE,
+    AnswerShape,
+    FrameSampling,
+    GenerationConfig,
+    LinVTConfig,
+)
 from linvt_cli.errors import ConfigError
 
 
@@ -75,3 +81,35 @@ def test_the_number_of_video_tokens_is_that_of_all_queries():
 def test_scoring_is_never_wider_than_the_backbone():
     assert LinVTConfig(embed_dim=64, score_dim=512).score_width == 64
     assert LinVTConfig(embed_dim=1024, score_dim=512).score_width == 512
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"choices": ("a", "b"), "schema": {}}, "schema"),
+        ({"choices": ("a",)}, "choices"),
+        ({"choices": ("a", " ")}, "choices"),
+        ({"choices": ("a dog", "A  Dog")}, "choices"),
+        ({"choices": ("a", "b"), "abstain_below": 1.5}, "abstain_below"),
+        ({"choices": ("a", "b"), "abstain_below": float("nan")}, "abstain_below"),
+        ({"abstain_below": 0.5}, "abstain_below"),
+    ],
+    ids=str,
+)
+def test_a_shape_that_no_answer_has_is_refused(settings, field):
+    with pytest.raises(ConfigError) as caught:
+        AnswerShape(**settings)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_free"),
+    [
+        (ANY_SHAPE, True),
+        (AnswerShape(("a", "b")), False),
+        (AnswerShape(schema={}), False),
+    ],
+    ids=str,
+)
+def test_only_a_shape_without_choices_and_schema_leaves_the_words_to_the_model(shape, is_free):
+    assert shape.is_free == is_free

@@ -1,4 +1,4 @@
-"""The contract between an image-LLM and the rest of linvt: a few facts and seven operations."""
+"""The contract between an image-LLM and the rest of linvt: a few facts and ten operations."""
 
 from __future__ import annotations
 
@@ -60,6 +60,20 @@ class Backbone(Protocol):
         """Return the token ids of the question alone, without the chat template."""
         ...
 
+    def encode_answer(self, answer: str) -> list[int]:
+        """Return the token ids of an answer as it follows the prompt, a stop token at its end.
+
+        What looks like a mark of the chat template is mere text here too.
+        """
+        ...
+
+    def vocabulary(self) -> list[bytes]:
+        """Return what each token adds to a text, by id: nothing where it is a mark.
+
+        All tokens that are single bytes are among them, so any text can be written.
+        """
+        ...
+
     def step(
         self,
         inputs_embeds: torch.Tensor,
@@ -82,6 +96,10 @@ class Backbone(Protocol):
         Returns:
             Logits (B, P, V), or fewer positions, and the cache for the next step.
         """
+        ...
+
+    def repeat_cache(self, kv_cache: KVCache, batch: int) -> KVCache:
+        """Return the cache of one sequence for ``batch`` that begin with it; the old one stays."""
         ...
 
     def detokenize(self, ids: list[int]) -> str:

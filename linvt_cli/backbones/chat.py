@@ -26,6 +26,7 @@ class ChatTemplate:
     image_end: str = ""
     between: str = ""  # follows every image
     asking: str = ""  # stands before the question
+    answering: str = ""  # stands before the answer in training, and belongs to its first token
 
 
 class Chat:
@@ -65,6 +66,20 @@ class Chat:
         encoded[-1] += self.encode_text(ahead + question + behind)
         encoded[-1] += self.tokenizer.encode(rest, add_special_tokens=False)
         return encoded
+
+    def encode_answer(self, answer: str) -> list[int]:
+        """Return the ids of an answer as they follow the template, where they can be told apart.
+
+        A tokenizer may read a text otherwise at its beginning than behind other text, so the answer
+        is read behind the end of the template.
+        """
+        text = self.template.answering + answer
+        if self._marks.search(text) is None:
+            _, ahead = self._cut_behind_last_mark(self.template.after)
+            before, whole = self.encode_text(ahead), self.encode_text(ahead + text)
+            if whole[: len(before)] == before:
+                return whole[len(before) :]
+        return self.encode_text(text)
 
     def encode_text(self, text: str) -> list[int]:
         """Return the ids of mere text: marks in it mean nothing."""

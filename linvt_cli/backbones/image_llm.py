@@ -18,7 +18,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from linvt_cli.backbones.chat import Chat, ChatTemplate
-from linvt_cli.backbones.language_model import LanguageModelCache, run_language_model
+from linvt_cli.backbones.language_model import (
+    LanguageModelCache,
+    repeat_cache,
+    run_language_model,
+)
 from linvt_cli.backbones.loading import wait_for
 from linvt_cli.backbones.original_layout import load_model
 from linvt_cli.backbones.snapshot import (
@@ -28,6 +32,7 @@ from linvt_cli.backbones.snapshot import (
     require_weights,
 )
 from linvt_cli.backbones.text_tokenizers import load_tokenizer, mark_ids
+from linvt_cli.backbones.token_bytes import token_bytes
 from linvt_cli.backbones.tower_check import require_working_tower
 from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError
@@ -198,6 +203,15 @@ class ImageLLM(ABC):
         """Return the ids of the question alone."""
         return self.chat.encode_text(question)
 
+    def encode_answer(self, answer: str) -> list[int]:
+        """Return the ids of an answer behind the template, with the model's own stop token."""
+        (stop,) = mark_ids(self.tokenizer, self.stop_tokens[:1], owner=self.name)
+        return [*self.chat.encode_answer(answer), stop]
+
+    def vocabulary(self) -> list[bytes]:
+        """Return what each token adds to a text, by id."""
+        return token_bytes(self.tokenizer.backend_tokenizer)
+
     def embed_text(self, ids: list[int]) -> Tensor:
         """Look ids up in the language model's table: (L,) -> (L, D)."""
         table: nn.Module = self.decoder().get_input_embeddings()
@@ -231,6 +245,10 @@ class ImageLLM(ABC):
             num_axes=self.num_position_axes,
         )
         return self.head(hidden[:, -logits_to_keep:]), cache
+
+    def repeat_cache(self, kv_cache: LanguageModelCache, batch: int) -> LanguageModelCache:
+        """Return the cache of one sequence for several that begin with it."""
+        return repeat_cache(kv_cache, batch)
 
     def detokenize(self, ids: list[int]) -> str:
         """Return the text of generated ids, without special tokens."""

@@ -65,6 +65,20 @@ def run_language_model(
     return output.last_hidden_state, LanguageModelCache(keys_and_values, ends_B, mask)
 
 
+def repeat_cache(cache: LanguageModelCache, batch: int) -> LanguageModelCache:
+    """Return the cache of one sequence for ``batch`` that begin with it; the old one stays."""
+    layers: Any = cache.keys_and_values.layers
+    repeated = DynamicCache()
+    for index, layer in enumerate(layers):
+        keys, values = (rows.expand(batch, -1, -1, -1) for rows in (layer.keys, layer.values))
+        repeated.update(keys, values, index)
+    return LanguageModelCache(
+        repeated,
+        cache.next_positions.expand(batch),
+        None if cache.mask is None else cache.mask.expand(batch, -1),
+    )
+
+
 def _grown(mask_BP: Tensor | None, length: int) -> Tensor | None:
     if mask_BP is None:
         return None

@@ -83,6 +83,7 @@ class Mipha(Llava):
         before=f"{ENGLISH_ASSISTANT} USER: ",
         between="\n",
         after=" ASSISTANT:",
+        answering=" ",
     )
     stop_tokens = ("<|endoftext|>",)
 

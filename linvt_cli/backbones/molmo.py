@@ -56,6 +56,7 @@ class Molmo(ImageLLM):
         image_end="<im_end>",
         asking=" User: ",
         after=" Assistant:",
+        answering=" ",
     )
     stop_tokens = ("<|endoftext|>",)
 

@@ -26,9 +26,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.llama import LlamaConfig, LlamaForCausalLM
 
-from linvt_cli.backbones.language_model import LanguageModelCache, run_language_model
+from linvt_cli.backbones.language_model import (
+    LanguageModelCache,
+    repeat_cache,
+    run_language_model,
+)
 from linvt_cli.backbones.loading import wait_for
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS, STRIDE, EfficientNetLite0
+from linvt_cli.backbones.token_bytes import token_bytes
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
 
@@ -191,6 +196,10 @@ class Nano:
         """Return the ids of an answer with the end mark: what training asks for."""
         return [*self.tokenizer.encode(answer.lower()).ids, self._id["<eos>"]]
 
+    def vocabulary(self) -> list[bytes]:
+        """Return what each token adds to a text, by id."""
+        return token_bytes(self.tokenizer)
+
     def embed_text(self, ids: list[int]) -> Tensor:
         """Look ids up in the language model's table: (L,) -> (L, D)."""
         table: nn.Module = self.model.language_model.get_input_embeddings()
@@ -220,6 +229,10 @@ class Nano:
         )
         logits: Tensor = language_model.lm_head(hidden[:, -logits_to_keep:])
         return logits, cache
+
+    def repeat_cache(self, kv_cache: LanguageModelCache, batch: int) -> LanguageModelCache:
+        """Return the cache of one sequence for several that begin with it."""
+        return repeat_cache(kv_cache, batch)
 
     def detokenize(self, ids: list[int]) -> str:
         """Return the text of generated ids, without special tokens, as a sentence.

@@ -31,6 +31,7 @@ class SmolVLM(ImageLLM):
         image_start="<fake_token_around_image><global-img>",
         image_end="<fake_token_around_image>",
         after="<end_of_utterance>\nAssistant:",
+        answering=" ",
     )
     stop_tokens = ("<end_of_utterance>",)
 

@@ -12,6 +12,7 @@ from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output, print_error
 from linvt_cli.cli.watching import Watching
+from linvt_cli.config import ANY_SHAPE, AnswerShape
 from linvt_cli.errors import LinVTError
 
 if TYPE_CHECKING:
@@ -68,7 +69,13 @@ class AnswerSheet:
             return ExitCode.SOME_FAILED
         return exit_code_of(self._failures[0])
 
-    def fill(self, model: ModelOptions, frames: FrameOptions, generation: GenerationConfig) -> None:
+    def fill(
+        self,
+        model: ModelOptions,
+        frames: FrameOptions,
+        generation: GenerationConfig,
+        shape: AnswerShape = ANY_SHAPE,
+    ) -> None:
         """Answer all questions. One that cannot be answered does not stop the next.
 
         Raises:
@@ -83,7 +90,7 @@ class AnswerSheet:
         watching = Watching(model, self._video, frames, self._output)
         watching.start()
         for question in self._questions:
-            answer = _OneAnswer(question, generation, self._output)
+            answer = _OneAnswer(question, generation, self._output, shape)
             with self._failure_recorded(question):
                 if self._output.form == "text" and len(self._questions) > 1:
                     self._output.aside(question)
@@ -113,9 +120,17 @@ class _OneAnswer:
         question: what is asked.
         generation: how the answer is generated.
         output: where it goes.
+        shape: what form it must have.
     """
 
-    def __init__(self, question: str, generation: GenerationConfig, output: Output) -> None:
+    def __init__(
+        self,
+        question: str,
+        generation: GenerationConfig,
+        output: Output,
+        shape: AnswerShape = ANY_SHAPE,
+    ) -> None:
+        self._shape = shape
         self._question = question
         self._generation = generation
         self._output = output
@@ -130,7 +145,13 @@ class _OneAnswer:
         if self._output.form != "text":
             from linvt_cli.pipeline import to_record
 
-            self._output.record(to_record(qa.ask(watched, self._question, self._generation)))
+            answer = qa.ask(watched, self._question, self._generation, self._shape)
+            self._output.record(to_record(answer))
+            return
+        if not self._shape.is_free:  # it is known as a whole only
+            answer = qa.ask(watched, self._question, self._generation, self._shape)
+            self._output.line(answer.text)
+            self._output.aside(closing_line(watched.frames, answer.stats, watched.seconds))
             return
         for chunk in qa.stream(watched, self._question, self._generation):
             self._output.write(chunk.text)

@@ -12,6 +12,7 @@ from linvt_cli.cli import options
 from linvt_cli.cli.answers import AnswerSheet
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output, answer_form
+from linvt_cli.cli.shape import asked_shape
 from linvt_cli.config import MIN_COVERAGE, TOKEN_CACHE_MIB, GenerationConfig
 from linvt_cli.errors import ConfigError
 
@@ -47,6 +48,10 @@ def ask(
     temperature: options.TemperatureOption = options.TEMPERATURE,
     top_p: options.TopPOption = options.TOP_P,
     seed: options.SeedOption = options.SEED,
+    choices: options.ChoicesOption = None,
+    yes_no: options.YesNoOption = False,
+    abstain_below: options.AbstainBelowOption = None,
+    schema: options.SchemaOption = None,
     as_json: options.JsonOption = False,
     as_jsonl: options.JsonlOption = False,
     quiet: options.QuietOption = False,
@@ -55,6 +60,7 @@ def ask(
 
     The video is read and looked at once, however many questions are asked.
     """
+    shape = asked_shape(choices, yes_no, abstain_below, schema, temperature=temperature)
     output = Output(answer_form(as_json=as_json, as_jsonl=as_jsonl), quiet=quiet)
     with AnswerSheet(video, all_questions(video, question, more_questions or ()), output) as sheet:
         sheet.fill(
@@ -74,6 +80,7 @@ def ask(
             ),
             FrameOptions(frames, fps, at, start, end, decoder, min_coverage),
             GenerationConfig(max_new_tokens, temperature, top_p, seed),
+            shape,
         )
     raise typer.Exit(sheet.exit_code)
 

@@ -16,6 +16,7 @@ from linvt_cli.errors import (
     MachineError,
     ModelFilesError,
     StoreError,
+    UnfinishedDocumentError,
     VideoError,
 )
 
@@ -56,6 +57,7 @@ EXIT_CODES: dict[type[LinVTError], ExitCode] = {
     DownloadError: ExitCode.NETWORK,
     StoreError: ExitCode.RESOURCES,
     ContextLengthError: ExitCode.RESOURCES,
+    UnfinishedDocumentError: ExitCode.RESOURCES,
     DeviceError: ExitCode.RESOURCES,
     MachineError: ExitCode.RESOURCES,
 }

@@ -192,6 +192,30 @@ TopPOption = Annotated[
     typer.Option("--top-p", metavar="P", help="Draw from the likeliest tokens that sum to P"),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Start of the random draws")]
+ChoicesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--choices",
+        metavar="A,B,…",
+        help="Answer with the most probable of these; a JSON list, or the option once for each,"
+        " where they hold commas",
+    ),
+]
+YesNoOption = Annotated[bool, typer.Option("--yes-no", help="Answer with Yes or No")]
+AbstainBelowOption = Annotated[
+    float | None,
+    typer.Option(
+        "--abstain-below",
+        min=0.0,
+        max=1.0,
+        metavar="P",
+        help="Give no answer when the best choice is less probable than P",
+    ),
+]
+SchemaOption = Annotated[
+    str | None,
+    typer.Option("--schema", metavar="FILE", help="Answer in JSON that fits this JSON schema"),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
 JsonlOption = Annotated[bool, typer.Option("--jsonl", help="Print one JSON line for each answer")]
 QuietOption = Annotated[

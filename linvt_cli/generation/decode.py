@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,14 @@ import torch
 from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.generation.sampler import Sampler, make_sampler
 from linvt_cli.generation.streaming import TextStream
-from linvt_cli.types import AnswerChunk, FinishReason, GenerationStats, PromptEmbeds
+from linvt_cli.types import (
+    AnswerChunk,
+    Choice,
+    FinishReason,
+    GenerationStats,
+    JSONValue,
+    PromptEmbeds,
+)
 
 if TYPE_CHECKING:
     from linvt_cli.backbones.base import Backbone, KVCache
@@ -42,10 +49,9 @@ def stream_answer(
     Raises:
         OutOfMemoryError: if the device runs out of memory.
     """
-    model = _Stepper(backbone, prompt, make_sampler(config))
+    model = Stepper(backbone, prompt, make_sampler(config))
     text = TextStream(backbone.detokenize)
-    num_prompt_tokens = prompt.inputs_embeds.shape[1]
-    room = min(config.max_new_tokens, backbone.max_context - num_prompt_tokens)
+    room = min(config.max_new_tokens, backbone.max_context - prompt.inputs_embeds.shape[1])
     reason: FinishReason = "length"
     while len(text) < room:
         if interrupted is not None and interrupted():
@@ -57,15 +63,29 @@ def stream_answer(
             break
         if piece := text.push(token):
             yield AnswerChunk(piece)
-    stats = GenerationStats(
+    stats = statistics(prompt, model.seconds, len(text), num_visual_tokens)
+    yield AnswerChunk(text.finish(), finish_reason=reason, stats=stats)
+
+
+def statistics(
+    prompt: PromptEmbeds, seconds: Sequence[float], num_tokens: int, num_visual_tokens: int
+) -> GenerationStats:
+    """Return what an answer took.
+
+    Args:
+        prompt: what was read first.
+        seconds: wall time of each step; the first is the prefill.
+        num_tokens: of the answer.
+        num_visual_tokens: T·N.
+    """
+    return GenerationStats(
         num_visual_tokens=num_visual_tokens,
         num_video_tokens=prompt.num_video_tokens,
-        num_prompt_tokens=num_prompt_tokens,
-        num_generated_tokens=len(text),
-        prefill_seconds=sum(model.seconds[:1], start=0.0),
-        generate_seconds=sum(model.seconds[1:], start=0.0),
+        num_prompt_tokens=prompt.inputs_embeds.shape[1],
+        num_generated_tokens=num_tokens,
+        prefill_seconds=sum(seconds[:1], start=0.0),
+        generate_seconds=sum(seconds[1:], start=0.0),
     )
-    yield AnswerChunk(text.finish(), finish_reason=reason, stats=stats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +95,8 @@ class Completion:
     text: str
     finish_reason: FinishReason
     stats: GenerationStats
+    choices: tuple[Choice, ...] | None = None
+    structured: JSONValue = None
 
 
 def read_to_end(chunks: Iterable[AnswerChunk]) -> Completion:
@@ -91,8 +113,14 @@ def read_to_end(chunks: Iterable[AnswerChunk]) -> Completion:
     raise ValueError("The stream of an answer has no last chunk")
 
 
-class _Stepper:
-    """A backbone in the middle of an answer: what it reads next, its KV cache, its times."""
+class Stepper:
+    """A backbone in the middle of an answer: what it reads next, its KV cache, its times.
+
+    Args:
+        backbone: reads the prompt and writes the answer.
+        prompt: what it reads first.
+        sample: chooses each token.
+    """
 
     def __init__(self, backbone: Backbone, prompt: PromptEmbeds, sample: Sampler) -> None:
         self._backbone = backbone
@@ -106,6 +134,11 @@ class _Stepper:
     # it switched on in the code that reads the stream.
     @torch.inference_mode()
     def next_token(self) -> int:
+        """Run one step and return the token that was chosen.
+
+        Raises:
+            OutOfMemoryError: if the device runs out of memory.
+        """
         started = time.perf_counter()
         with memory_errors_translated(self._backbone.device):
             logits_1PV, self._cache = self._backbone.step(

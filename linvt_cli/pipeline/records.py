@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from linvt_cli.errors import LinVTError
-from linvt_cli.types import Answer, Frames
+from linvt_cli.types import Answer, Choice, Frames
 
 SCHEMA_VERSION = 1
 _DECIMALS = 3  # of seconds and shares: finer than a frame, coarser than noise
+_PROBABILITY_DECIMALS = 6
 
 
 def to_record(answer: Answer) -> dict[str, object]:
@@ -17,8 +18,10 @@ def to_record(answer: Answer) -> dict[str, object]:
         "schema_version": SCHEMA_VERSION,
         "video": answer.video,
         "question": answer.question,
-        "answer": answer.text,
+        "answer": None if answer.finish_reason == "abstained" else answer.text,
         "finish_reason": answer.finish_reason,
+        "choices": None if answer.choices is None else list(map(_choice, answer.choices)),
+        "structured": answer.structured,
         "model": asdict(answer.model),
         "frames": _frames(answer.frames),
         "tokens": {
@@ -47,6 +50,8 @@ def error_record(video: str, question: str, error: LinVTError) -> dict[str, obje
         "question": question,
         "answer": None,
         "finish_reason": None,
+        "choices": None,
+        "structured": None,
         "model": None,
         "frames": None,
         "tokens": None,
@@ -57,6 +62,10 @@ def error_record(video: str, question: str, error: LinVTError) -> dict[str, obje
             "hint": error.hint,
         },
     }
+
+
+def _choice(choice: Choice) -> dict[str, object]:
+    return {"text": choice.text, "probability": round(choice.probability, _PROBABILITY_DECIMALS)}
 
 
 def _frames(frames: Frames) -> dict[str, object]:

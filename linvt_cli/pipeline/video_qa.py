@@ -6,17 +6,18 @@ is done once for a video is in ``VideoWatcher``; what depends on the question is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated
-from linvt_cli.config import FrameSampling, GenerationConfig
+from linvt_cli.config import ANY_SHAPE, AnswerShape, FrameSampling, GenerationConfig
 from linvt_cli.errors import ConfigError
-from linvt_cli.generation.decode import read_to_end, stream_answer
+from linvt_cli.generation.decode import stream_answer
 from linvt_cli.generation.prompt import assemble
+from linvt_cli.generation.shapes import complete
 from linvt_cli.pipeline.loading import load_parts
 from linvt_cli.pipeline.token_cache import TokenCache
 from linvt_cli.pipeline.watched import WatchedVideo
@@ -167,19 +168,36 @@ class VideoQA(VideoWatcher):
             LinVTError: as ``watch`` and ``prompt`` do.
         """
         watched = self._watched(video)
-        return self._generate(watched, self.prompt(watched, question), generation, interrupted)
+        return stream_answer(
+            self.backbone,
+            self.prompt(watched, question),
+            generation or GenerationConfig(),
+            num_visual_tokens=watched.num_visual_tokens,
+            interrupted=interrupted,
+        )
 
     def ask(
         self,
         video: str | Path | WatchedVideo,
         question: str,
         generation: GenerationConfig | None = None,
+        shape: AnswerShape | None = None,
     ) -> Answer:
-        """Answer a question; arguments and errors are those of ``stream``."""
+        """Answer a question, in any words or in a given shape; else as ``stream``.
+
+        Raises:
+            UnfinishedDocumentError: if no document of the shape's schema is short enough.
+        """
         watched = self._watched(video)
         video_tokens = self.condense(watched, question)
         prompt = self._assemble(watched, video_tokens, question)
-        completion = read_to_end(self._generate(watched, prompt, generation))
+        completion = complete(
+            self.backbone,
+            prompt,
+            generation or GenerationConfig(),
+            shape or ANY_SHAPE,
+            num_visual_tokens=watched.num_visual_tokens,
+        )
         return Answer(
             video=watched.video,
             question=question,
@@ -192,7 +210,23 @@ class VideoQA(VideoWatcher):
             tokenize_seconds=watched.refined.seconds + video_tokens.seconds,
             cached=watched.cached,
             video_tokens=video_tokens,
+            choices=completion.choices,
+            structured=completion.structured,
         )
+
+    def choose(
+        self,
+        video: str | Path | WatchedVideo,
+        question: str,
+        choices: Sequence[str],
+        *,
+        abstain_below: float = 0.0,
+    ) -> Answer:
+        """Choose among two or more answers, and say how probable each is.
+
+        Where the best is less probable than ``abstain_below``, the answer is empty.
+        """
+        return self.ask(video, question, shape=AnswerShape(tuple(choices), abstain_below))
 
     def ask_many(
         self,
@@ -219,18 +253,3 @@ class VideoQA(VideoWatcher):
         placement = watched.place(video_tokens, self.tokenizer.position_layout)
         with torch.no_grad(), memory_errors_translated(self.backbone.device):
             return assemble(self.backbone, video_tokens.tokens, question, placement)
-
-    def _generate(
-        self,
-        watched: WatchedVideo,
-        prompt: PromptEmbeds,
-        generation: GenerationConfig | None,
-        interrupted: Callable[[], bool] | None = None,
-    ) -> Iterator[AnswerChunk]:
-        return stream_answer(
-            self.backbone,
-            prompt,
-            generation or GenerationConfig(),
-            num_visual_tokens=watched.num_visual_tokens,
-            interrupted=interrupted,
-        )

@@ -15,6 +15,8 @@ KEYS = [
     "question",
     "answer",
     "finish_reason",
+    "choices",
+    "structured",
     "model",
     "frames",
     "tokens",

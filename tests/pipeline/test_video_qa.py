@@ -9,7 +9,7 @@ import torch
 from linvt_cli import VideoQA
 from linvt_cli.backbones import registry
 from linvt_cli.backbones.nano import save_nano
-from linvt_cli.config import FrameSampling, GenerationConfig, LinVTConfig
+from linvt_cli.config import AnswerShape, FrameSampling, GenerationConfig, LinVTConfig
 from linvt_cli.errors import (
     ConfigError,
     ContextLengthError,
@@ -251,3 +251,19 @@ def test_nano_answers_about_a_video_file_with_its_trained_linvt(video: Path):
     assert answer.finish_reason == "stop"
     assert answer.model == ModelInfo("nano", "linvt", checkpoint="bundled")
     assert len(answer.frames.times) == 16
+
+
+def test_a_choice_is_an_answer_with_probabilities(video: Path):
+    qa = VideoQA(TinyBackbone("green"), MeanTokenizer(4))
+    answer = qa.choose(video, "Which colour?", ["red", "green"])
+    assert (answer.text, answer.finish_reason) == ("green", "stop")
+    assert answer.choices is not None
+    assert [choice.text for choice in answer.choices] == ["red", "green"]
+    assert sum(choice.probability for choice in answer.choices) == pytest.approx(1)
+    assert len(answer.frames.times) > 1
+
+
+def test_an_answer_of_a_schema_has_its_value(video: Path):
+    qa = VideoQA(TinyBackbone("[1, 2]"), MeanTokenizer(4))
+    answer = qa.ask(video, "Which?", shape=AnswerShape(schema={"type": "array"}))
+    assert (answer.text, answer.structured) == ("[1, 2]", [1, 2])
