@@ -151,7 +151,7 @@ class _OneAnswer:
         if not self._shape.is_free:  # it is known as a whole only
             answer = qa.ask(watched, self._question, self._generation, self._shape)
             self._output.line(answer.text)
-            self._output.aside(closing_line(watched.frames, answer.stats, watched.seconds))
+            self._output.aside(closing_line(watched, answer.stats))
             return
         for chunk in qa.stream(watched, self._question, self._generation):
             self._output.write(chunk.text)
