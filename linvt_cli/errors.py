@@ -4,7 +4,9 @@
     ├── VideoError                      path
     │   ├── VideoNotFoundError          also a FileNotFoundError
     │   ├── VideoDecodeError
-    │   └── CoverageError               coverage, minimum
+    │   ├── CoverageError               coverage, minimum
+    │   ├── DecodeTimeoutError          timeout
+    │   └── DecoderCrashedError
     ├── BackboneError
     │   ├── UnknownBackboneError        name, known
     │   └── BackboneLoadError
@@ -80,6 +82,20 @@ class CoverageError(VideoError):
         super().__init__(message, path=path, hint=hint)
         self.coverage = coverage
         self.minimum = minimum
+
+
+class DecodeTimeoutError(VideoError):
+    """A video was not decoded in the time that it was given."""
+
+    def __init__(
+        self, message: str, *, path: str | Path, timeout: float, hint: str | None = None
+    ) -> None:
+        super().__init__(message, path=path, hint=hint)
+        self.timeout = timeout  # seconds
+
+
+class DecoderCrashedError(VideoError):
+    """The process that decoded a video came to a sudden end."""
 
 
 class BackboneError(LinVTError):
