@@ -25,6 +25,7 @@ UNTESTED = {
     "backbones/molmo_parts.py": "test_molmo.py compares them with the public source",
     "backbones/molmo_layout.py": "test_molmo.py loads all three layouts",
     "cli/options.py": "declarations; the tests of each command use them",
+    "cli/many.py": "declarations; the tests of each command use them",
     "pipeline/loading.py": "tests/pipeline/test_video_qa.py loads through it",
     "backbones/spec.py": "holds values only; tests/backbones/test_registry.py uses them",
     "backbones/base.py": "a protocol; tests/backbones/test_contract.py checks what fulfils it",

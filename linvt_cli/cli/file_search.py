@@ -88,7 +88,7 @@ def files_in(folder: str, wanted: Filter) -> Iterator[str]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 waiting += [path] if wanted.enters(path) else []
-            elif not entry.is_dir() and wanted.takes(path):
+            elif wanted.takes(path) and not os.path.isdir(entry.path):  # noqa: PTH112 - never raises
                 found.append((_order(path), os.path.join(folder, path)))  # noqa: PTH118
     yield from (path for _, path in sorted(found))
 

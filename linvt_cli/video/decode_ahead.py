@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
+from linvt_cli.config import DECODE_TIMEOUT
 from linvt_cli.video.decode_process import DecodeProcess
 from linvt_cli.video.decode_worker import Decoded, DecodeJob, decode
 
-TIMEOUT = 300.0
-"""Seconds that a video may take to decode, where the user sets none."""
 MAX_BYTES = 1 << 30
 """Bytes of pixels that wait to be looked at, the video that is next excepted."""
 _MOST_WORKERS = 4
@@ -49,7 +48,7 @@ class DecodeAhead:
         jobs: Sequence[DecodeJob],
         *,
         workers: int | None = None,
-        timeout: float = TIMEOUT,
+        timeout: float = DECODE_TIMEOUT,
         max_bytes: int = MAX_BYTES,
         command: Sequence[str] | None = None,
     ) -> None:
