@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -67,7 +67,7 @@ class Batch:
         """What was asked for, with the name of a model."""
         return self._watching.model
 
-    def turns(self, videos: Sequence[BatchVideo]) -> Iterator[Turn]:
+    def turns(self, videos: Sequence[BatchVideo]) -> Generator[Turn, None, None]:
         """Give every video its turn, in order. Nothing that is wrong with a video is raised.
 
         Close the iterator to end the processes that decode.

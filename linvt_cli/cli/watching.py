@@ -66,10 +66,9 @@ class Watching:
         Raises:
             LinVTError: if it cannot be used.
         """
-        if self._qa is None:
-            self._qa = load_model(self._model, self._output)
-            self._model = replace(self._model, quant=self._qa.model.quantization)
-        return self._qa
+        loaded: list[VideoQA] = []
+        self._attempt(lambda: loaded.append(self._loaded()), may_repeat=lambda: True)
+        return loaded[-1]
 
     def start(self) -> None:
         """Load the model and watch the video.
@@ -92,8 +91,11 @@ class Watching:
             OutOfMemoryError: if memory runs out, and fewer bits are no way out.
             LinVTError: as the work does.
         """
+        self._attempt(lambda: work(*self._prepared()), may_repeat=may_repeat)
+
+    def _attempt(self, work: Callable[[], None], *, may_repeat: Callable[[], bool]) -> None:
         try:
-            work(*self._prepared())
+            work()
         except OutOfMemoryError as error:
             fewer = self._fewer_bits()
             if fewer is None or not may_repeat():
@@ -104,17 +106,24 @@ class Watching:
         # Not above: there the error still holds all that was computed.
         self._output.warning(f"{failed.message}; trying again in {fewer}")
         self._may_step_down = False
-        self._model = replace(self._model, quant=fewer)
+        before, self._model = self._model, replace(self._model, quant=fewer)
         self._qa = self._watched = None
         _free_memory()
         try:
-            ready = self._prepared()
+            self._loaded()
         except (ConfigError, BackboneLoadError):  # these files cannot be had in fewer bits
+            self._model = before  # for the next video
             raise failed from None
-        work(*ready)
+        work()
+
+    def _loaded(self) -> VideoQA:
+        if self._qa is None:
+            self._qa = load_model(self._model, self._output)
+            self._model = replace(self._model, quant=self._qa.model.quantization)
+        return self._qa
 
     def _prepared(self) -> tuple[VideoQA, WatchedVideo]:
-        qa = self.load()
+        qa = self._loaded()
         if self._watched is None:
             self._watched = self._watch(qa)
         return qa, self._watched

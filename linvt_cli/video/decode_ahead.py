@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -113,9 +114,7 @@ class DecodeAhead:
         while (number := self._next_job()) is not None:
             outcome: Decoded | BaseException
             try:
-                outcome = process.decode(
-                    self._jobs[number], lambda size, at=number: self._admit(size, at)
-                )
+                outcome = process.decode(self._jobs[number], partial(self._admit, number=number))
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
                 outcome = error
             with self._state:

@@ -128,7 +128,7 @@ def write_outcome(decoded: Decoded, outlet: BinaryIO, pixels_file: int) -> None:
     """
     os.ftruncate(pixels_file, 0)
     if isinstance(decoded.frames, Frames):
-        left = memoryview(np.ascontiguousarray(decoded.frames.pixels)).cast("B")
+        left = np.ascontiguousarray(decoded.frames.pixels).data.cast("B")
         written = 0
         while written < len(left):
             written += os.pwrite(pixels_file, left[written:], written)
@@ -143,7 +143,7 @@ def read_pixels(header: dict[str, Any], pixels_file: int) -> np.ndarray:
         EOFError: When there are fewer than the header says.
     """
     pixels = np.empty(header["shape"], dtype=np.uint8)
-    room = memoryview(pixels).cast("B")
+    room = pixels.data.cast("B")
     filled = 0
     while filled < len(room):
         count = os.preadv(pixels_file, [room[filled:]], filled)

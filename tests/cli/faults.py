@@ -27,7 +27,10 @@ def _link(target: str) -> Callable[[Path, bytes], None]:
 
 
 def _bytes(change: Callable[[bytes], bytes]) -> Callable[[Path, bytes], None]:
-    return lambda path, content: path.write_bytes(change(content)) and None
+    def write(path: Path, content: bytes) -> None:
+        path.write_bytes(change(content))
+
+    return write
 
 
 FAULTS: dict[str, Callable[[Path, bytes], None]] = {

@@ -13,6 +13,8 @@ from linvt_cli.cli.batch import Batch, BatchVideo, DecodingOptions, terminated_l
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.watching import Watching
 from linvt_cli.errors import ConfigError, CoverageError, LinVTError, OutOfMemoryError, VideoError
+from linvt_cli.video import decode_worker
+from linvt_cli.video.reader import read_frames
 from tests.cli.faults import write_clip
 
 
@@ -61,9 +63,7 @@ def test_what_is_wrong_with_a_video_is_part_of_its_turn(loads, clips, tmp_path):
 
 
 def test_too_few_frames_are_found_when_the_video_is_looked_at(loads, clips, monkeypatch):
-    from linvt_cli.video import decode_worker
-
-    usual = decode_worker.read_frames
+    usual = read_frames
 
     def half(*arguments: Any) -> Any:
         return replace(usual(*arguments), coverage=0.3, warnings=("cut off",))

@@ -9,7 +9,7 @@ from linvt_cli.cli.output import Output
 
 def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch, capsys):
     now = 1000.0
-    monkeypatch.setattr(batch_progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     with BatchProgress(Output(), 10) as progress:
         for number in range(4):
             progress.begin("a.mp4")

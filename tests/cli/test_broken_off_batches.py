@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,10 @@ def workers() -> set[str]:
     return found
 
 
+def has_rows(path: Path, number: int) -> bool:
+    return path.exists() and path.read_bytes().count(b"\n") >= number
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     limit = time.monotonic() + seconds
     while not condition():
@@ -117,7 +122,7 @@ def test_a_run_that_is_killed_and_goes_on_ends_like_one_that_is_not(
     for number in range(num_kills):
         process = forked.start([*command, "-o", "out.jsonl", "--resume"])
         size = len(whole) * (number + 1) // (num_kills + 1)
-        wait_for(lambda size=size: out.read_bytes().count(b"\n") >= size)
+        wait_for(partial(has_rows, out, size))
         time.sleep(chance.random() * 0.05)
         os.kill(process, signal.SIGKILL)
         assert forked.end(process) == -signal.SIGKILL
@@ -137,7 +142,7 @@ def test_a_signal_ends_a_run_with_its_rows_kept_and_no_process_left(forked, tmp_
     command = ["ask", "in", "Who?", "-o", "out.jsonl", "--decode-workers", "2", "--model", "nano"]
     process = forked.start([*command, "--max-new-tokens", "30"])
     out = tmp_path / "out.jsonl"
-    wait_for(lambda: out.exists() and out.read_bytes().count(b"\n") >= 3)
+    wait_for(partial(has_rows, out, 3))
     os.kill(process, number)
     assert forked.end(process) == 130
     rows = rows_of(out)

@@ -72,7 +72,7 @@ def test_errors_keep_their_class_and_words(error):
     again = outcome_of(header, None, "a.mp4")
     assert again.source == source
     assert type(again.frames) is type(error)
-    assert isinstance(again.frames, VideoError | ConfigError)
+    assert not isinstance(again.frames, Frames)
     assert (again.frames.message, again.frames.hint) == (error.message, error.hint)
 
 
