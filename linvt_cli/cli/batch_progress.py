@@ -61,7 +61,8 @@ class BatchProgress:
             self._show(self._num_done, f"{video}{failures}")
             return
         now = time.monotonic()
-        if now - self._last_line >= LINE_SECONDS and self._num_done:
+        due = now - self._last_line >= LINE_SECONDS
+        if due and 0 < self._num_done < self._total:
             self._last_line = now
             self._output.notice(self.line(now - self._began))
 
