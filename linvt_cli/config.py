@@ -19,6 +19,9 @@ the other like text, or each at its mean source frame."""
 MIN_COVERAGE = 0.5
 """Share of the asked frames below which there is no answer, where the user sets none."""
 
+DECODE_TIMEOUT = 300.0
+"""Seconds that one of many videos may take to decode, where the user sets none."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameSampling:

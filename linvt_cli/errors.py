@@ -5,7 +5,9 @@
     │   ├── VideoNotFoundError          also a FileNotFoundError
     │   ├── VideoDecodeError
     │   ├── CoverageError               coverage, minimum
-    │   └── TokenFileError
+    │   ├── TokenFileError
+    │   ├── DecodeTimeoutError          timeout
+    │   └── DecoderCrashedError
     ├── BackboneError
     │   ├── UnknownBackboneError        name, known
     │   └── BackboneLoadError
@@ -86,6 +88,20 @@ class CoverageError(VideoError):
 
 class TokenFileError(VideoError):
     """A file of video tokens is damaged, or made by another model."""
+
+
+class DecodeTimeoutError(VideoError):
+    """A video was not decoded in the time that it was given."""
+
+    def __init__(
+        self, message: str, *, path: str | Path, timeout: float, hint: str | None = None
+    ) -> None:
+        super().__init__(message, path=path, hint=hint)
+        self.timeout = timeout  # seconds
+
+
+class DecoderCrashedError(VideoError):
+    """The process that decoded a video came to a sudden end."""
 
 
 class BackboneError(LinVTError):

@@ -28,6 +28,7 @@ UNTESTED = {
     "pipeline/token_parsing.py": "tests/pipeline/test_token_file.py breaks what it reads",
     "pipeline/watcher.py": "tests/pipeline/test_video_qa.py and test_token_cache.py watch with it",
     "cli/options.py": "declarations; the tests of each command use them",
+    "cli/many.py": "declarations; the tests of each command use them",
     "pipeline/loading.py": "tests/pipeline/test_video_qa.py loads through it",
     "backbones/spec.py": "holds values only; tests/backbones/test_registry.py uses them",
     "backbones/base.py": "a protocol; tests/backbones/test_contract.py checks what fulfils it",

@@ -14,6 +14,7 @@ from linvt_cli.cli.failures import ExitCode
 GRACE_SECONDS = 0.7
 """How long Python may take to stop by itself; the rest of the second is for the exit."""
 
+_ENDING = {signal.SIGINT, signal.SIGTERM}  # the second arrives only where it has a handler
 _RESTORED = b"\r\x1b[2K\x1b[?25h"  # progress leaves its line and a hidden cursor behind
 
 
@@ -47,6 +48,6 @@ def prompt_interrupt(grace: float = GRACE_SECONDS) -> Iterator[None]:
 
 def _wait(arriving: socket.socket, left: threading.Event, grace: float) -> None:
     while received := arriving.recv(64):
-        if signal.SIGINT in received and not left.wait(grace):
+        if _ENDING.intersection(received) and not left.wait(grace):
             os.write(2, (_RESTORED if os.isatty(2) else b"") + b"interrupted\n")
             os._exit(ExitCode.INTERRUPTED)

@@ -19,6 +19,7 @@ from linvt_cli.errors import ConfigError, LinVTError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 Form = Literal["text", "json", "jsonl"]
 Record = Mapping[str, Any]
@@ -53,6 +54,7 @@ class Output:
         self.quiet = quiet
         self._stdout = sys.stdout
         self._records: list[Record] = []
+        self._bar: Progress | None = None
         if isinstance(self._stdout, io.TextIOWrapper):
             encoding = None if form == "text" else "utf-8"
             self._stdout.reconfigure(encoding=encoding, errors="backslashreplace")
@@ -64,9 +66,14 @@ class Output:
             yield
 
     def write(self, text: str) -> None:
-        """Print a piece of text at once."""
+        """Print a piece of text at once; a bar makes room for it where both are on a terminal."""
+        bar = self._bar if self._stdout.isatty() else None
+        if bar is not None:
+            bar.stop()
         self._stdout.write(text)
         self._stdout.flush()
+        if bar is not None:
+            bar.start()
 
     def line(self, text: str = "") -> None:
         """Print a line."""
@@ -148,6 +155,44 @@ class Output:
             task = bars.add_task(shown, total=total, completed=done)
             yield lambda num_bytes: bars.advance(task, num_bytes)
 
+    @contextmanager
+    def bar(self, total: int) -> Iterator[Callable[[int, str], None] | None]:
+        """Show how many of many things are done, how fast, and how long it will take.
+
+        Yields a function that takes how many are done and what is going on; None where there is no
+        terminal that can show it.
+        """
+        if not self._on_terminal() or os.environ.get("TERM") == "dumb":
+            yield None
+            return
+        from rich import progress
+        from rich.text import Text
+
+        columns = (
+            progress.BarColumn(bar_width=20),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[rate]}"),
+            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.description}"),
+        )
+        with progress.Progress(*columns, console=_stderr_console(), transient=True) as bar:
+            task = bar.add_task("", total=total, rate="")
+            self._bar = bar
+
+            def show(done: int, text: str) -> None:
+                speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+                bar.update(
+                    task,
+                    completed=done,
+                    description=Text(printable(text)).markup,
+                    rate=f"{60 * speed:.1f}/min" if speed else "",
+                )
+
+            try:
+                yield show
+            finally:
+                self._bar = None
+
     def _on_terminal(self) -> bool:
         return not self.quiet and sys.stderr.isatty()
 
@@ -174,6 +219,11 @@ def json_text(value: object, *, indent: int | None = None) -> str:
     r"""Return strict JSON. Bytes of a file name that are not UTF-8 become the text ``\xff``."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     return _NOT_UNICODE.sub(lambda match: "\\" + _escape(match), text)
+
+
+def utf8_text(text: str) -> str:
+    r"""Return a name as JSON shows it: bytes that are not UTF-8 become the text ``\xff``."""
+    return _NOT_UNICODE.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

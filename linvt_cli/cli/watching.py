@@ -40,7 +40,35 @@ class Watching:
         self._video = video
         self._frames = frames
         self._output = output
-        self._ready: tuple[VideoQA, WatchedVideo] | None = None
+        self._qa: VideoQA | None = None
+        self._watched: WatchedVideo | None = None
+        self._watch: Callable[[VideoQA], WatchedVideo] = lambda qa: watch_video(
+            qa, self._video, self._frames, self._output
+        )
+
+    @property
+    def model(self) -> ModelOptions:
+        """What was asked for, with the name of a model."""
+        return self._model
+
+    def turn_to(self, watch: Callable[[VideoQA], WatchedVideo]) -> None:
+        """Take up another video; the model stays.
+
+        Args:
+            watch: makes the model watch it, at its first use and again in fewer bits.
+        """
+        self._watch = watch
+        self._watched = None
+
+    def load(self) -> VideoQA:
+        """Load the model, if it is not loaded yet.
+
+        Raises:
+            LinVTError: if it cannot be used.
+        """
+        loaded: list[VideoQA] = []
+        self._attempt(lambda: loaded.append(self._loaded()), may_repeat=lambda: True)
+        return loaded[-1]
 
     def start(self) -> None:
         """Load the model and watch the video.
@@ -63,8 +91,11 @@ class Watching:
             OutOfMemoryError: if memory runs out, and fewer bits are no way out.
             LinVTError: as the work does.
         """
+        self._attempt(lambda: work(*self._prepared()), may_repeat=may_repeat)
+
+    def _attempt(self, work: Callable[[], None], *, may_repeat: Callable[[], bool]) -> None:
         try:
-            work(*self._prepared())
+            work()
         except OutOfMemoryError as error:
             fewer = self._fewer_bits()
             if fewer is None or not may_repeat():
@@ -75,21 +106,27 @@ class Watching:
         # Not above: there the error still holds all that was computed.
         self._output.warning(f"{failed.message}; trying again in {fewer}")
         self._may_step_down = False
-        self._model = replace(self._model, quant=fewer)
-        self._ready = None
+        before, self._model = self._model, replace(self._model, quant=fewer)
+        self._qa = self._watched = None
         _free_memory()
         try:
-            ready = self._prepared()
+            self._loaded()
         except (ConfigError, BackboneLoadError):  # these files cannot be had in fewer bits
+            self._model = before  # for the next video
             raise failed from None
-        work(*ready)
+        work()
+
+    def _loaded(self) -> VideoQA:
+        if self._qa is None:
+            self._qa = load_model(self._model, self._output)
+            self._model = replace(self._model, quant=self._qa.model.quantization)
+        return self._qa
 
     def _prepared(self) -> tuple[VideoQA, WatchedVideo]:
-        if self._ready is None:
-            qa = load_model(self._model, self._output)
-            self._model = replace(self._model, quant=qa.model.quantization)
-            self._ready = qa, watch_video(qa, self._video, self._frames, self._output)
-        return self._ready
+        qa = self._loaded()
+        if self._watched is None:
+            self._watched = self._watch(qa)
+        return qa, self._watched
 
     def _fewer_bits(self) -> str | None:
         """Return the next smaller quantization, if the model has one and the user left it open."""

@@ -1,0 +1,225 @@
+"""``linvt ask`` about many videos: a row for each video and question, answered or not."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from linvt_cli import errors
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
+from linvt_cli.cli.batch import (
+    Batch,
+    BatchVideo,
+    DecodingOptions,
+    Turn,
+    terminated_like_interrupted,
+)
+from linvt_cli.cli.batch_progress import BatchProgress
+from linvt_cli.cli.failures import ExitCode, exit_code_of_class
+from linvt_cli.cli.inputs import Asked, Selection, VideoRequest, find_requests
+from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.output import Output, print_message, printable
+from linvt_cli.cli.result_files import ResultFile, open_results
+from linvt_cli.cli.resume import Open, Plan, make_plan, settings_of
+from linvt_cli.errors import ConfigError, LinVTError
+
+if TYPE_CHECKING:
+    from linvt_cli.config import GenerationConfig
+    from linvt_cli.pipeline import VideoQA, WatchedVideo
+
+
+@dataclass(frozen=True, slots=True)
+class ResultOptions:
+    """Where rows go, and what is done about those that failed."""
+
+    file: str | None = None
+    resume: bool = False
+    retry_errors: bool = False
+    fail_fast: bool = False
+
+    def check(self, output: Output) -> None:
+        """Refuse options that contradict each other.
+
+        Raises:
+            ConfigError: if they do.
+        """
+        if self.file is not None and output.form != "text":
+            raise ConfigError("--json and --jsonl print; --output writes a file", field="output")
+        if self.file is None and self.resume:
+            raise ConfigError("--resume needs --output", field="resume", hint="-o answers.jsonl")
+        if self.retry_errors and not self.resume:
+            raise ConfigError("--retry-errors needs --resume", field="retry_errors")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """All that is chosen for many videos."""
+
+    model: ModelOptions
+    frames: FrameOptions
+    generation: GenerationConfig
+    selection: Selection = field(default_factory=Selection)
+    results: ResultOptions = field(default_factory=ResultOptions)
+    decoding: DecodingOptions = field(default_factory=DecodingOptions)
+
+    @property
+    def is_about_one(self) -> bool:
+        """Whether nothing was chosen that only many videos need."""
+        return self.selection.is_usual and self.results == ResultOptions()
+
+
+def ask_batch(
+    inputs: Sequence[str], questions: Sequence[str], options: BatchOptions, output: Output
+) -> ExitCode:
+    """Ask questions about many videos, and return how the command ends.
+
+    A video that cannot be used becomes rows with an error, and the others are answered.
+
+    Raises:
+        LinVTError: if the inputs, the options, the model or the file for results cannot be used.
+    """
+    options.results.check(output)
+    options.frames.sampling(options.model.default_frames)
+    with prompt_interrupt(), terminated_like_interrupted(), output.sole_writer():
+        requests = find_requests(inputs, questions, options.selection)
+        return _Asking(requests, options, output).run()
+
+
+class _Asking:
+    """One run over the videos that are left to do."""
+
+    def __init__(
+        self, requests: Sequence[VideoRequest], options: BatchOptions, output: Output
+    ) -> None:
+        self._requests = requests
+        self._options = options
+        self._output = output
+        self._file: ResultFile | None = None
+        self._failed: list[str] = []  # types of errors, in the order of rows
+        self._num_answered = 0
+        self._num_kept = 0
+        self._stopped = False  # by the first failure, where that is wanted
+        self._shows_question = any(len(request.asked) > 1 for request in requests)
+
+    def run(self) -> ExitCode:
+        results = self._options.results
+        with ExitStack() as while_running:
+            if results.file is not None:
+                self._file = while_running.enter_context(
+                    open_results(results.file, resume=results.resume)
+                )
+            batch = Batch(self._options.model, self._options.decoding, self._output)
+            plan = self._plan(batch.model)
+            try:
+                self._ask_all(batch, plan.todo)
+            finally:
+                self._output.finish(as_list=True)
+                self._tell()
+            if self._file is not None and not self._stopped:
+                self._file.complete()
+        return self._exit_code()
+
+    def _plan(self, model: ModelOptions) -> Plan:
+        asked = [
+            (request, settings_of(model, self._frames(request), self._options.generation))
+            for request in self._requests
+        ]
+        if self._file is None:
+            return Plan([Open(request, settings, request.asked) for request, settings in asked])
+        plan = make_plan(asked, self._file.rows, retry_errors=self._options.results.retry_errors)
+        self._file.keep(plan.kept)
+        self._failed = [row.error for row in plan.done if row.error is not None]
+        self._num_kept = len(plan.done) - len(self._failed)
+        return plan
+
+    def _frames(self, request: VideoRequest) -> FrameOptions:
+        frames = self._options.frames
+        return replace(
+            frames,
+            start=frames.start if request.start is None else request.start,
+            end=frames.end if request.end is None else request.end,
+        )
+
+    def _ask_all(self, batch: Batch, todo: Sequence[Open]) -> None:
+        videos = [BatchVideo(each.request.video, self._frames(each.request)) for each in todo]
+        with (
+            BatchProgress(self._output, len(videos)) as progress,
+            closing(batch.turns(videos)) as turns,
+        ):
+            for turn in turns:
+                progress.begin(turn.video)
+                before = len(self._failed)
+                self._ask_about(turn, todo[turn.number])
+                progress.end(turn.video, failed=len(self._failed) > before)
+                if self._stopped:
+                    break
+
+    def _ask_about(self, turn: Turn, what: Open) -> None:
+        said = None
+        for asked in what.asked:
+            try:
+                record = self._answer(turn, asked)
+                self._num_answered += 1
+            except LinVTError as error:
+                if error.message != said:
+                    said = error.message
+                    print_message(f"error: {said}")
+                record = self._failure(turn, asked, error)
+                self._failed.append(type(error).__name__)
+                self._stopped = self._options.results.fail_fast
+            self._give(record, turn, asked, what.settings)
+            if self._stopped:
+                return
+
+    def _answer(self, turn: Turn, asked: Asked) -> dict[str, Any]:
+        from linvt_cli.pipeline import to_record
+
+        if isinstance(turn.watching, LinVTError):
+            raise turn.watching
+        # The last is the one that counts: work is done again where memory ran out.
+        answers: deque[dict[str, Any]] = deque(maxlen=1)
+
+        def answer(qa: VideoQA, watched: WatchedVideo) -> None:
+            answers.append(to_record(qa.ask(watched, asked.question, self._options.generation)))
+
+        turn.watching.use(answer, may_repeat=lambda: True)
+        return answers.pop()
+
+    def _failure(self, turn: Turn, asked: Asked, error: LinVTError) -> dict[str, Any]:
+        from linvt_cli.pipeline import error_record
+
+        return error_record(turn.video, asked.question, error)
+
+    def _give(self, record: dict[str, Any], turn: Turn, asked: Asked, settings: str) -> None:
+        if self._file is None and self._output.form == "text":
+            if record["error"] is None:
+                question = f"{asked.question} " if self._shows_question else ""
+                text = " ".join(str(record["answer"]).split())
+                self._output.line(f"{printable(turn.video)}: {question}{text}")
+            return
+        if asked.id is not None:
+            record["id"] = asked.id
+        record["source"] = None if turn.source is None else asdict(turn.source)
+        record["settings"] = settings
+        if self._file is None:
+            self._output.record(record)
+        else:
+            self._file.append(record)
+
+    def _tell(self) -> None:
+        kept = f", {self._num_kept} were there" if self._num_kept else ""
+        where = "" if self._file is None else f" in {self._options.results.file}"
+        self._output.notice(
+            f"{self._num_answered} answered, {len(self._failed)} failed{kept}{where}"
+        )
+
+    def _exit_code(self) -> ExitCode:
+        if not self._failed:
+            return ExitCode.DONE
+        if self._num_answered or self._num_kept:
+            return ExitCode.SOME_FAILED
+        first = getattr(errors, self._failed[0], errors.VideoError)
+        return exit_code_of_class(first)

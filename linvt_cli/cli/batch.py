@@ -1,0 +1,147 @@
+"""Many videos, one after the other: the next are decoded while something is done with one."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
+from linvt_cli.cli.output import Output
+from linvt_cli.cli.watching import Watching
+from linvt_cli.config import DECODE_TIMEOUT
+from linvt_cli.errors import LinVTError
+from linvt_cli.types import Frames
+
+if TYPE_CHECKING:
+    from linvt_cli.pipeline import VideoQA, WatchedVideo
+    from linvt_cli.video.decode_worker import DecodeJob
+    from linvt_cli.video.fingerprint import Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingOptions:
+    """How videos are decoded ahead."""
+
+    workers: int | None = None  # None: as many as suit the machine
+    timeout: float = DECODE_TIMEOUT  # s for one video
+
+
+@dataclass(frozen=True, slots=True)
+class BatchVideo:
+    """A video, and which of its frames are looked at."""
+
+    video: str
+    frames: FrameOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A video whose turn it is: decoded, or why it is not."""
+
+    number: int  # place in the batch
+    video: str
+    source: Fingerprint | None  # None where there is no file to read
+    watching: Watching | LinVTError  # to be used while it is the video's turn
+
+
+class Batch:
+    """A model that watches many videos. What is done with them is up to the caller.
+
+    Args:
+        model: which one.
+        decoding: how videos are decoded ahead.
+        output: where notices go.
+    """
+
+    def __init__(self, model: ModelOptions, decoding: DecodingOptions, output: Output) -> None:
+        self._decoding = decoding
+        self._output = output
+        self._watching = Watching(model, "", FrameOptions(), output)
+
+    @property
+    def model(self) -> ModelOptions:
+        """What was asked for, with the name of a model."""
+        return self._watching.model
+
+    def turns(self, videos: Sequence[BatchVideo]) -> Generator[Turn, None, None]:
+        """Give every video its turn, in order. Nothing that is wrong with a video is raised.
+
+        Close the iterator to end the processes that decode.
+
+        Args:
+            videos: to be watched.
+
+        Raises:
+            LinVTError: if the model cannot be used.
+        """
+        if not videos:
+            return
+        from linvt_cli.video.decode_ahead import DecodeAhead
+
+        default_frames = self._watching.load().sampling.num_frames
+        jobs = [_job(each, default_frames) for each in videos]
+        ahead = DecodeAhead(
+            [job for job in jobs if not isinstance(job, LinVTError)],
+            workers=self._decoding.workers,
+            timeout=self._decoding.timeout,
+        )
+        with ahead:
+            outcomes = iter(ahead)
+            for number, (each, job) in enumerate(zip(videos, jobs, strict=True)):
+                if isinstance(job, LinVTError):
+                    yield Turn(number, each.video, None, job)
+                    continue
+                decoded = next(outcomes)
+                ready = decoded.frames
+                watching = self._taken_up(each, ready) if isinstance(ready, Frames) else ready
+                yield Turn(number, each.video, decoded.source, watching)
+                del decoded, ready, watching  # or two videos would lie in memory at once
+
+    def _taken_up(self, each: BatchVideo, frames: Frames) -> Watching:
+        for warning in frames.warnings:
+            self._output.warning(f"{each.video}: {warning}")
+        self._watching.turn_to(lambda qa: watch_frames(qa, each, frames))
+        return self._watching
+
+
+def watch_frames(qa: VideoQA, each: BatchVideo, frames: Frames) -> WatchedVideo:
+    """Look at the decoded frames of a video.
+
+    Raises:
+        CoverageError: if they are too few.
+        OutOfMemoryError: if the device runs out of memory.
+    """
+    from linvt_cli.pipeline.watched import check_coverage
+
+    check_coverage(frames, each.video, each.frames.min_coverage)
+    return qa.refine(each.video, *qa.look(frames))
+
+
+def _job(each: BatchVideo, default_frames: int) -> DecodeJob | LinVTError:
+    from linvt_cli.video.decode_worker import DecodeJob
+
+    try:
+        return DecodeJob(each.video, each.frames.sampling(default_frames))
+    except LinVTError as error:  # a part of the video that cannot be
+        return error
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM do in the block what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,110 @@
+"""Which video files a folder or a pattern stands for, in an order that never changes."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from linvt_cli.errors import VideoError
+from linvt_cli.video.files import shown_name
+
+VIDEO_SUFFIXES = frozenset(
+    """
+    .3g2 .3gp .asf .avi .divx .dv .f4v .flv .h264 .h265 .hevc .ivf .m1v .m2ts .m2v .m4v .mjpeg .mjpg
+    .mkv .mov .mp4 .mpeg .mpg .mts .mxf .nut .obu .ogm .ogv .qt .rm .rmvb .ts .vob .webm .wmv .y4m
+    """.split()  # noqa: SIM905 - forty literals would be harder to read
+)
+PICTURE_SUFFIXES = frozenset(
+    (".apng", ".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".jxl", ".png", ".tif", ".tiff", ".webp")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which files of a folder are taken: patterns as the shell has them.
+
+    A pattern with a slash is compared with the path below the folder, one without with the name.
+    """
+
+    include: tuple[str, ...] = ()  # instead of the usual endings of videos and pictures
+    exclude: tuple[str, ...] = ()  # files, and whole folders
+
+    def takes(self, path: str) -> bool:
+        """Whether a file is taken, named by its path below the folder."""
+        if _matches(path, self.exclude):
+            return False
+        return _matches(path, self.include) if self.include else names_media(path)
+
+    def enters(self, path: str) -> bool:
+        """Whether a folder is searched, named by its path below the folder."""
+        return not _matches(path, self.exclude)
+
+
+def _matches(path: str, patterns: Sequence[str]) -> bool:
+    name = os.path.basename(path)  # noqa: PTH119 - names need not be valid text
+    whole = path.replace(os.sep, "/")
+    return any(fnmatchcase(whole if "/" in each else name, each) for each in patterns)
+
+
+def names_media(path: str) -> bool:
+    """Whether a name ends as those of videos and pictures do."""
+    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
+    return suffix in VIDEO_SUFFIXES or suffix in PICTURE_SUFFIXES
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text that names no file may stand for several."""
+    return glob.has_magic(text)
+
+
+def files_in(folder: str, wanted: Filter) -> Iterator[str]:
+    """Find the files below a folder, sorted by their paths; links to folders are not followed.
+
+    Names that begin with a dot are passed over. A folder that cannot be listed comes out itself,
+    so that it is not lost without a word.
+
+    Raises:
+        VideoError: if the folder itself cannot be listed.
+    """
+    found: list[tuple[list[bytes], str]] = []
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        place = os.path.join(folder, below) if below else folder  # noqa: PTH118
+        try:
+            entries = list(os.scandir(place))
+        except OSError as error:
+            if not below:
+                message = f"The folder {shown_name(folder)} cannot be read: {error.strerror}"
+                raise VideoError(message, path=folder) from error
+            found.append((_order(below), place))
+            continue
+        for entry in entries:
+            path = os.path.join(below, entry.name)  # noqa: PTH118
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting += [path] if wanted.enters(path) else []
+            elif wanted.takes(path) and not os.path.isdir(entry.path):  # noqa: PTH112 - never raises
+                found.append((_order(path), os.path.join(folder, path)))  # noqa: PTH118
+    yield from (path for _, path in sorted(found))
+
+
+def _order(path: str) -> list[bytes]:
+    return [os.fsencode(part) for part in path.split(os.sep)]  # noqa: PTH206 - keeps 'a//b'
+
+
+def files_like(pattern: str, wanted: Filter) -> Iterator[str]:
+    """Find what a pattern matches, sorted; ``**`` reaches into folders, and folders are searched.
+
+    Raises:
+        VideoError: if a matching folder cannot be listed.
+    """
+    for path in sorted(glob.glob(pattern, recursive=True), key=_order):  # noqa: PTH207
+        if not os.path.isdir(path):  # noqa: PTH112
+            yield path
+        elif "**" not in pattern:
+            yield from files_in(path, wanted)

@@ -1,0 +1,233 @@
+"""Files of results: whole rows only, whatever ends the run, and only one writer."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from linvt_cli.cli.row_formats import Csv, JsonLines, KeptRow, RowFormat
+from linvt_cli.errors import ConfigError, LinVTError, MachineError
+
+SUFFIXES = ".jsonl, .csv or .parquet"
+
+
+class ResultFile:
+    """Rows that are appended as they come; a context manager that holds the file.
+
+    Each row is one write at the end of the file, so that a process that is killed leaves whole rows
+    and at most one torn one, which is cut off when the file is opened again. Rows are dropped by
+    writing a new file that takes the place of the old one.
+
+    Args:
+        path: of the file.
+        form: of its rows.
+        resume: whether rows of an earlier run are kept; else the file must not be there.
+    """
+
+    def __init__(self, path: Path, form: RowFormat, *, resume: bool) -> None:
+        self.path = path
+        self.rows: tuple[KeptRow, ...] = ()
+        self._form = form
+        self._resume = resume
+        self._descriptor = -1
+        self._size = 0
+
+    def __enter__(self) -> Self:
+        """Open the file.
+
+        Raises:
+            ConfigError: if it is there and may not be, or another process writes it.
+            DatasetError: if it holds something else than rows.
+            MachineError: if it cannot be opened.
+        """
+        try:
+            self._recover()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def _recover(self) -> None:
+        with _errors_translated(self.path):
+            self._open()
+            content = self.path.read_bytes()
+        if content and not self._resume:
+            raise already_there(self.path)
+        self.rows = tuple(self._form.rows(content, str(self.path)))
+        self._size = len(self._form.head) + sum(len(row.content) for row in self.rows)
+        with _errors_translated(self.path):
+            os.ftruncate(self._descriptor, min(self._size, len(content)))
+            if len(content) < len(self._form.head):
+                os.ftruncate(self._descriptor, 0)
+                self._size = 0
+                self._write(self._form.head)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file; its rows are there already."""
+        self._close()
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Write a row.
+
+        Raises:
+            MachineError: if it cannot be written; then nothing of it is.
+        """
+        with _errors_translated(self.path):
+            self._write(self._form.line(record))
+
+    def keep(self, rows: Sequence[KeptRow]) -> None:
+        """Drop all rows of earlier runs but these.
+
+        Raises:
+            MachineError: if the file cannot be written; then all rows are still there.
+        """
+        if len(rows) == len(self.rows):
+            return
+        content = self._form.head + b"".join(row.content for row in rows)
+        with _errors_translated(self.path):
+            replace_file(self.path, lambda new: new.write_bytes(content))
+            self._close()
+            self._open()
+        self.rows = tuple(rows)
+        self._size = len(content)
+
+    def complete(self) -> None:
+        """Do what is left to do when all rows are there."""
+
+    def _open(self) -> None:
+        self._descriptor = os.open(
+            self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666
+        )
+        _lock(self._descriptor, self.path)
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _write(self, content: bytes) -> None:
+        left = memoryview(content)
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._size)
+            raise
+        self._size += len(content)
+
+
+class ParquetFile(ResultFile):
+    """A Parquet file, which is written when all rows are there.
+
+    Until then they are in a file of JSON Lines beside it, named after it, which goes away in the
+    end. If both are there, a sudden end came between: the rows of the second are all rows.
+    """
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        super().__init__(path.with_name(f"{path.name}.jsonl"), JsonLines(), resume=resume)
+        self.table = path
+
+    def __enter__(self) -> Self:
+        """Open the file beside it, made from the table where there is only that."""
+        if importlib.util.find_spec("pyarrow") is None:
+            raise MachineError(
+                "Parquet files need the library pyarrow, which is not installed",
+                hint="pip install 'linvt[parquet]', or name a file that ends in .jsonl or .csv",
+            )
+        if self.table.exists() and not self._resume:
+            raise already_there(self.table)
+        if self.table.exists() and not self.path.exists():
+            from linvt_cli.cli.parquet import read_table
+
+            lines = b"".join(map(self._form.line, read_table(self.table)))
+            with _errors_translated(self.path):
+                replace_file(self.path, lambda new: new.write_bytes(lines))
+        return super().__enter__()
+
+    def complete(self) -> None:
+        """Write the table and remove the file beside it.
+
+        Raises:
+            MachineError: if the table cannot be written; the rows are still there.
+        """
+        from linvt_cli.cli.parquet import write_table
+
+        with _errors_translated(self.table):
+            lines = self.path.read_bytes().splitlines()
+            replace_file(self.table, lambda new: write_table(new, lines))
+            self.path.unlink()
+
+
+def open_results(name: str, *, resume: bool) -> ResultFile:
+    """Return the file for results that a name stands for, not opened yet.
+
+    Raises:
+        ConfigError: if its ending is none of those that linvt writes.
+    """
+    path = Path(name)
+    match path.suffix.lower():
+        case ".jsonl":
+            return ResultFile(path, JsonLines(), resume=resume)
+        case ".csv":
+            return ResultFile(path, Csv(), resume=resume)
+        case ".parquet":
+            return ParquetFile(path, resume=resume)
+    raise ConfigError(
+        f"'{name}' has no ending that says how to write it. Expected {SUFFIXES}", field="output"
+    )
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a new file beside a path, and put it in its place once it is whole and on the disk."""
+    new = path.with_name(f"{path.name}.new")
+    write(new)
+    with new.open("rb+") as file:
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def already_there(path: Path) -> ConfigError:
+    """Return the error that saves results from being written over."""
+    return ConfigError(
+        f"'{path}' is there already",
+        field="output",
+        hint="--resume adds what is missing in it; or name another file",
+    )
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    """Let no other process write the file, where the system can do that."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError(f"Another linvt is writing '{path}'", field="output") from error
+    except OSError:
+        return  # a file system without locks
+
+
+@contextmanager
+def _errors_translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except LinVTError:
+        raise
+    except OSError as error:
+        raise MachineError(
+            f"'{path}' cannot be written: {error.strerror or error}",
+            hint="the rows in it are whole; go on later with --resume",
+        ) from error

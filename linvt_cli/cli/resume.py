@@ -1,0 +1,182 @@
+"""What of a batch is done already: rows of earlier runs, recognized by what was asked of what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
+from linvt_cli.cli.inputs import Asked, VideoRequest
+from linvt_cli.cli.output import utf8_text
+from linvt_cli.cli.row_formats import KeptRow
+from linvt_cli.errors import ConfigError, VideoError
+from linvt_cli.settings.catalogue import find_own
+
+if TYPE_CHECKING:
+    from linvt_cli.config import GenerationConfig
+
+_SETTINGS_DIGITS = 16
+_READERS = 4  # threads; hashing leaves Python's lock alone
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A video with the questions that have no row yet."""
+
+    request: VideoRequest
+    settings: str
+    asked: tuple[Asked, ...]
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is left to do, and which rows stay."""
+
+    todo: list[Open] = field(default_factory=list)
+    kept: list[KeptRow] = field(default_factory=list)  # in their order in the file
+    done: list[KeptRow] = field(default_factory=list)  # those that answer this batch
+
+
+def settings_of(model: ModelOptions, frames: FrameOptions, generation: GenerationConfig) -> str:
+    """Return a short text that changes with model, sampling and generation as they were asked for.
+
+    The decoder and the least coverage are left out: they decide whether there is an answer, not
+    which. So are the device and the number format that ``auto`` stands for.
+    """
+    own = find_own(model.name)
+    asked: dict[str, object] = {
+        "model": model.chosen,
+        "stands for": None if own is None else (own.source, own.checkpoint),
+        "tokenizer": model.tokenizer,
+        "video_tokens": model.video_tokens,
+        "checkpoint": model.checkpoint,
+        "weights": model.weights,
+        "quant": model.quant,
+        "dtype": model.dtype,
+        "generation": asdict(generation),
+    }
+    try:
+        sampling: dict[str, object] = asdict(frames.sampling(model.default_frames))
+    except ConfigError:  # of a part that cannot be; its row says so
+        sampling = asdict(frames)
+    for key in ("decoder", "min_coverage"):
+        sampling.pop(key, None)
+    text = json.dumps({**asked, "sampling": sampling}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_SETTINGS_DIGITS]
+
+
+def make_plan(
+    requests: Sequence[tuple[VideoRequest, str]],
+    rows: Sequence[KeptRow],
+    *,
+    retry_errors: bool,
+) -> Plan:
+    """Find out which questions have a row already.
+
+    A row belongs to a question about a video of the same name with the same ``id`` and settings,
+    if the content is the same. Where it is not, or the row is a failure to be tried again, the row
+    is dropped and the question is open. Rows that then belong to none are tried on videos of other
+    names: files that were renamed. Rows about other videos, models and samplings stay as they are.
+
+    Args:
+        requests: with the settings of each.
+        rows: of earlier runs.
+        retry_errors: whether failures are tried again.
+    """
+    digests = _digests((request.video for request, _ in requests), rows)
+    shelf = _Shelf(rows, retry_errors)
+    waiting: list[list[Asked]] = []
+    for request, settings in requests:
+        name, digest = utf8_text(request.video), digests[request.video]
+        waiting.append(
+            [one for one in request.asked if not shelf.take_by_name(name, one, settings, digest)]
+        )
+    plan = Plan()
+    for (request, settings), asked in zip(requests, waiting, strict=True):
+        digest = digests[request.video]
+        left = [one for one in asked if not shelf.take_by_content(one, settings, digest)]
+        if left:
+            plan.todo.append(Open(request, settings, tuple(left)))
+    plan.done = shelf.taken
+    plan.kept = [row for row in rows if id(row) not in shelf.dropped]
+    return plan
+
+
+class _Shelf:
+    """Rows of earlier runs that questions are looked up in; each is taken once."""
+
+    def __init__(self, rows: Sequence[KeptRow], retry_errors: bool) -> None:
+        self._retry_errors = retry_errors
+        self._by_name: dict[tuple[object, ...], list[KeptRow]] = {}
+        self._by_content: dict[tuple[object, ...], list[KeptRow]] = {}
+        self.taken: list[KeptRow] = []
+        self.dropped: set[int] = set()
+        self._used: set[int] = set()
+        for row in rows:
+            asked = (row.question, row.id, row.settings)
+            self._by_name.setdefault((row.video, *asked), []).append(row)
+            if row.digest is not None:
+                self._by_content.setdefault((row.digest, *asked), []).append(row)
+
+    def take_by_name(self, video: str, asked: Asked, settings: str, digest: str | None) -> bool:
+        """Take the row of a video of this name, or drop it if it no longer holds."""
+        for row in self._by_name.get((video, *_asked(asked, settings)), ()):
+            # A file that is gone leaves its answer as it was.
+            holds = row.digest == digest or (digest is None and row.error is None)
+            if self._take(row, holds=holds, or_drop=True):
+                return True
+        return False
+
+    def take_by_content(self, asked: Asked, settings: str, digest: str | None) -> bool:
+        """Take the row of a video of another name with this content."""
+        if digest is None:
+            return False
+        found = self._by_content.get((digest, *_asked(asked, settings)), ())
+        return any(self._take(row, holds=True, or_drop=False) for row in found)
+
+    def _take(self, row: KeptRow, *, holds: bool, or_drop: bool) -> bool:
+        if id(row) in self._used:
+            return False
+        if row.error is not None and self._retry_errors:
+            holds, or_drop = False, True
+        if holds:
+            self.taken.append(row)
+        elif or_drop:
+            self.dropped.add(id(row))
+        if holds or or_drop:
+            self._used.add(id(row))
+        return holds
+
+
+def _asked(asked: Asked, settings: str) -> tuple[object, ...]:
+    return asked.question, None if asked.id is None else str(asked.id), settings
+
+
+def _digests(videos: Iterable[str], rows: Sequence[KeptRow]) -> dict[str, str | None]:
+    """Hash the videos that may have a row; None for those that are not there.
+
+    A file of a size that no row tells of cannot have one, and is not read: it gets a text that is
+    no row's digest.
+    """
+    from linvt_cli.video.fingerprint import fingerprint
+
+    sizes = {row.size for row in rows}
+
+    def digest(video: str) -> str | None:
+        try:
+            status = os.stat(video)  # noqa: PTH116 - Path() would fold 'http://'
+            if stat.S_ISREG(status.st_mode) and status.st_size not in {0, *sizes}:
+                return "of another size" if os.access(video, os.R_OK) else None
+            return fingerprint(video).digest
+        except (OSError, ValueError, VideoError):
+            return None
+
+    names = list(dict.fromkeys(videos))
+    with ThreadPoolExecutor(_READERS) as readers:
+        return dict(zip(names, readers.map(digest, names), strict=True))

@@ -1,0 +1,183 @@
+"""What decodes in a process of its own: it reads jobs from stdin and writes outcomes to stdout.
+
+Both are lines of JSON; neither side unpickles anything. Pixels go through an open file without a
+name, which both sides have and which is gone with them. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from linvt_cli.config import FrameSampling
+from linvt_cli.errors import (
+    ConfigError,
+    LinVTError,
+    VideoDecodeError,
+    VideoError,
+    VideoNotFoundError,
+)
+from linvt_cli.types import Frames, VideoInfo
+from linvt_cli.video.fingerprint import Fingerprint, fingerprint
+from linvt_cli.video.reader import read_frames
+
+_PR_SET_PDEATHSIG = 1
+_VIDEO_ERRORS = {each.__name__: each for each in (VideoError, VideoNotFoundError, VideoDecodeError)}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeJob:
+    """A video to decode."""
+
+    video: str
+    sampling: FrameSampling
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What came of a job: frames, or why there are none."""
+
+    frames: Frames | LinVTError
+    source: Fingerprint | None  # None where there is no file to read
+
+
+def decode(job: DecodeJob) -> Decoded:
+    """Decode a video; what is wrong with it is part of the outcome."""
+    source = None
+    try:
+        source = fingerprint(job.video)
+        return Decoded(read_frames(job.video, job.sampling), source)
+    except (VideoError, ConfigError) as error:
+        return Decoded(error, source)
+
+
+def job_line(job: DecodeJob) -> bytes:
+    """Return a job as a line of JSON."""
+    return json.dumps({"video": job.video, "sampling": asdict(job.sampling)}).encode() + b"\n"
+
+
+def read_job(line: bytes) -> DecodeJob:
+    """Return the job that a line holds."""
+    job: dict[str, Any] = json.loads(line)
+    sampling = job["sampling"]
+    return DecodeJob(job["video"], FrameSampling(**{**sampling, "at": tuple(sampling["at"])}))
+
+
+def header_of(decoded: Decoded) -> dict[str, Any]:
+    """Return all of an outcome but the pixels, as plain data."""
+    source = None if decoded.source is None else asdict(decoded.source)
+    frames = decoded.frames
+    if isinstance(frames, LinVTError):
+        error = {"type": type(frames).__name__, "message": frames.message, "hint": frames.hint}
+        return {"source": source, "error": error}
+    return {
+        "source": source,
+        "shape": frames.pixels.shape,
+        "times": frames.times,
+        "video": {**asdict(frames.video), "path": str(frames.video.path)},
+        "coverage": frames.coverage,
+        "warnings": frames.warnings,
+        "seconds": frames.seconds,
+    }
+
+
+def outcome_of(header: dict[str, Any], pixels: np.ndarray | None, video: str) -> Decoded:
+    """Return the outcome that a header and pixels describe.
+
+    Args:
+        header: of ``header_of``.
+        pixels: (T, H, W, 3) uint8 RGB; None where the header holds an error.
+        video: as the job named it.
+    """
+    source = None if header["source"] is None else Fingerprint(**header["source"])
+    if pixels is None:
+        error, message = header["error"], header["error"]["message"]
+        kind = _VIDEO_ERRORS.get(error["type"])
+        if kind is None:
+            return Decoded(ConfigError(message, field="frames", hint=error["hint"]), source)
+        return Decoded(kind(message, path=video, hint=error["hint"]), source)
+    info = VideoInfo(**{**header["video"], "path": Path(header["video"]["path"])})
+    frames = Frames(
+        pixels=pixels,
+        times=tuple(header["times"]),
+        video=info,
+        coverage=header["coverage"],
+        warnings=tuple(header["warnings"]),
+        seconds=header["seconds"],
+    )
+    return Decoded(frames, source)
+
+
+def write_outcome(decoded: Decoded, outlet: BinaryIO, pixels_file: int) -> None:
+    """Write an outcome: the pixels first, so that they are there when the line is read.
+
+    Args:
+        decoded: what came of a job.
+        outlet: for the line.
+        pixels_file: descriptor of the file for the pixels.
+    """
+    os.ftruncate(pixels_file, 0)
+    if isinstance(decoded.frames, Frames):
+        left = np.ascontiguousarray(decoded.frames.pixels).data.cast("B")
+        written = 0
+        while written < len(left):
+            written += os.pwrite(pixels_file, left[written:], written)
+    outlet.write(json.dumps(header_of(decoded)).encode() + b"\n")
+    outlet.flush()
+
+
+def read_pixels(header: dict[str, Any], pixels_file: int) -> np.ndarray:
+    """Return the (T, H, W, 3) uint8 pixels that belong to a header.
+
+    Raises:
+        EOFError: When there are fewer than the header says.
+    """
+    pixels = np.empty(header["shape"], dtype=np.uint8)
+    room = pixels.data.cast("B")
+    filled = 0
+    while filled < len(room):
+        count = os.preadv(pixels_file, [room[filled:]], filled)
+        if count == 0:
+            raise EOFError
+        filled += count
+    return pixels
+
+
+def main() -> None:
+    """Decode until there are no more jobs, or nobody is there to give them.
+
+    A thread waits for jobs, so that the process ends at once with the one that started it, even
+    while it decodes.
+    """
+    pixels_file = int(sys.argv[1])
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that gives the jobs
+    outlet = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print, natively too, goes to stderr
+    jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(jobs,), daemon=True).start()
+    while True:
+        # Without a name for the outcome, its pixels are not held while the next are decoded.
+        write_outcome(decode(read_job(jobs.get())), outlet, pixels_file)
+
+
+def _receive(jobs: queue.SimpleQueue[bytes]) -> None:
+    for line in sys.stdin.buffer:
+        jobs.put(line)
+    os._exit(0)
+
+
+def end_with_parent() -> None:
+    """Ask Linux to kill this process when the one that started it dies."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

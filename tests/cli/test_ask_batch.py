@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linvt_cli.cli.app import run
+from tests.cli.faults import write_clip
+from tests.cli.schema import validate
+
+HERE = ["--decode-workers", "0", "--model", "nano"]  # decodes in this process
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    for number, name in enumerate(["a.mp4", "b 'c\".mp4", "-d.mp4"]):
+        write_clip(tmp_path / "in" / name, number)
+    (tmp_path / "in" / "broken.mp4").write_text("no video")
+    return Path(tmp_path)
+
+
+def rows_of(path: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+
+
+def names(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["video"] for row in rows]
+
+
+def test_a_folder_gives_a_row_for_each_video_and_question(loads, qa, folder, capsys):
+    assert run(["ask", "in", "Who?", "-q", "Why?", "--jsonl", *HERE]) == 7
+    captured = capsys.readouterr()
+    rows = [json.loads(line) for line in captured.out.splitlines()]
+    for row in rows:
+        validate(row)
+    expected = [name for name in ("-d.mp4", "a.mp4", "b 'c\".mp4", "broken.mp4") for _ in "12"]
+    assert names(rows) == [f"in/{name}" for name in expected]
+    assert [row["question"] for row in rows] == ["Who?", "Why?"] * 4
+    assert [row["answer"] for row in rows] == ["A grey wall."] * 6 + [None] * 2
+    assert rows[-1]["error"]["type"] == "VideoDecodeError"
+    assert qa.backbone.encode_calls == 3
+    assert captured.err.count("error: ") == 1
+    assert captured.err.endswith("6 answered, 2 failed\n")
+
+
+def test_json_is_one_list(loads, folder, capsys):
+    assert run(["ask", "in/a.mp4", "in/missing.mp4", "Who?", "--json", *HERE]) == 7
+    rows = json.loads(capsys.readouterr().out)
+    assert names(rows) == ["in/a.mp4", "in/missing.mp4"]
+    assert [row["source"] is None for row in rows] == [False, True]
+
+
+def test_text_is_a_line_for_each_answer(loads, folder, capsys):
+    assert run(["ask", "in/a.mp4", "in/-d.mp4", "Who?", "--quiet", *HERE]) == 0
+    assert capsys.readouterr() == ("in/a.mp4: A grey wall.\nin/-d.mp4: A grey wall.\n", "")
+    assert run(["ask", "in/a*", "in/-d*", "-q", "Who?", "-q", "Why?", *HERE]) == 0
+    assert "in/a.mp4: Why? A grey wall.\n" in capsys.readouterr().out
+
+
+def test_a_list_names_videos_questions_and_rows(loads, folder, capsys):
+    rows = [
+        {"video": "in/a.mp4", "question": "Who?", "id": "x1"},
+        {"video": "in/-d.mp4", "start": 0.5, "end": "0:00.8"},
+        {"video": "in/-d.mp4", "start": 5, "id": 3},
+        {"video": "in/a.mp4", "start": 3, "end": 2, "id": 4},
+    ]
+    Path("list.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert run(["ask", "--from", "list.jsonl", "What?", "--jsonl", *HERE]) == 7
+    out = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for row in out:
+        validate(row)
+    assert [row.get("id") for row in out] == ["x1", None, 3, 4]
+    assert [row["question"] for row in out] == ["Who?", "What?", "What?", "What?"]
+    assert all(0.4 <= time <= 0.8 for time in out[1]["frames"]["times"])
+    assert [row["error"] and row["error"]["type"] for row in out[2:]] == [
+        "VideoError",
+        "ConfigError",
+    ]
+    assert len({row["settings"] for row in out}) == 4
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_file_gets_the_rows_and_stdout_nothing(loads, folder, capsys, suffix):
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    assert run(["ask", "in", "Who?", "-o", f"out.{suffix}", *HERE]) == 7
+    assert capsys.readouterr().out == ""
+    if suffix == "jsonl":
+        videos = names(rows_of("out.jsonl"))
+    elif suffix == "csv":
+        with Path("out.csv").open(newline="", encoding="utf-8") as file:
+            videos = [row["video"] for row in csv.DictReader(file)]
+    else:
+        from pyarrow import parquet
+
+        videos = parquet.read_table("out.parquet").column("video").to_pylist()
+        assert not Path("out.parquet.jsonl").exists()
+    assert videos == ["in/-d.mp4", "in/a.mp4", "in/b 'c\".mp4", "in/broken.mp4"]
+
+
+def test_one_video_may_have_a_file_too(loads, folder):
+    assert run(["ask", "in/a.mp4", "Who?", "-o", "out.jsonl", *HERE]) == 0
+    assert len(rows_of("out.jsonl")) == 1
+    assert run(["ask", "in/broken.mp4", "Who?", "-o", "two.jsonl", *HERE]) == 3
+
+
+def test_a_run_goes_on_where_the_last_ended(loads, qa, folder, capsys):
+    command = ["ask", "in", "Who?", "-o", "out.jsonl", *HERE]
+    assert run([*command, "--limit", "2"]) == 0
+    assert run(command) == 2
+    assert run([*command, "--resume"]) == 7
+    assert qa.backbone.encode_calls == 3
+    assert capsys.readouterr().err.endswith("1 answered, 1 failed, 2 were there in out.jsonl\n")
+    before = Path("out.jsonl").read_bytes()
+    loads.clear()
+    assert run([*command, "--resume"]) == 7
+    assert Path("out.jsonl").read_bytes() == before
+    assert loads == []
+
+
+def test_changed_renamed_and_mended_files(loads, qa, folder):
+    command = ["ask", "in", "Who?", "-o", "out.jsonl", "--resume", *HERE]
+    run(command)
+    Path("in/a.mp4").rename("in/z.mp4")
+    write_clip(Path("in/-d.mp4"), 77)
+    write_clip(Path("in/broken.mp4"), 78)
+    calls = qa.backbone.encode_calls
+    assert run(command) == 0
+    assert qa.backbone.encode_calls == calls + 2
+    rows = rows_of("out.jsonl")
+    assert sorted(names(rows)) == ["in/-d.mp4", "in/a.mp4", "in/b 'c\".mp4", "in/broken.mp4"]
+    assert [row["error"] for row in rows] == [None] * 4
+
+
+def test_failures_are_tried_again_when_asked(loads, folder):
+    command = ["ask", "in", "Who?", "-o", "out.jsonl", "--resume", *HERE]
+    assert [run(command), run([*command, "--retry-errors"])] == [7, 7]
+    assert len(rows_of("out.jsonl")) == 4
+
+
+def test_the_first_failure_may_end_it(loads, folder, capsys):
+    arguments = ["in/a.mp4", "in/broken.mp4", "in/-d.mp4", "Who?", "--jsonl", "--fail-fast"]
+    assert run(["ask", *arguments, *HERE]) == 7
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_if_all_fail_the_code_is_that_of_the_first(loads, folder, capsys):
+    assert run(["ask", "no1.mp4", "no2.mp4", "Who?", *HERE]) == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["in", "Who?", "--resume"],
+        ["in", "Who?", "-o", "x.jsonl", "--retry-errors"],
+        ["in", "Who?", "-o", "x.jsonl", "--jsonl"],
+        ["in", "Who?", "-o", "x.json"],
+        ["in", "Who?", "--shard", "3/2"],
+        ["in", "Who?", "--at", "soon"],
+        ["in", "  "],
+        ["in"],
+        ["in", "in/a.mp4"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_a_usage_error_before_anything_is_done(
+    loads, folder, capsys, arguments
+):
+    assert run(["ask", *arguments]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert loads == []
+    assert not list(folder.glob("x.*"))

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
+from linvt_cli.cli.batch import Batch, BatchVideo, DecodingOptions, terminated_like_interrupted
+from linvt_cli.cli.output import Output
+from linvt_cli.cli.watching import Watching
+from linvt_cli.errors import ConfigError, CoverageError, LinVTError, OutOfMemoryError, VideoError
+from linvt_cli.video import decode_worker
+from linvt_cli.video.reader import read_frames
+from tests.cli.faults import write_clip
+
+
+@pytest.fixture
+def clips(tmp_path) -> list[str]:
+    paths = [tmp_path / f"{number}.mp4" for number in range(3)]
+    for number, path in enumerate(paths):
+        write_clip(path, number)
+    return list(map(str, paths))
+
+
+def batch() -> Batch:
+    return Batch(ModelOptions("nano"), DecodingOptions(workers=0), Output())
+
+
+def videos(*paths: str | Path, **frames: Any) -> list[BatchVideo]:
+    return [BatchVideo(str(path), FrameOptions(**frames)) for path in paths]
+
+
+def use(watching: Watching | LinVTError) -> Any:
+    """Return what the model has of the video."""
+    assert isinstance(watching, Watching)
+    seen = []
+    watching.use(lambda qa, watched: seen.append(watched), may_repeat=lambda: True)
+    return seen[0]
+
+
+def test_every_video_gets_its_turn_with_one_model(loads, clips):
+    turns = batch().turns(videos(*clips))
+    seen = [(turn.number, use(turn.watching).video) for turn in turns]
+    assert seen == list(enumerate(clips))
+    assert len(loads) == 1
+
+
+def test_what_is_wrong_with_a_video_is_part_of_its_turn(loads, clips, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_text("no video")
+    asked = [*videos(broken), *videos(clips[0], start="2", end="1"), *videos("none", clips[1])]
+    turns = [(turn.source, turn.watching) for turn in batch().turns(asked)]
+    assert [source is None for source, _ in turns] == [False, True, True, False]
+    kinds = [type(watching) for _, watching in turns]
+    assert issubclass(kinds[0], VideoError)
+    assert kinds[1] is ConfigError
+    assert issubclass(kinds[2], VideoError)
+    assert kinds[3] is Watching
+
+
+def test_too_few_frames_are_found_when_the_video_is_looked_at(loads, clips, monkeypatch):
+    usual = read_frames
+
+    def half(*arguments: Any) -> Any:
+        return replace(usual(*arguments), coverage=0.3, warnings=("cut off",))
+
+    monkeypatch.setattr(decode_worker, "read_frames", half)
+    (turn,) = batch().turns(videos(clips[0]))
+    with pytest.raises(CoverageError):
+        use(turn.watching)
+    (turn,) = batch().turns(videos(clips[0], min_coverage=0.2))
+    assert use(turn.watching).video == clips[0]
+
+
+def test_fewer_bits_stay_for_the_videos_that_follow(loads, qa, clips, monkeypatch):
+    usual = qa.look
+    failures = [OutOfMemoryError("no room")]
+
+    def look(frames: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return usual(frames)
+
+    monkeypatch.setattr(qa, "look", look)
+    model = ModelOptions("qwen2-vl-2b", quant="auto", weights="here")
+    turns = Batch(model, DecodingOptions(workers=0), Output(quiet=True)).turns(videos(*clips))
+    assert [use(turn.watching).video for turn in turns] == clips
+    assert [load["quantization"] for load in loads] == ["auto", "int8"]
+
+
+def test_nothing_to_watch_needs_no_model(loads):
+    assert list(batch().turns([])) == []
+    assert loads == []
+
+
+def test_sigterm_is_like_ctrl_c_in_the_block_only():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), terminated_like_interrupted():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linvt_cli.cli.result_files import ParquetFile, open_results
+from linvt_cli.errors import ConfigError, DatasetError, MachineError
+from tests.cli.test_row_formats import row
+
+
+def write(
+    path: Path, *records: dict[str, Any], resume: bool = False, complete: bool = False
+) -> None:
+    with open_results(str(path), resume=resume) as file:
+        for record in records:
+            file.append(record)
+        if complete:
+            file.complete()
+
+
+def names(path: Path) -> list[str | None]:
+    with open_results(str(path), resume=True) as file:
+        return [each.id for each in file.rows]
+
+
+@pytest.fixture(params=["rows.jsonl", "rows.csv"])
+def path(request, tmp_path) -> Path:
+    return Path(tmp_path / request.param)
+
+
+def test_rows_are_in_the_file_as_soon_as_they_are_appended(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    with open_results(str(path), resume=False) as file:
+        file.append(row(1))
+        assert json.loads(path.read_text())["id"] == 1
+
+
+def test_rows_are_added_when_a_run_goes_on(path):
+    write(path, row(1), row(2))
+    write(path, row(3), resume=True)
+    assert names(path) == ["1", "2", "3"]
+
+
+def test_a_torn_row_is_cut_off_and_the_next_begins_a_line(path):
+    write(path, row(1), row(2))
+    path.write_bytes(path.read_bytes()[:-7])
+    assert names(path) == ["1"]
+    write(path, row(3), resume=True)
+    assert names(path) == ["1", "3"]
+
+
+def test_a_torn_head_is_written_anew(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"schema_ver")
+    write(path, row(1), resume=True)
+    assert names(path) == ["1"]
+
+
+def test_rows_are_dropped_and_the_others_keep_their_bytes(path):
+    write(path, row(1), row(2), row(3))
+    with open_results(str(path), resume=True) as file:
+        second = file.rows[1]
+        file.keep([file.rows[0], file.rows[2]])
+        file.append(row(4))
+    assert second.content not in path.read_bytes()
+    assert names(path) == ["1", "3", "4"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_results_are_never_written_over(path):
+    write(path, row(1))
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="is there already"):
+        write(path, row(2))
+    assert path.read_bytes() == before
+    path.write_bytes(b"")
+    write(path, row(2))
+    assert names(path) == ["2"]
+
+
+def test_two_runs_do_not_write_one_file(path):
+    with (
+        open_results(str(path), resume=True),
+        pytest.raises(ConfigError, match="Another linvt"),
+        open_results(str(path), resume=True),
+    ):
+        pass
+    write(path, row(1), resume=True)
+
+
+def test_another_file_is_left_alone(path):
+    path.write_text("dear diary\n")
+    with pytest.raises(DatasetError, match="is no row"):
+        write(path, row(1), resume=True)
+    assert path.read_text() == "dear diary\n"
+
+
+def test_a_full_disk_leaves_whole_rows_and_says_so(path, monkeypatch):
+    write(path, row(1))
+    usual = os.write
+    with open_results(str(path), resume=True) as file:
+
+        def fill_up(descriptor: int, content: bytes) -> int:
+            usual(descriptor, bytes(content)[:5])
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "write", fill_up)
+        with pytest.raises(MachineError, match="No space left"):
+            file.append(row(2))
+        monkeypatch.undo()
+    assert names(path) == ["1"]
+
+
+@pytest.mark.parametrize("name", ["rows.json", "rows", "rows.tsv"])
+def test_the_ending_says_how_to_write(name):
+    with pytest.raises(ConfigError, match="has no ending"):
+        open_results(name, resume=False)
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(MachineError, match="No such file"):
+        write(tmp_path / "none" / "rows.jsonl")
+
+
+class TestParquet:
+    @pytest.fixture
+    def table(self, tmp_path) -> Path:
+        pytest.importorskip("pyarrow")
+        return Path(tmp_path / "rows.parquet")
+
+    def test_the_table_is_written_in_the_end_and_goes_on(self, table):
+        from pyarrow import parquet
+
+        write(table, row(1), row(2, id=None, source=None))
+        beside = table.with_name("rows.parquet.jsonl")
+        assert beside.exists()
+        assert not table.exists()
+        write(table, resume=True, complete=True)
+        assert not beside.exists()
+        write(table, row(3), resume=True, complete=True)
+        rows = parquet.read_table(table).to_pylist()
+        assert [each["id"] for each in rows] == ["1", None, "3"]
+        assert rows[0]["error"]["type"] == "VideoError"
+        assert rows[0]["source"] == {"digest": "sha256:1", "size": 1}
+        assert rows[1]["source"] is None
+
+    def test_an_end_between_table_and_clean_up_doubles_nothing(self, table):
+        write(table, row(1))
+        lines = table.with_name("rows.parquet.jsonl").read_bytes()
+        write(table, resume=True, complete=True)
+        table.with_name("rows.parquet.jsonl").write_bytes(lines)
+        write(table, row(2), resume=True, complete=True)
+        assert names(table) == ["1", "2"]
+
+    def test_another_table_is_left_alone(self, table):
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        parquet.write_table(pa.table({"x": [1]}), table)
+        with pytest.raises(DatasetError, match="is no table"):
+            write(table, resume=True)
+        with pytest.raises(ConfigError, match="is there already"):
+            write(table)
+
+    def test_without_the_library_an_error_says_what_to_install(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        with (
+            pytest.raises(MachineError, match="pyarrow"),
+            ParquetFile(tmp_path / "x.parquet", resume=False),
+        ):
+            pass

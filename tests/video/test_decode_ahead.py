@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from linvt_cli.config import FrameSampling
+from linvt_cli.errors import DecoderCrashedError, DecodeTimeoutError, VideoDecodeError
+from linvt_cli.types import Frames
+from linvt_cli.video.decode_ahead import DecodeAhead, usual_workers
+from linvt_cli.video.decode_worker import DecodeJob
+from tests.video.test_decode_process import FAKE_WORKER
+
+
+def jobs(*names: str) -> list[DecodeJob]:
+    return [DecodeJob(name, FrameSampling(num_frames=2)) for name in names]
+
+
+def width(outcome: object) -> int:
+    assert isinstance(outcome, Frames)
+    return int(outcome.pixels.shape[2])
+
+
+def begun(log: Path) -> int:
+    """How many jobs were begun, once no more follow."""
+    time.sleep(0.5)
+    return len(log.read_text().splitlines())
+
+
+@pytest.fixture
+def log(tmp_path, monkeypatch) -> Path:
+    path: Path = tmp_path / "log"
+    path.touch()
+    monkeypatch.setenv("FAKE_WORKER_LOG", str(path))
+    return path
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_outcomes_come_in_the_order_of_the_jobs(video, tmp_path, workers):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    with DecodeAhead(jobs(str(video), str(broken), str(video)), workers=workers) as decoded:
+        kinds = [type(outcome.frames) for outcome in decoded]
+    assert kinds == [Frames, VideoDecodeError, Frames]
+
+
+def test_a_slow_video_is_not_overtaken():
+    names = jobs("slow1", "2", "3", "slow4", "5")
+    with DecodeAhead(names, workers=3, command=FAKE_WORKER) as decoded:
+        assert [width(outcome.frames) for outcome in decoded] == [1, 2, 3, 4, 5]
+
+
+def test_files_that_hang_or_crash_cost_only_themselves():
+    names = jobs("1", "hang", "2", "crash", "half", "3")
+    with DecodeAhead(names, workers=2, timeout=2, command=FAKE_WORKER) as decoded:
+        kinds = [type(outcome.frames) for outcome in decoded]
+    expected = [Frames, DecodeTimeoutError, Frames, DecoderCrashedError, DecoderCrashedError]
+    assert kinds == [*expected, Frames]
+
+
+def test_no_more_is_decoded_ahead_than_the_window(log):
+    with DecodeAhead(jobs(*"1" * 50), workers=2, command=FAKE_WORKER) as decoded:
+        outcomes = iter(decoded)
+        next(outcomes)
+        assert begun(log) <= 1 + 4
+        for _ in range(10):
+            next(outcomes)
+        assert begun(log) <= 11 + 4
+
+
+def test_pixels_wait_in_the_process_when_there_is_no_room_for_them(log):
+    names = jobs(*["1000"] * 9)
+    with DecodeAhead(names, workers=1, max_bytes=4000, command=FAKE_WORKER) as decoded:
+        outcomes = iter(decoded)
+        next(outcomes)
+        # One lies here, one waits in the process, which therefore begins no other.
+        assert begun(log) == 3
+        assert [width(outcome.frames) for outcome in outcomes] == [1000] * 8
+
+
+def test_the_end_of_the_block_ends_threads_and_processes():
+    before = threading.active_count()
+    began = time.perf_counter()
+    with DecodeAhead(jobs("hang", "hang", "1"), workers=2, command=FAKE_WORKER):
+        time.sleep(0.3)
+    assert threading.active_count() <= before
+    assert time.perf_counter() - began < 30
+
+
+def test_one_core_is_left_to_the_model():
+    assert 1 <= usual_workers() <= 4
