@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from linvt_cli.config import FrameSampling, GenerationConfig, LinVTConfig
+from linvt_cli.config import FrameSampling, GenerationConfig, LinVTConfig, TimelineConfig
 from linvt_cli.errors import ConfigError
 
 
@@ -75,3 +75,9 @@ def test_the_number_of_video_tokens_is_that_of_all_queries():
 def test_scoring_is_never_wider_than_the_backbone():
     assert LinVTConfig(embed_dim=64, score_dim=512).score_width == 64
     assert LinVTConfig(embed_dim=1024, score_dim=512).score_width == 512
+
+
+@pytest.mark.parametrize("every", [0.0, -1.0, 0.05, float("inf"), float("nan")])
+def test_a_segment_has_a_length(every):
+    with pytest.raises(ConfigError, match="A segment must last"):
+        TimelineConfig(every=every)

@@ -63,6 +63,7 @@ def describe(
     is described from its own frames.
     """
     chosen = chosen_form(form, file, as_json=as_json)
+    timeline = TimelineConfig(detail, every)
     output = Output("text" if chosen == "text" else "json", quiet=quiet)
     asked = ModelOptions(
         model,
@@ -79,7 +80,7 @@ def describe(
         sheet.fill(
             asked,
             FrameOptions(frames, start=start, end=end, decoder=decoder, min_coverage=min_coverage),
-            TimelineConfig(detail, every),
+            timeline,
             GenerationConfig(max_new_tokens),
         )
     raise typer.Exit(sheet.exit_code)

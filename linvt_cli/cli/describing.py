@@ -264,10 +264,10 @@ def output_file(name: str) -> Path:
         ConfigError: if its folder is not there, or it is itself a folder.
     """
     path = Path(name)
-    if path.is_dir() or not path.parent.is_dir():
-        raise ConfigError(
-            f"'{name}' cannot be written: no such folder, or a folder", field="output"
-        )
+    if path.is_dir():
+        raise ConfigError(f"'{name}' is a folder", field="output", hint="name a file in it")
+    if not path.parent.is_dir():
+        raise ConfigError(f"There is no folder '{path.parent}'", field="output")
     return path
 
 

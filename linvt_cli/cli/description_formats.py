@@ -28,7 +28,8 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~&!$])")
 _MARKDOWN_START = re.compile(r"^(\d+)(?=[.)])|^(?=[-+=:])")
 _SUBRIP_MARKUP = re.compile(r"[<{]")
-_WORD_JOINER = "\u2060"  # cannot be seen, and makes of a tag a text
+_STAMP = re.compile(r":(?=\d+:\d+[.,]\d)")  # some readers take a line with two for a caption
+_WORD_JOINER = "\u2060"  # cannot be seen, and makes mere text of a tag
 _NO_TEXT = "(no description)"
 
 
@@ -137,7 +138,7 @@ def _markdown(text: str) -> str:
 
 
 def _subrip(text: str) -> str:
-    plain = text.replace("-->", "→")
+    plain = _STAMP.sub(f":{_WORD_JOINER}", text.replace("-->", "→"))
     return _SUBRIP_MARKUP.sub(lambda match: match[0] + _WORD_JOINER, plain)
 
 

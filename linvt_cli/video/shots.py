@@ -15,7 +15,7 @@ from scenedetect.detectors import ContentDetector
 from linvt_cli.types import Frames
 
 _TICKS = 1_000_000  # a second: times of containers are coarser
-_MIN_SHOT = 0.6  # s; faster cuts are flashes, or one sequence
+_MIN_SHOT = 0.4  # s; faster cuts are flashes, or one sequence
 
 
 def find_cuts(frames: Frames) -> tuple[int, ...]:

@@ -93,13 +93,13 @@ def spans_of(frames: Frames, start: float, end: float) -> list[Span]:
 
 def _spans_of_shot(shot: Frames, begins: float, ends: float, pause: float) -> list[Span]:
     """The stretches of activity of a shot; all of it where nothing stirs."""
-    stretches = [
-        (
-            begins if shot.times[burst.first] - begins <= pause else shot.times[burst.first],
-            ends if ends - shot.times[burst.last] <= pause else shot.times[burst.last],
-        )
-        for burst in find_bursts(shot, pause)
-    ] or [(begins, ends)]
+    stretches = []
+    for burst in find_bursts(shot, pause):
+        start, end = shot.times[burst.first], shot.times[burst.last]
+        at_once = burst.first == 0 or start - begins <= pause
+        to_the_last = burst.last == len(shot.times) - 1 or ends - end <= pause
+        stretches.append((begins if at_once else start, ends if to_the_last else end))
+    stretches = stretches or [(begins, ends)]
     earliest = [begins, *(end for _, end in stretches[:-1])]
     latest = [*(start for start, _ in stretches[1:]), ends]
     return [
