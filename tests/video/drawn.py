@@ -20,7 +20,7 @@ def noise(seed: int, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 def room(x: int | None, side: int = 16, seed: int = 0) -> np.ndarray:
     """A grey wall with a little noise, and a light box before it at column x."""
-    pixels = np.full((*SIZE, 3), 90, np.uint8) + noise(seed) // 100
+    pixels: np.ndarray = np.full((*SIZE, 3), 90, np.uint8) + noise(seed) // 100
     if x is not None:
         pixels[30 : 30 + side, max(0, x) : x + side] = 220
     return pixels

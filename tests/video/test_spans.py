@@ -58,7 +58,7 @@ def test_spans_are_in_order_apart_long_enough_and_no_more_than_wanted(tmp_path):
     for most in (1, 3, 24):
         spans = find_spans(tmp_path / "cuts.mp4", FrameSampling(), most)
         assert len(spans) == min(most, 20)
-        assert (spans[0].start, spans[-1].end) == (0.0, pytest.approx(16.0))
+        assert (spans[0].start, spans[-1].end) == pytest.approx((0.0, 16.0))
         assert all(one.end <= two.start for one, two in pairwise(spans))
         assert all(one.end - one.start >= 0.5 for one in spans)
 
@@ -77,4 +77,4 @@ def test_a_picture_has_no_spans(tmp_path):
 def test_a_video_of_a_fraction_of_a_second_is_one_span(tmp_path):
     write_video(tmp_path / "short.mp4", [picture(0)] * 3, fps=10)
     (span,) = find_spans(tmp_path / "short.mp4", FrameSampling(), 24)
-    assert (span.start, span.end) == (0.0, pytest.approx(0.3))
+    assert (span.start, span.end) == pytest.approx((0.0, 0.3))
