@@ -16,6 +16,8 @@ PositionLayout = Literal["flat", "time"]
 """Where condensed tokens stand for a language model whose positions have several axes: one after
 the other like text, or each at its mean source frame."""
 
+Detail = Literal["low", "medium", "high"]
+
 MIN_COVERAGE = 0.5
 """Share of the asked frames below which there is no answer, where the user sets none."""
 
@@ -140,6 +142,21 @@ class AnswerShape:
 
 ANY_SHAPE = AnswerShape()
 """The form of an answer in the model's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineConfig:
+    """Into how many parts a video is cut, and how much is said of each."""
+
+    detail: Detail = "medium"
+    every: float | None = None  # s; parts of this length instead of those that are found
+
+    def __post_init__(self) -> None:
+        """Refuse a length that cuts nothing."""
+        if self.every is not None and not 0.1 <= self.every < float("inf"):
+            raise ConfigError(
+                f"A segment must last 0.1 s or more, not {self.every} s", field="every"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from linvt_cli.config import (
     FrameSampling,
     GenerationConfig,
     LinVTConfig,
+    TimelineConfig,
 )
 from linvt_cli.errors import ConfigError
 
@@ -113,3 +114,9 @@ def test_a_shape_that_no_answer_has_is_refused(settings, field):
 )
 def test_only_a_shape_without_choices_and_schema_leaves_the_words_to_the_model(shape, is_free):
     assert shape.is_free == is_free
+
+
+@pytest.mark.parametrize("every", [0.0, -1.0, 0.05, float("inf"), float("nan")])
+def test_a_segment_has_a_length(every):
+    with pytest.raises(ConfigError, match="A segment must last"):
+        TimelineConfig(every=every)

@@ -17,7 +17,7 @@ from linvt_cli.doctor.checks import CHECKS
 from linvt_cli.doctor.golden import read_golden
 from linvt_cli.settings.file import read_file
 from linvt_cli.settings.table import SETTINGS
-from tests.cli.schema import validate
+from tests.cli.schema import validate, validate_description
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -78,9 +78,10 @@ def test_the_answer_in_the_readme_is_that_of_the_shipped_model():
     assert f'"{golden.question}"\n{golden.answer}\n' in readme
 
 
-def test_the_json_example_fits_the_schema():
-    (example,) = blocks(DOCS / "reference" / "json.md", "json")
-    validate(json.loads(example))
+def test_the_json_examples_fit_the_schemas():
+    answer, description = blocks(DOCS / "reference" / "json.md", "json")
+    validate(json.loads(answer))
+    validate_description(json.loads(description))
 
 
 def test_the_checks_of_the_doctor_are_those_of_the_code():
@@ -97,8 +98,10 @@ def test_every_field_of_the_report_of_the_doctor_is_explained():
     assert {*schema["properties"], *(f"checks.{field}" for field in fields)} <= explained
 
 
-def test_every_field_of_the_schema_is_explained():
-    schema = json.loads((DOCS / "reference" / "answer.schema.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", ["answer", "description"])
+def test_every_field_of_the_schemas_is_explained(name):
+    file = DOCS / "reference" / f"{name}.schema.json"
+    schema = json.loads(file.read_text(encoding="utf-8"))
     explained = {
         field.strip(" `")
         for row in table_rows(DOCS / "reference" / "json.md")
@@ -108,6 +111,8 @@ def test_every_field_of_the_schema_is_explained():
         fields = part.get("properties", {}) if name != "error" else {}
         assert {f"{name}.{field}" for field in fields} <= explained
         assert fields or name in explained
+        items = part.get("items", {}).get("properties", {})
+        assert {f"{name}.{field}" for field in items} <= explained
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

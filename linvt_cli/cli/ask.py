@@ -109,12 +109,13 @@ def ask(
         ),
         ResultOptions(results, resume, retry_errors, fail_fast),
         DecodingOptions(decode_workers, decode_timeout),
+        shape,
     )
     if not (names_one_file(inputs) and chosen.is_about_one):
         raise typer.Exit(ask_many(inputs, question, more_questions or (), chosen, output))
     (video,) = inputs
     with AnswerSheet(video, all_questions(video, question, more_questions or ()), output) as sheet:
-        sheet.fill(chosen.model, chosen.frames, chosen.generation, shape)
+        sheet.fill(chosen.model, chosen.frames, chosen.generation, chosen.shape)
     raise typer.Exit(sheet.exit_code)
 
 

@@ -24,6 +24,7 @@ from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output, print_message, printable
 from linvt_cli.cli.result_files import ResultFile, open_results
 from linvt_cli.cli.resume import Open, Plan, make_plan, settings_of
+from linvt_cli.config import ANY_SHAPE, AnswerShape
 from linvt_cli.errors import ConfigError, LinVTError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class BatchOptions:
     selection: Selection = field(default_factory=Selection)
     results: ResultOptions = field(default_factory=ResultOptions)
     decoding: DecodingOptions = field(default_factory=DecodingOptions)
+    shape: AnswerShape = ANY_SHAPE
 
     @property
     def is_about_one(self) -> bool:
@@ -124,8 +126,7 @@ class _Asking:
 
     def _plan(self, model: ModelOptions) -> Plan:
         asked = [
-            (request, settings_of(model, self._frames(request), self._options.generation))
-            for request in self._requests
+            (request, self._settings(model, self._frames(request))) for request in self._requests
         ]
         if self._file is None:
             return Plan([Open(request, settings, request.asked) for request, settings in asked])
@@ -134,6 +135,9 @@ class _Asking:
         self._failed = [row.error for row in plan.done if row.error is not None]
         self._num_kept = len(plan.done) - len(self._failed)
         return plan
+
+    def _settings(self, model: ModelOptions, frames: FrameOptions) -> str:
+        return settings_of(model, frames, self._options.generation, self._options.shape)
 
     def _frames(self, request: VideoRequest) -> FrameOptions:
         frames = self._options.frames
@@ -183,7 +187,10 @@ class _Asking:
         answers: deque[dict[str, Any]] = deque(maxlen=1)
 
         def answer(qa: VideoQA, watched: WatchedVideo) -> None:
-            answers.append(to_record(qa.ask(watched, asked.question, self._options.generation)))
+            chosen = self._options
+            answers.append(
+                to_record(qa.ask(watched, asked.question, chosen.generation, chosen.shape))
+            )
 
         turn.watching.use(answer, may_repeat=lambda: True)
         return answers.pop()

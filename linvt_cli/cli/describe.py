@@ -1,20 +1,50 @@
-"""``linvt describe``: say what a video shows."""
+"""``linvt describe``: say what a video shows, as a whole and part by part."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
 from linvt_cli.cli import options
-from linvt_cli.cli.answers import AnswerSheet
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
-from linvt_cli.cli.default_model import settle_model
+from linvt_cli.cli.describing import DescriptionSheet
+from linvt_cli.cli.description_formats import DescriptionForm, chosen_form
 from linvt_cli.cli.output import Output
-from linvt_cli.config import MIN_COVERAGE, TOKEN_CACHE_MIB, GenerationConfig
-from linvt_cli.errors import LinVTError
+from linvt_cli.config import (
+    MIN_COVERAGE,
+    TOKEN_CACHE_MIB,
+    Detail,
+    GenerationConfig,
+    TimelineConfig,
+)
+
+FormatOption = Annotated[
+    DescriptionForm | None,
+    typer.Option("--format", help="Form of the output [default: that of FILE's ending, else text]"),
+]
+FileOption = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of stdout"),
+]
+DetailOption = Annotated[
+    Detail,
+    typer.Option("--detail", help="How finely: at most 6, 24 or 96 segments, in more words each"),
+]
+EveryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--every", metavar="SECONDS", help="Segments of this length instead of those that are found"
+    ),
+]
 
 
 def describe(
     video: options.VideoArgument,
+    form: FormatOption = None,
+    file: FileOption = None,
+    detail: DetailOption = "medium",
+    every: EveryOption = None,
     frames: options.FramesOption = None,
     start: options.StartOption = None,
     end: options.EndOption = None,
@@ -32,14 +62,17 @@ def describe(
     no_token_cache: options.NoTokenCacheOption = False,
     offline: options.OfflineOption = False,
     max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
-    as_json: options.JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json")] = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Describe what a video shows.
+    """Describe what a video shows, with a timeline.
 
-    The same as ``linvt ask`` with the question for a description that suits the model.
+    Segments are shots, or stretches in which something happens, found from the video itself. Each
+    is described from its own frames.
     """
-    output = Output("json" if as_json else "text", quiet=quiet)
+    chosen = chosen_form(form, file, as_json=as_json)
+    timeline = TimelineConfig(detail, every)
+    output = Output("text" if chosen == "text" else "json", quiet=quiet)
     asked = ModelOptions(
         model,
         tokenizer,
@@ -52,14 +85,11 @@ def describe(
         keep_quantized=keep_quantized,
         token_cache=0 if no_token_cache else token_cache,
     )
-    try:
-        chosen = settle_model(asked, output)
-    except LinVTError:
-        chosen = asked  # it is said again below, where it can be recorded
-    with AnswerSheet(video, (chosen.describe_question,), output) as sheet:
+    with DescriptionSheet(video, chosen, file, output) as sheet:
         sheet.fill(
-            chosen,
+            asked,
             FrameOptions(frames, start=start, end=end, decoder=decoder, min_coverage=min_coverage),
+            timeline,
             GenerationConfig(max_new_tokens),
         )
     raise typer.Exit(sheet.exit_code)

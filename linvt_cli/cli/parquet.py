@@ -37,23 +37,29 @@ def _schema() -> Any:
                 coverage=number,
                 warnings=pa.list_(text),
             ),
-            "tokens": struct(visual=whole, video=whole, prompt=whole, generated=whole),
+            "tokens": struct(
+                visual=whole, video=whole, prompt=whole, generated=whole, cached=pa.bool_()
+            ),
             "seconds": struct(**seconds),
             "error": struct(type=text, message=text, hint=text),
             "source": struct(digest=text, size=whole),
             "settings": text,
+            "choices": pa.list_(struct(text=text, probability=number)),
+            "structured": text,
         }
     )
 
 
 def write_table(path: Path, lines: Sequence[bytes]) -> None:
-    """Write rows, each given as JSON, to a file. An ``id`` becomes a text."""
+    """Write rows, each given as JSON, to a file. An ``id`` and what is structured become texts."""
     import pyarrow as pa
     from pyarrow import parquet
 
     rows = [json.loads(line) for line in lines]
     for row in rows:
         row["id"] = None if row.get("id") is None else str(row["id"])
+        structured = row.get("structured")
+        row["structured"] = None if structured is None else json.dumps(structured)
     parquet.write_table(pa.Table.from_pylist(rows, schema=_schema()), path)
 
 
@@ -78,4 +84,6 @@ def read_table(path: Path) -> list[dict[str, Any]]:
     for row in rows:
         if row["id"] is None:
             del row["id"]
+        if row["structured"] is not None:
+            row["structured"] = json.loads(row["structured"])
     return rows

@@ -15,6 +15,7 @@ from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.inputs import Asked, VideoRequest
 from linvt_cli.cli.output import utf8_text
 from linvt_cli.cli.row_formats import KeptRow
+from linvt_cli.config import ANY_SHAPE, AnswerShape
 from linvt_cli.errors import ConfigError, VideoError
 from linvt_cli.settings.catalogue import find_own
 
@@ -43,8 +44,13 @@ class Plan:
     done: list[KeptRow] = field(default_factory=list)  # those that answer this batch
 
 
-def settings_of(model: ModelOptions, frames: FrameOptions, generation: GenerationConfig) -> str:
-    """Return a short text that changes with model, sampling and generation as they were asked for.
+def settings_of(
+    model: ModelOptions,
+    frames: FrameOptions,
+    generation: GenerationConfig,
+    shape: AnswerShape = ANY_SHAPE,
+) -> str:
+    """Return a short text that changes with model, sampling, generation and shape as asked for.
 
     The decoder and the least coverage are left out: they decide whether there is an answer, not
     which. So are the device and the number format that ``auto`` stands for.
@@ -60,6 +66,7 @@ def settings_of(model: ModelOptions, frames: FrameOptions, generation: Generatio
         "quant": model.quant,
         "dtype": model.dtype,
         "generation": asdict(generation),
+        "shape": asdict(shape),
     }
     try:
         sampling: dict[str, object] = asdict(frames.sampling(model.default_frames))

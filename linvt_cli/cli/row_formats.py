@@ -17,10 +17,11 @@ COLUMNS = (
     "model.backbone", "model.tokenizer", "model.checkpoint", "model.quantization", "model.revision",
     "frames.count", "frames.times", "frames.span", "frames.duration", "frames.coverage",
     "frames.warnings", "tokens.visual", "tokens.video", "tokens.prompt", "tokens.generated",
-    "seconds.decode", "seconds.vision", "seconds.tokenize", "seconds.prefill", "seconds.generate",
-    "source.digest", "source.size", "settings", "error.type", "error.message", "error.hint",
+    "tokens.cached", "seconds.decode", "seconds.vision", "seconds.tokenize", "seconds.prefill",
+    "seconds.generate", "choices", "structured", "source.digest", "source.size", "settings",
+    "error.type", "error.message", "error.hint",
 )  # fmt: skip
-"""Of CSV; a list is one cell with JSON in it, and what is null is empty."""
+"""Of CSV; a list or an object is one cell with JSON in it, and what is null is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ def _cell(record: Mapping[str, Any], column: str) -> str | int | float | None:
     value: Any = record
     for key in column.split("."):
         value = None if value is None else value.get(key)
-    return json_text(value) if isinstance(value, list | tuple) else value
+    as_json = isinstance(value, list | tuple | dict | bool)
+    return json_text(value) if as_json or (column == "structured" and value is not None) else value
 
 
 def _nested(row: Mapping[str, str]) -> dict[str, Any]:

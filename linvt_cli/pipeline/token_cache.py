@@ -24,8 +24,8 @@ from linvt_cli.pipeline.token_file import (
     write_token_file,
 )
 from linvt_cli.pipeline.watched import WatchedVideo
-from linvt_cli.video.content import content_hash
 from linvt_cli.video.files import regular_file
+from linvt_cli.video.fingerprint import fingerprint
 
 DEFAULT_MAX_BYTES = 1 << 30
 _RECIPE = 1  # raised when decoding, resizing or refining changes what comes out
@@ -146,4 +146,4 @@ def known_hash(video: str | Path) -> str:
 
 @lru_cache(maxsize=256)
 def _content_hash(path: Path, size: int, changed: int) -> str:
-    return content_hash(path)
+    return fingerprint(path).digest

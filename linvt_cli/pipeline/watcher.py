@@ -98,7 +98,7 @@ class VideoWatcher:
         if names_token_file(video):
             saved = read_token_file(regular_file(video), *place)
             check_identity(str(video), saved.identity, self.identity)
-            return replace(saved.watched, cached=True)
+            return replace(saved.watched, video=str(video), cached=True)
         if self.token_cache is None:
             return None
         return self.token_cache.find(self._slot(self.token_cache, video, sampling), video, *place)

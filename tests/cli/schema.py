@@ -1,4 +1,4 @@
-"""The documented schema of an answer, as a check."""
+"""The documented schemas of answers and descriptions, as checks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-FILE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "answer.schema.json"
-SCHEMA: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
+SCHEMA: dict[str, Any] = json.loads((FOLDER / "answer.schema.json").read_text(encoding="utf-8"))
+DESCRIPTION_SCHEMA: dict[str, Any] = json.loads(
+    (FOLDER / "description.schema.json").read_text(encoding="utf-8")
+)
 
 
 def validate(record: object) -> None:
     """Fail unless a record is what the documentation promises."""
     Draft202012Validator.check_schema(SCHEMA)
     Draft202012Validator(SCHEMA).validate(record)
+
+
+def validate_description(record: object) -> None:
+    """Fail unless a record of a description is what the documentation promises."""
+    Draft202012Validator.check_schema(DESCRIPTION_SCHEMA)
+    Draft202012Validator(DESCRIPTION_SCHEMA).validate(record)

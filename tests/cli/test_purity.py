@@ -44,6 +44,23 @@ def test_json_lines_are_valid_everywhere_and_one_for_each_question(video, place)
     assert [row["question"] for row in rows] == ["One?", "Two?"]
 
 
+@pytest.mark.parametrize(("place", "variables"), PLACES)
+def test_a_description_is_the_same_everywhere(video, place, variables):
+    done = run_linvt(
+        "describe",
+        video,
+        "--every",
+        "2",
+        "--format",
+        "srt",
+        stdout=place,
+        stderr=place,
+        **variables,
+    )
+    cues = (b"1\n00:00:00,000 --> 00:00:02,000", b"2\n00:00:02,000 --> 00:00:03,000")
+    assert (done.code, done.stdout) == (0, b"\n".join(cue + b"\nA grey wall.\n" for cue in cues))
+
+
 def test_a_terminal_shows_the_closing_line_last_and_dim(video):
     done = run_linvt("ask", video, "What?", stderr="terminal", TERM="xterm-256color")
     last_shown = done.stderr.decode().split("\x1b[2K")[-1]

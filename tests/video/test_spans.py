@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from linvt_cli.config import FrameSampling
+from linvt_cli.training.demo import write_clip
+from linvt_cli.training.world import make_clip
+from linvt_cli.video.spans import Span, find_spans, spans_of
+from linvt_cli.video.writer import write_video
+from tests.video.drawn import drawn_frames, noise, room
+
+
+def picture(seed: int) -> np.ndarray:
+    return np.kron(noise(seed, (6, 8)), np.ones((12, 12, 1), np.uint8))
+
+
+def test_one_still_scene_is_one_span():
+    assert spans_of(drawn_frames([room(10)] * 30), 0.0, 3.0) == [Span(0.0, 3.0, 0.0, 3.0)]
+
+
+def test_one_scene_that_never_stands_still_is_one_span():
+    frames = drawn_frames([room(x, seed=x) for x in range(2, 72, 2)])
+    assert spans_of(frames, 0.0, 3.5) == [Span(0.0, 3.5, 0.0, 3.5)]
+
+
+def test_shots_are_spans_that_touch():
+    frames = drawn_frames([picture(n // 10) for n in range(40)])
+    spans = spans_of(frames, 0.0, 4.0)
+    assert [(one.start, one.end) for one in spans] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert all((one.earliest, one.latest) == (one.start, one.end) for one in spans)
+
+
+def test_events_in_front_of_a_still_camera_are_spans_with_stillness_around_them():
+    way = [room(x, seed=x) for x in range(12, 72, 2)]
+    frames = drawn_frames([room(10)] * 20 + way + [room(72)] * 20 + [room(None)] * 20)
+    one, two = spans_of(frames, 0.0, 9.0)
+    assert (one.start, one.end, two.start, two.end) == pytest.approx((1.9, 5.0, 6.9, 7.0))
+    assert (one.earliest, one.latest, two.earliest, two.latest) == (0.0, two.start, one.end, 9.0)
+
+
+@pytest.mark.parametrize("seed", [1, 10])
+def test_the_events_of_a_drawn_clip_are_found_with_their_times(seed, tmp_path):
+    clip = make_clip(seed, "validation")
+    write_clip(tmp_path / "clip.mp4", clip)
+    spans = find_spans(tmp_path / "clip.mp4", FrameSampling(), 24)
+    found = [(span.start, span.end) for span in spans]
+    events = [(e.start * clip.duration, e.end * clip.duration) for e in clip.events]
+    assert len(found) == len(events)
+    assert np.abs(np.array(found) - np.array(events)).max() <= 0.75
+
+
+def test_spans_are_in_order_apart_long_enough_and_no_more_than_wanted(tmp_path):
+    write_video(tmp_path / "cuts.mp4", (picture(n // 8) for n in range(160)), fps=10)
+    for most in (1, 3, 24):
+        spans = find_spans(tmp_path / "cuts.mp4", FrameSampling(), most)
+        assert len(spans) == min(most, 20)
+        assert (spans[0].start, spans[-1].end) == pytest.approx((0.0, 16.0))
+        assert all(one.end <= two.start for one, two in pairwise(spans))
+        assert all(one.end - one.start >= 0.5 for one in spans)
+
+
+def test_only_the_wanted_part_is_searched(tmp_path):
+    write_video(tmp_path / "cuts.mp4", (picture(n // 10) for n in range(40)), fps=10)
+    spans = find_spans(tmp_path / "cuts.mp4", FrameSampling(start=1.5, end=2.5), 24)
+    assert [(one.start, one.end) for one in spans] == [(1.5, 2.0), (2.0, 2.5)]
+
+
+def test_a_picture_has_no_spans(tmp_path):
+    cv2.imwrite(str(tmp_path / "one.png"), picture(0))
+    assert find_spans(tmp_path / "one.png", FrameSampling(), 24) == ()
+
+
+def test_a_video_of_a_fraction_of_a_second_is_one_span(tmp_path):
+    write_video(tmp_path / "short.mp4", [picture(0)] * 3, fps=10)
+    (span,) = find_spans(tmp_path / "short.mp4", FrameSampling(), 24)
+    assert (span.start, span.end) == pytest.approx((0.0, 0.3))
