@@ -12,7 +12,7 @@ _DECIMALS = 3
 
 def description_record(description: Description) -> dict[str, object]:
     """Return a description as plain data for JSON."""
-    record = to_record(description.answer)
+    record = _without_shape(to_record(description.answer))
     seconds = record["seconds"]
     spent = seconds if isinstance(seconds, dict) else {}
     return {
@@ -30,10 +30,15 @@ def description_record(description: Description) -> dict[str, object]:
 def failed_description_record(video: str, question: str, error: LinVTError) -> dict[str, object]:
     """Return a failure as plain data: the keys of a description, null where nothing is to say."""
     return {
-        **error_record(video, question, error),
+        **_without_shape(error_record(video, question, error)),
         "schema_version": DESCRIPTION_SCHEMA_VERSION,
         "timeline": None,
     }
+
+
+def _without_shape(record: dict[str, object]) -> dict[str, object]:
+    """Leave out what only answers of a given form have."""
+    return {key: value for key, value in record.items() if key not in {"choices", "structured"}}
 
 
 def _segment(segment: Segment) -> dict[str, object]:

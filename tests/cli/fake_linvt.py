@@ -1,6 +1,7 @@
 """The ``linvt`` command with a fake model, for tests that need a process of its own.
 
-``FAKE_ANSWER`` is what the model says. ``FAKE_FAULT`` lets the model hang in C while it looks or
+``FAKE_ANSWER`` is what the model says; ``all that is seen`` lets the answer
+depend on that. ``FAKE_FAULT`` lets the model hang in C while it looks or
 while it answers, break as a bug would, or chatter on stdout.
 """
 
@@ -51,7 +52,8 @@ def hang() -> None:
 
 def load(model: str = "nano", **options: Any) -> VideoQA:
     """Return the fake, whatever is asked for."""
-    backbone = FaultyBackbone(os.environ.get("FAKE_ANSWER", "A grey wall."))
+    answer = os.environ.get("FAKE_ANSWER", "A grey wall.")
+    backbone = FaultyBackbone(None if answer == "all that is seen" else answer)
     return VideoQA(backbone, MeanTokenizer(8), sampling=FrameSampling(num_frames=4))
 
 

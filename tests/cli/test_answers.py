@@ -98,10 +98,10 @@ def test_an_error_before_the_first_answer_is_the_record_of_every_question(
 def test_an_interruption_keeps_the_answers_that_are_done(loads, qa, monkeypatch, video, capsys):
     usual_ask = qa.ask
 
-    def ask(watched, question, generation):
+    def ask(watched, question, generation, shape):
         if question == "Two?":
             raise KeyboardInterrupt
-        return usual_ask(watched, question, generation)
+        return usual_ask(watched, question, generation, shape)
 
     monkeypatch.setattr(qa, "ask", ask)
     with pytest.raises(KeyboardInterrupt):
