@@ -13,7 +13,8 @@ from pathlib import Path
 
 import torch
 
-from linvt_cli.backbones.nano import Nano, NanoModel, save_nano
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.backbones.nano_model import NanoModel, save_nano
 from linvt_cli.config import LinVTConfig
 from linvt_cli.errors import ConfigError
 from linvt_cli.training.curves import draw_curves
