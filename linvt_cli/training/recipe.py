@@ -42,7 +42,7 @@ _STATISTICS_CLIPS = 200
 
 @dataclass(frozen=True, slots=True)
 class NanoRecipe:
-    """The sizes of a nano run. The shipped weights took twice the image steps: ``docs/log.md``."""
+    """The sizes of a nano run. The shipped weights took thrice the image steps: ``docs/log.md``."""
 
     vision_steps: int = 1300
     num_clips: int = 4200
