@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from linvt_cli.backbones.nano import SPECIAL_TOKENS, Nano, NanoConfig, NanoModel
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.backbones.nano_model import SPECIAL_TOKENS, NanoConfig, NanoModel
 
 
 def byte_tokenizer() -> Tokenizer:
@@ -31,6 +32,7 @@ def tiny_nano(seed: int = 0) -> Nano:
         vocab_size=tokenizer.get_vocab_size(),
         image_size=64,
         embed_dim=24,
+        num_visual_layers=1,
         num_layers=2,
         num_heads=2,
         intermediate_dim=32,

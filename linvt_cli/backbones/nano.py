@@ -1,8 +1,9 @@
 """Nano: the image-LLM that linvt ships, small enough for a laptop and a test suite.
 
 LLaVA-shaped: an EfficientNet-Lite0, a two-layer projector and a small Llama with its own text
-tokenizer, trained by ``linvt train --recipe nano`` on a synthetic world of named pictures and
-coloured shapes. It knows that world only, and is trained to say so of anything else.
+tokenizer; as in PaliGemma, the tokens of a picture see each other in both directions. It is trained
+by ``linvt train --recipe nano`` on a synthetic world of named pictures and coloured shapes, knows
+that world only, and is trained to say so of anything else.
 
 Weights: ``assets/nano``, Apache-2.0; the vision encoder's began as Google's (see NOTICE), which lie
 beside them so that training can begin there again.
@@ -10,21 +11,15 @@ beside them so that training can begin there again.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.nn import functional as F
-from transformers.models.llama import LlamaConfig, LlamaForCausalLM
 
 from linvt_cli.backbones.language_model import (
     LanguageModelCache,
@@ -32,86 +27,15 @@ from linvt_cli.backbones.language_model import (
     run_language_model,
 )
 from linvt_cli.backbones.loading import wait_for
-from linvt_cli.backbones.nano_vision import NUM_CHANNELS, STRIDE, EfficientNetLite0
+from linvt_cli.backbones.nano_model import SPECIAL_TOKENS, NanoModel, load_nano, preprocess
 from linvt_cli.backbones.token_bytes import token_bytes
-from linvt_cli.errors import BackboneLoadError
 from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
 
 if TYPE_CHECKING:
     from linvt_cli.backbones.spec import BackboneSpec
     from linvt_cli.config import Quantization
 
-SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<video>", "</video>", "<answer>")
 _FRAMES_PER_BATCH = 16
-
-
-@dataclass(frozen=True, slots=True)
-class NanoConfig:
-    """The shape of a nano model; stored as its ``config.json``."""
-
-    vocab_size: int
-    image_size: int = 192  # px; pictures are squeezed into a square, so all of them is seen
-    embed_dim: int = 192
-    num_layers: int = 4
-    num_heads: int = 6
-    intermediate_dim: int = 512
-    max_context: int = 1024
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of visual tokens."""
-        return self.image_size // STRIDE, self.image_size // STRIDE
-
-
-class NanoModel(nn.Module):
-    """The weights of nano: vision encoder, projector and language model."""
-
-    feature_mean: Tensor
-    feature_std: Tensor
-
-    def __init__(self, config: NanoConfig) -> None:
-        super().__init__()
-        self.config = config
-        num_tokens = config.grid[0] * config.grid[1]
-        self.vision = EfficientNetLite0()
-        self.register_buffer("feature_mean", torch.zeros(NUM_CHANNELS))
-        self.register_buffer("feature_std", torch.ones(NUM_CHANNELS))
-        self.projector = nn.Sequential(
-            nn.Linear(NUM_CHANNELS, config.embed_dim),
-            nn.GELU(),
-            nn.Linear(config.embed_dim, config.embed_dim),
-            nn.RMSNorm(config.embed_dim),
-        )
-        self.positions = nn.Parameter(torch.zeros(num_tokens, config.embed_dim))
-        self.language_model = LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=config.vocab_size,
-                hidden_size=config.embed_dim,
-                intermediate_size=config.intermediate_dim,
-                num_hidden_layers=config.num_layers,
-                num_attention_heads=config.num_heads,
-                num_key_value_heads=config.num_heads,
-                max_position_embeddings=config.max_context,
-                tie_word_embeddings=True,
-                pad_token_id=SPECIAL_TOKENS.index("<pad>"),
-                bos_token_id=SPECIAL_TOKENS.index("<bos>"),
-                eos_token_id=SPECIAL_TOKENS.index("<eos>"),
-            )
-        )
-
-    def project(self, features: Tensor) -> Tensor:
-        """Map vision features to visual tokens: (…, N, 768) -> (…, N, D)."""
-        normal = (features - self.feature_mean) / self.feature_std
-        projected: Tensor = self.projector(normal)
-        return projected + self.positions
-
-
-def preprocess(pixels_THWC: Tensor, size: int) -> Tensor:
-    """Squeeze pictures into squares: (T, H, W, 3) uint8 -> (T, 3, S, S) in [-1, 1]."""
-    pixels = pixels_THWC.permute(0, 3, 1, 2)  # a channels-last view, the fast path of interpolate
-    if pixels.shape[-2:] != (size, size):
-        pixels = F.interpolate(pixels, (size, size), mode="bicubic", antialias=True)
-    return (pixels.float() - 127.0) / 128.0
 
 
 class Nano:
@@ -207,8 +131,8 @@ class Nano:
         return embeddings
 
     def embed_video(self, video_KD: Tensor) -> Tensor:
-        """Return video tokens as they are."""
-        return video_KD
+        """Let the video tokens see each other: (K, D) -> (K, D)."""
+        return self.model.relate(video_KD[None].to(self.dtype))[0]
 
     def place_prompt(self, lengths: Sequence[int], placement: VideoPlacement) -> None:
         """Return None: nano counts positions 0, 1, 2, …"""
@@ -242,52 +166,3 @@ class Nano:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
         text = text.removeprefix(" ")
         return text[:1].upper() + text[1:]
-
-
-def load_nano(folder: Path) -> tuple[NanoModel, Tokenizer]:
-    """Load nano's model and text tokenizer from a folder.
-
-    Raises:
-        BackboneLoadError: if a file is missing or does not hold what it should.
-    """
-    hint = "install linvt again, or train nano with: linvt train --recipe nano"
-    try:
-        config = NanoConfig(**json.loads((folder / "config.json").read_text(encoding="utf-8")))
-        model = NanoModel(config)
-        vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-        tokenizer = Tokenizer.from_str(json.dumps(vocabulary))
-        state = load_file(folder / "model.safetensors")
-    except (OSError, ValueError, TypeError, SafetensorError) as error:
-        raise BackboneLoadError(
-            f"Nano cannot be loaded from '{folder}': {error}", hint=hint
-        ) from error
-    _fill(model, state, folder, hint)
-    return model, tokenizer
-
-
-def save_nano(folder: Path, model: NanoModel, tokenizer: Tokenizer, dtype: torch.dtype) -> None:
-    """Write nano's files into a folder, with weights rounded to a dtype."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(
-        json.dumps(asdict(model.config), indent=2) + "\n", encoding="utf-8"
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-    state = {name: tensor.to(dtype).contiguous() for name, tensor in model.state_dict().items()}
-    state.pop("language_model.lm_head.weight", None)  # tied to the input table
-    save_file(state, folder / "model.safetensors")
-
-
-def _fill(model: NanoModel, state: dict[str, Tensor], folder: Path, hint: str) -> None:
-    try:
-        result: Any = model.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        raise BackboneLoadError(
-            f"The weights in '{folder}' have other shapes than their config.json says", hint=hint
-        ) from error
-    model.language_model.tie_weights()
-    missing = [name for name in result.missing_keys if name != "language_model.lm_head.weight"]
-    if missing or result.unexpected_keys:
-        raise BackboneLoadError(
-            f"The weights in '{folder}' lack {missing} and have unknown {result.unexpected_keys}",
-            hint=hint,
-        )

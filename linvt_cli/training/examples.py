@@ -29,6 +29,7 @@ _FOREIGN_SHARE = 0.2
 _TURNED_SHARE = 0.5  # of the clips; an eighth of them is turned by nothing
 _OFF_TOPIC_SHARE = 0.02
 _DESCRIBE_SHARE = 0.3  # of the turns: the longest answers, and the ones that need every event
+_KIND_WEIGHTS = {"after": 4.0, "before": 4.0, "first": 2.0, "last": 2.0}  # 1 for other kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +158,15 @@ class ClipBank:
 
 
 def _pick(questions: list[Question], count: int, rng: np.random.Generator) -> list[Question]:
-    """Draw questions, each kind as likely as another but descriptions more often."""
+    """Draw questions by kind: those that need the order of events oftener, descriptions most."""
     by_kind: dict[str, list[Question]] = {}
     for question in questions:
         by_kind.setdefault(question.kind, []).append(question)
     kinds = sorted(by_kind)
-    picked = []
-    for _ in range(count):
-        longest = next((kind for kind in kinds if kind.endswith("describe")), None)
-        if longest is not None and rng.random() < _DESCRIBE_SHARE:
-            kind = longest
-        else:
-            kind = kinds[int(rng.integers(len(kinds)))]
-        picked.append(by_kind[kind][int(rng.integers(len(by_kind[kind])))])
-    return picked
+    weights = np.array([_KIND_WEIGHTS.get(kind, 1.0) for kind in kinds])
+    longest = [kind.endswith("describe") for kind in kinds]
+    if any(longest) and not all(longest):
+        rest = weights[np.logical_not(longest)].sum()
+        weights[longest] = rest * _DESCRIBE_SHARE / (1 - _DESCRIBE_SHARE)
+    drawn = rng.choice(len(kinds), size=count, p=weights / weights.sum())
+    return [by_kind[kinds[kind]][int(rng.integers(len(by_kind[kinds[kind]])))] for kind in drawn]

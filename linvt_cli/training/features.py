@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from linvt_cli.backbones.nano import preprocess
+from linvt_cli.backbones.nano_model import preprocess
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS, STRIDE
 from linvt_cli.training.foreign import foreign_clip
 from linvt_cli.training.render import Renderer

@@ -18,6 +18,7 @@ from linvt_cli.training.features import NUM_FRAMES, frame_fractions
 from linvt_cli.training.mentions import MentionReader, find_mentions, shown_still
 from linvt_cli.training.naming import ShownThing, SizeReader, naming_loss, shown_things
 from linvt_cli.training.narration import Narrator, narration_labels
+from linvt_cli.training.ordering import OrderReader, find_clauses
 from linvt_cli.training.packing import IGNORED, PackedBatch, Reading, Turn, fit, pack, read_batch
 from linvt_cli.training.storyboard import Selection, storyboard, whole_still
 from linvt_cli.training.validation import accuracy_by_kind
@@ -28,6 +29,7 @@ _NAMING_WEIGHT = 0.3  # in the loss, beside 1 for the answers
 _SIZE_WEIGHT = 0.3
 _NARRATION_WEIGHT = 0.5
 _MENTION_WEIGHT = 0.5
+_ORDER_WEIGHT = 0.3
 _SILENCED_SHARE = 0.1  # of a clip's feature channels
 _NOISE = 0.2  # standard deviations
 
@@ -56,6 +58,7 @@ class ImageStage:
         self.narrator = Narrator(nano.embed_dim).to(nano.device)
         self.mention_reader = MentionReader(nano.embed_dim).to(nano.device)
         self.size_reader = SizeReader(nano.embed_dim).to(nano.device)
+        self.order_reader = OrderReader(nano.embed_dim).to(nano.device)
         self.train = train
         self.held = validation
         self.num_steps = num_steps
@@ -76,6 +79,7 @@ class ImageStage:
             ("narrator", self.narrator),
             ("mentions", self.mention_reader),
             ("sizes", self.size_reader),
+            ("order", self.order_reader),
         ]
 
     def loss(self, step: int) -> Tensor:
@@ -93,9 +97,13 @@ class ImageStage:
         stills = [shown_still(of_token) for of_token in frames]
         mentions = find_mentions(self.nano, batch, scenes, turns, stills)
         known = self.mention_reader.loss(reading.states, mentions)
+        ordered = self.order_reader.loss(
+            reading.states, find_clauses(self.nano, batch, scenes, turns)
+        )
         answers = F.cross_entropy(reading.logits.float(), reading.labels)
         seen = _NAMING_WEIGHT * naming + _SIZE_WEIGHT * sized
-        return answers + seen + _NARRATION_WEIGHT * told + _MENTION_WEIGHT * known
+        found = _MENTION_WEIGHT * known + _ORDER_WEIGHT * ordered
+        return answers + seen + _NARRATION_WEIGHT * told + found
 
     def _narration(
         self,

@@ -19,14 +19,14 @@ from torch.nn import functional as F
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import Scene
 from linvt_cli.training.features import frame_fractions
-from linvt_cli.training.narration import NUM_WAYS, event_classes
+from linvt_cli.training.narration import HISTORY, history
 from linvt_cli.training.packing import IGNORED, PackedBatch, Turn
-from linvt_cli.training.vocabulary import ACTIONS, PLACES
+from linvt_cli.training.vocabulary import PLACES
 from linvt_cli.training.world import Clip, in_view, place_name, state_at
 
 _PLACES = tuple(name for row in PLACES for name in row)
-_SIZES = [len(_PLACES), len(_PLACES), *[1 + len(ACTIONS), NUM_WAYS] * 2]
-_LAYER = 3  # after so many layers a word knows its thing
+_SIZES = [len(_PLACES), len(_PLACES), *HISTORY]
+_LAYER = 2  # after so many layers a word knows its thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +113,12 @@ def _classes(clip: Clip, thing: int, still: int | None) -> tuple[int, ...]:
     fractions = frame_fractions()
     if still is not None:
         place = _place(clip, thing, float(fractions[still]))
-        return (place, place, IGNORED, IGNORED, IGNORED, IGNORED)
-    events = [event for event in clip.events if event.thing == thing]
-    first, last = (
-        (event_classes(event) for event in (events[0], events[-1]))
-        if events
-        else (
-            (0, 0),
-            (0, 0),
-        )
-    )
+        return (place, place, *[IGNORED] * len(HISTORY))
+    events = history(clip, thing)
     seen = [float(now) for now in fractions if in_view(clip, thing, float(now))]
     if not seen:
-        return (IGNORED, IGNORED, *first, *last)
-    return (_place(clip, thing, seen[0]), _place(clip, thing, seen[-1]), *first, *last)
+        return (IGNORED, IGNORED, *events)
+    return (_place(clip, thing, seen[0]), _place(clip, thing, seen[-1]), *events)
 
 
 def _place(clip: Clip, thing: int, fraction: float) -> int:

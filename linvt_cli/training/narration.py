@@ -1,10 +1,11 @@
 """The narration losses: at every moment, visual tokens tell what has happened so far.
 
-Answers about order are few and need many steps of thought; left to them, the language model is slow
-to learn what an event looks like. So the tokens of a storyboard are asked, inside the model: those
-that show a thing, what it has done last; all of them, one layer later, what the last two events
-were and how many things there have been. A question can then be answered from the one token that
-knows its event and the neighbour of it. The heads that read this are thrown away after training.
+Answers about order are few and need many steps of thought; left to them, the model is slow to learn
+what an event looks like. So the tokens of a storyboard are asked, inside the model: those that show
+a thing, what it does first and last in the whole clip, and as which event of all; and all of them,
+later and from left to right, what the last two events were and how many things there have been. A
+question can then be answered from the one token that knows its event. The heads that read this are
+thrown away after training.
 """
 
 from __future__ import annotations
@@ -20,28 +21,28 @@ from linvt_cli.training.examples import Scene
 from linvt_cli.training.features import frame_fractions
 from linvt_cli.training.naming import ShownThing
 from linvt_cli.training.packing import IGNORED
-from linvt_cli.training.schedule import MAX_THINGS
+from linvt_cli.training.schedule import MAX_EVENTS, MAX_THINGS
 from linvt_cli.training.vocabulary import ACTIONS, HEADINGS, SIDES, all_phrases
 from linvt_cli.training.world import Clip, Event, in_view
 
 _DIRECTIONS = (*HEADINGS, *(side for side in SIDES if side not in HEADINGS))
-NUM_WAYS = 1 + len(_DIRECTIONS)
+_EVENT = [1 + len(ACTIONS), 1 + len(_DIRECTIONS), 1 + MAX_EVENTS]  # what, which way, which of all
+HISTORY = [*_EVENT, *_EVENT]  # classes of a thing's first and last event
 _NUM_TOLD = 2  # events: the last, and the one before it
 _PARTS = 3  # who, what, which way
 _NOTHING = 0  # class of every part where no event has happened yet
 
 
 class Narrator(nn.Module):
-    """Reads what has happened off the hidden states of a language model's visual tokens."""
+    """Reads what has happened off the hidden states of visual tokens."""
 
-    own_layer = 2  # after so many layers a token knows its own thing's last event
-    layer = 3  # and after so many the last two events of all
+    layer = 3  # after so many of the language model a token knows the last two events of all
 
     def __init__(self, embed_dim: int) -> None:
         super().__init__()
-        who, what, way = 1 + len(all_phrases()), 1 + len(ACTIONS), NUM_WAYS
+        who, what, way = 1 + len(all_phrases()), *_EVENT[:2]
         self.told = _Heads(embed_dim, [*[who, what, way] * _NUM_TOLD, 1 + MAX_THINGS])
-        self.own = _Heads(embed_dim, [what, way])
+        self.own = _Heads(embed_dim, HISTORY)
 
     def loss(self, states: Sequence[Tensor], labels_SE: Tensor) -> Tensor:
         """Cross-entropy of who did what which way last and before that, and of how many there are.
@@ -56,17 +57,16 @@ class Narrator(nn.Module):
         return self.told.loss(states[min(self.layer, len(states) - 1)], labels_SE)
 
     def own_loss(self, states: Sequence[Tensor], shown: Sequence[ShownThing]) -> Tensor:
-        """Cross-entropy of what each shown thing has done last, and which way.
+        """Cross-entropy of what each shown thing does in the clip, read before any layer.
 
         Args:
             states: as for ``loss``.
             shown: which tokens show which things.
         """
         rows = torch.tensor([one.row for one in shown], dtype=torch.long)
-        labels = torch.tensor([own_classes(one) for one in shown], dtype=torch.long).view(
-            -1, len(self.own.sizes)
-        )
-        hidden = states[min(self.own_layer, len(states) - 1)]
+        told = [history(one.clip, one.thing) for one in shown]
+        labels = torch.tensor(told, dtype=torch.long).view(-1, len(HISTORY))
+        hidden = states[0]
         return self.own.loss(hidden[rows.to(hidden.device)], labels.to(hidden.device))
 
 
@@ -89,18 +89,13 @@ class _Heads(nn.Module):
         return torch.stack(losses).sum() / (len(losses) * told.sum().clamp(min=1))
 
 
-def own_classes(shown: ShownThing) -> tuple[int, int]:
-    """What a thing has done last by the time it is shown, and which way.
-
-    An event counts from its middle on: by then it can be told from its beginning.
-    """
-    now = frame_fractions()[shown.frame]
-    past = [
-        event
-        for event in shown.clip.events
-        if event.thing == shown.thing and (event.start + event.end) / 2 <= now
-    ]
-    return event_classes(past[-1]) if past else (_NOTHING, _NOTHING)
+def history(clip: Clip, thing: int) -> tuple[int, ...]:
+    """What a thing does first and last, which way, and as which event of all: HISTORY's classes."""
+    ranked = [(rank, event) for rank, event in enumerate(clip.events, 1) if event.thing == thing]
+    if not ranked:
+        return (_NOTHING,) * len(HISTORY)
+    (first, first_event), (last, last_event) = ranked[0], ranked[-1]
+    return (*_event_classes(first_event), first, *_event_classes(last_event), last)
 
 
 def narration_labels(scenes: Sequence[Scene], frames: Sequence[np.ndarray]) -> Tensor:
@@ -138,10 +133,10 @@ def _labels_of_frames(clip: Clip | None) -> np.ndarray:
 
 
 def _classes(clip: Clip, event: Event) -> tuple[int, int, int]:
-    return (1 + all_phrases().index(clip.things[event.thing].phrase), *event_classes(event))
+    return (1 + all_phrases().index(clip.things[event.thing].phrase), *_event_classes(event))
 
 
-def event_classes(event: Event) -> tuple[int, int]:
+def _event_classes(event: Event) -> tuple[int, int]:
     """Return what happens and which way, as numbers; 0 is nothing and no way."""
     way = _NOTHING if event.direction is None else 1 + _DIRECTIONS.index(event.direction)
     return 1 + ACTIONS.index(event.action), way

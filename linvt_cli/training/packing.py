@@ -151,7 +151,8 @@ def read_batch(nano: Nano, batch: PackedBatch, video_tokens: Tensor) -> Reading:
     """
     language_model = nano.model.language_model
     embeds = language_model.get_input_embeddings()(batch.ids)
-    embeds = embeds.masked_scatter(batch.is_video[..., None], video_tokens.to(embeds.dtype))
+    related = _relate(nano, batch, video_tokens.to(embeds.dtype))
+    embeds = embeds.masked_scatter(batch.is_video[..., None], related)
     output = language_model.model(
         inputs_embeds=embeds,
         attention_mask=batch.mask,
@@ -164,6 +165,15 @@ def read_batch(nano: Nano, batch: PackedBatch, video_tokens: Tensor) -> Reading:
         labels=batch.labels[asked],
         states=output.hidden_states,
     )
+
+
+def _relate(nano: Nano, batch: PackedBatch, tokens_SD: Tensor) -> Tensor:
+    """Let the tokens of each video see each other: (S, D) -> (S, D)."""
+    counts_B = batch.is_video.sum(dim=1)
+    there_BK = torch.arange(int(counts_B.max()), device=counts_B.device) < counts_B[:, None]
+    padded_BKD = tokens_SD.new_zeros(*there_BK.shape, tokens_SD.shape[-1])
+    padded_BKD = padded_BKD.masked_scatter(there_BK[..., None], tokens_SD)
+    return nano.model.relate(padded_BKD, there_BK)[there_BK]
 
 
 def count_exact(batch: PackedBatch, logits: Tensor, labels: Tensor) -> dict[str, tuple[int, int]]:

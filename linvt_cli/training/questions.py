@@ -72,6 +72,11 @@ def describe(clip: Clip) -> str:
     return f"{_capital(', then '.join(_clause(clip, event) for event in clip.events))}."
 
 
+def sentences(clip: Clip) -> list[str]:
+    """Tell every event in a sentence of its own."""
+    return [f"{_capital(_clause(clip, event))}." for event in clip.events]
+
+
 def normalize_answer(text: str) -> str:
     """Return a text without case, punctuation, articles and needless space, to compare it."""
     words = re.sub(r"[^\w\s]", " ", text.lower()).split()
@@ -122,13 +127,13 @@ def all_texts() -> Iterator[str]:
 
 
 def _order(clip: Clip, rng: np.random.Generator) -> Iterator[Question]:
-    sentences = [f"{_capital(_clause(clip, event))}." for event in clip.events]
-    yield _ask("first", "first", sentences[0], rng)
-    yield _ask("last", "last", sentences[-1], rng)
+    told = sentences(clip)
+    yield _ask("first", "first", told[0], rng)
+    yield _ask("last", "last", told[-1], rng)
     for earlier in range(len(clip.events) - 1):
         clauses = [_clause(clip, event).removeprefix("the ") for event in clip.events]
-        yield _ask("after", "after", sentences[earlier + 1], rng, event=clauses[earlier])
-        yield _ask("before", "before", sentences[earlier], rng, event=clauses[earlier + 1])
+        yield _ask("after", "after", told[earlier + 1], rng, event=clauses[earlier])
+        yield _ask("before", "before", told[earlier], rng, event=clauses[earlier + 1])
 
 
 def _arrivals(clip: Clip, rng: np.random.Generator) -> Iterator[Question]:

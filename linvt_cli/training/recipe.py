@@ -13,7 +13,8 @@ from pathlib import Path
 
 import torch
 
-from linvt_cli.backbones.nano import Nano, NanoModel, save_nano
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.backbones.nano_model import NanoModel, save_nano
 from linvt_cli.config import LinVTConfig
 from linvt_cli.errors import ConfigError
 from linvt_cli.training.curves import draw_curves
@@ -41,7 +42,7 @@ _STATISTICS_CLIPS = 200
 
 @dataclass(frozen=True, slots=True)
 class NanoRecipe:
-    """The sizes of a nano run. The shipped weights took twice the image steps: ``docs/log.md``."""
+    """The sizes of a nano run. The shipped weights took thrice the image steps: ``docs/log.md``."""
 
     vision_steps: int = 1300
     num_clips: int = 4200

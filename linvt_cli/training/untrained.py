@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from linvt_cli.backbones.nano import SPECIAL_TOKENS, Nano, NanoConfig, NanoModel
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.backbones.nano_model import SPECIAL_TOKENS, NanoConfig, NanoModel
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.training.questions import all_texts
@@ -57,7 +58,7 @@ def _start_by_matching(model: NanoModel) -> None:
     """
     width = model.config.embed_dim
     with torch.no_grad():
-        for layer in model.language_model.model.layers:
+        for layer in [*model.visual_layers.layers, *model.language_model.model.layers]:
             attention = layer.self_attn
             attention.q_proj.weight.normal_(std=_MATCH_SCALE * width**-0.5)
             attention.k_proj.weight.copy_(attention.q_proj.weight)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from linvt_cli.backbones.nano import Nano, preprocess
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.backbones.nano_model import preprocess
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS
 from linvt_cli.training.features import cells_covered, draw_foreign_stills, draw_stills
 from linvt_cli.training.packing import IGNORED

@@ -8,7 +8,7 @@ import torch
 
 from linvt_cli import VideoQA
 from linvt_cli.backbones import registry
-from linvt_cli.backbones.nano import save_nano
+from linvt_cli.backbones.nano_model import save_nano
 from linvt_cli.config import AnswerShape, FrameSampling, GenerationConfig, LinVTConfig
 from linvt_cli.errors import (
     ConfigError,

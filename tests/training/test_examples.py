@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from linvt_cli.backbones.nano import Nano
@@ -85,3 +86,12 @@ def test_positions_stay_where_they_are_when_a_scene_is_turned(bank: ClipBank) ->
     plain, turned = Scene(0, False, None), Scene(0, False, None, Symmetry(flips_x=True))
     expected = (bank.visual_tokens(plain) - positions)[:, [1, 0, 3, 2]] + positions
     torch.testing.assert_close(bank.visual_tokens(turned), expected)
+
+
+def test_what_needs_the_order_of_events_is_asked_oftener(bank: ClipBank) -> None:
+    rng = np.random.default_rng(0)
+    scenes = [scene for scene in bank.all_scenes() if scene.clip and len(scene.clip.events) > 1]
+    kinds = [turn.kind for scene in scenes for turn in bank.turns(scene, 400, rng)]
+    share = {kind: kinds.count(kind) / len(kinds) for kind in ("describe", "after", "count")}
+    assert share["describe"] == pytest.approx(0.3, abs=0.05)
+    assert share["after"] > 2 * share["count"]

@@ -7,7 +7,7 @@ import torch
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.mentions import Mention, MentionReader, find_mentions, shown_still
-from linvt_cli.training.narration import event_classes
+from linvt_cli.training.narration import history
 from linvt_cli.training.packing import IGNORED, encode_turn, pack
 from linvt_cli.training.vocabulary import PLACES
 from linvt_cli.training.world import place_name, state_at
@@ -48,9 +48,7 @@ def test_a_mention_tells_where_its_thing_is_and_what_it_does(nano: Nano, bank: C
             if len(found) > 1:  # one name is part of another
                 continue
             classes = found[0].classes
-            own = [event for event in clip.events if event.thing == thing]
-            assert classes[2:4] == (event_classes(own[0]) if own else (0, 0))
-            assert classes[4:] == (event_classes(own[-1]) if own else (0, 0))
+            assert classes[2:] == history(clip, thing)
             (still,) = find_mentions(nano, batch, [scene], turns, [7])
             assert set(still.classes[2:]) == {IGNORED}
             placed = state_at(clip, thing, 7.5 / 16)
@@ -71,8 +69,8 @@ def test_the_loss_reads_the_places_of_mentions_and_skips_what_is_not_told() -> N
     torch.manual_seed(0)
     reader = MentionReader(8)
     states = [torch.randn(2, 6, 8, requires_grad=True) for _ in range(5)]
-    told = Mention(1, 4, (0, IGNORED, 1, 0, 1, 0))
-    nothing = Mention(0, 2, (IGNORED,) * 6)
+    told = Mention(1, 4, (0, IGNORED, 1, 0, 2, 1, 0, 2))
+    nothing = Mention(0, 2, (IGNORED,) * 8)
     assert reader.loss(states, []).item() == 0
     assert reader.loss(states, [nothing]).item() == 0
     loss = reader.loss(states, [told, nothing])

@@ -7,7 +7,7 @@ import torch
 from linvt_cli.training.examples import Scene
 from linvt_cli.training.features import frame_fractions
 from linvt_cli.training.naming import ShownThing
-from linvt_cli.training.narration import Narrator, narration_labels, own_classes
+from linvt_cli.training.narration import Narrator, history, narration_labels
 from linvt_cli.training.packing import IGNORED
 from linvt_cli.training.vocabulary import ACTIONS, all_phrases
 from linvt_cli.training.world import make_clip
@@ -53,28 +53,18 @@ def test_rows_follow_the_frames_of_the_tokens() -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_shown_thing_tells_its_own_last_event(seed: int) -> None:
+def test_a_history_is_a_things_first_and_last_event_with_their_ranks(seed: int) -> None:
     clip = make_clip(seed, "train")
     for thing in range(len(clip.things)):
         own = [event for event in clip.events if event.thing == thing]
-        last = own_classes(ShownThing(0, clip, thing, len(FRAMES) - 1))
-        first = own_classes(ShownThing(0, clip, thing, 0))
-        assert first == (0, 0)  # nothing has happened when a clip begins
-        assert last[0] == (1 + ACTIONS.index(own[-1].action) if own else 0)
-
-
-def test_an_event_counts_from_its_middle_on() -> None:
-    clip = next(
-        clip
-        for clip in (make_clip(seed, "train") for seed in range(99))
-        if clip.events[0].action == "moves"
-    )
-    event = clip.events[0]
-    told = [own_classes(ShownThing(0, clip, event.thing, int(frame)))[0] for frame in FRAMES]
-    middle = (event.start + event.end) / 2
-    before = [code for code, now in zip(told, frame_fractions(), strict=True) if now < middle]
-    assert set(before) == {0}
-    assert told[len(before)] == 1 + ACTIONS.index("moves")
+        told = history(clip, thing)
+        if not own:
+            assert set(told) == {0}
+            continue
+        for classes, event in ((told[:3], own[0]), (told[3:], own[-1])):
+            assert ACTIONS[classes[0] - 1] == event.action
+            assert (classes[1] == 0) == (event.direction is None)
+            assert clip.events[classes[2] - 1] is event
 
 
 def states_of(hidden: torch.Tensor) -> list[torch.Tensor]:
@@ -115,6 +105,6 @@ def test_each_loss_reads_its_own_layer() -> None:
     assert [state.grad is not None for state in states] == [i == narrator.layer for i in range(5)]
     shown = [ShownThing(1, make_clip(0, "train"), 0, 5)]
     torch.autograd.backward(narrator.own_loss(states, shown))
-    own = states[narrator.own_layer].grad
+    own = states[0].grad
     assert own is not None
     assert (own.abs().sum(dim=1) > 0).tolist() == [False, True, False]

@@ -35,7 +35,11 @@ def test_training_and_inference_read_the_same_prompt() -> None:
     turn = TURNS[0][0]
     prefix, suffix = nano.render_prompt("What  MOVES?")
     embeds = torch.cat(
-        [nano.embed_text(prefix), tokens, nano.embed_text([*suffix, *turn.answer[:-1]])]
+        [
+            nano.embed_text(prefix),
+            nano.embed_video(tokens),
+            nano.embed_text([*suffix, *turn.answer[:-1]]),
+        ]
     )
     with torch.no_grad():
         expected, _ = nano.step(embeds[None], None)

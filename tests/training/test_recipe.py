@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from linvt_cli.backbones.nano import load_nano
+from linvt_cli.backbones.nano_model import load_nano
 from linvt_cli.config import LinVTConfig
 from linvt_cli.training.recipe import NanoRecipe, run_recipe
 from linvt_cli.video_tokenizer.checkpoint import load_checkpoint
