@@ -12,7 +12,6 @@ import torch
 
 from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.backbones.prequantized import stored_quantization
-from linvt_cli.backbones.quantized_copy import published_dtype, write_copy
 from linvt_cli.backbones.registry import BackboneSpec, load_backbone
 from linvt_cli.config import Quantization
 from linvt_cli.errors import ConfigError
@@ -95,6 +94,9 @@ class Published:
         One tensor after the other is read, quantized and let go: memory holds the quantized model
         and little more. Weights that stay as they are keep the number format of the files.
         """
+        # Here, not above: who only answers with nano need not wait for parts of transformers.
+        from linvt_cli.backbones.quantized_copy import published_dtype, write_copy
+
         with memory_errors_translated(device, hint="use another --device"):
             backbone: Any = load_backbone(
                 self.spec,
