@@ -27,6 +27,11 @@ _STAGES = (
     (6, 3, 1, 192, 320, 1),
 )
 _MIDDLE_BLOCK = 10  # last block at stride 16
+_FITS_THE_CACHE = 8  # pictures whose activations stay near a CPU; 16 at once take 1.6 times as long
+
+
+def _relu6(x: Tensor) -> Tensor:
+    return F.relu6(x, inplace=True)  # a convolution's output, which nobody else holds
 
 
 class _SameConv2d(nn.Conv2d):
@@ -67,8 +72,8 @@ class _InvertedBottleneck(nn.Module):
         self.residual = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = x if self.expand is None else F.relu6(self.expand(x))
-        projected: Tensor = self.project(F.relu6(self.depthwise(hidden)))
+        hidden = x if self.expand is None else _relu6(self.expand(x))
+        projected: Tensor = self.project(_relu6(self.depthwise(hidden)))
         return x + projected if self.residual else projected
 
 
@@ -92,7 +97,12 @@ class EfficientNetLite0(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode pictures; H and W must be multiples of 32."""
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        x = F.relu6(self.stem(pixels))
+        if pixels.device.type != "cpu":
+            return self._encode(pixels)
+        return torch.cat([self._encode(few) for few in pixels.split(_FITS_THE_CACHE)])
+
+    def _encode(self, pixels: Tensor) -> Tensor:
+        x = _relu6(self.stem(pixels))
         middle = x
         for index, block in enumerate(self.blocks):
             x = block(x)
