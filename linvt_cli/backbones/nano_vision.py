@@ -99,7 +99,7 @@ class EfficientNetLite0(nn.Module):
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         if pixels.device.type != "cpu":
             return self._encode(pixels)
-        return torch.cat([self._encode(few) for few in pixels.split(_FITS_THE_CACHE)])
+        return torch.cat([self._encode(few) for few in torch.split(pixels, _FITS_THE_CACHE)])
 
     def _encode(self, pixels: Tensor) -> Tensor:
         x = _relu6(self.stem(pixels))

@@ -8,13 +8,11 @@ and eight times again through the symmetries of a square.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.features import FeatureCache
@@ -62,8 +60,6 @@ class ClipBank:
             reverse = None if clip is None else play_backwards(clip)
             if reverse is not None:
                 self._scenes[index].append(Scene(index, True, reverse))
-        self._visual_TND: list[Tensor] = []
-        self._positions_ND = torch.zeros(())
 
     def draw(self, rng: np.random.Generator) -> Scene:
         """Draw a scene: a clip of the world in either direction, now and then a foreign one."""
@@ -98,22 +94,6 @@ class ClipBank:
 
     def _cells(self, scene: Scene) -> np.ndarray[Any, Any]:
         return scene.symmetry.cells(math.isqrt(self.num_cells))
-
-    def keep_visual_tokens(self, project: Callable[[Tensor], Tensor], positions_ND: Tensor) -> None:
-        """Compute the visual tokens of all clips; the projector must not change afterwards.
-
-        Args:
-            project: from features to visual tokens without their positions.
-            positions_ND: what is added to the tokens of each cell.
-        """
-        self._visual_TND = [project(torch.from_numpy(clip)) for clip in self.cache.features]
-        self._positions_ND = positions_ND
-
-    def visual_tokens(self, scene: Scene) -> Tensor:
-        """Visual tokens of a scene: (T, N, D) float16."""
-        tokens = self._visual_TND[scene.index]
-        tokens = tokens.flip(0) if scene.backwards else tokens
-        return tokens[:, torch.from_numpy(self._cells(scene))] + self._positions_ND
 
     def turns(
         self,

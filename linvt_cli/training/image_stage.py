@@ -15,11 +15,12 @@ from torch.nn import functional as F
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.features import NUM_FRAMES, frame_fractions
-from linvt_cli.training.mentions import MentionReader, find_mentions, shown_still
-from linvt_cli.training.naming import ShownThing, SizeReader, naming_loss, shown_things
-from linvt_cli.training.narration import Narrator, narration_labels
-from linvt_cli.training.ordering import OrderReader, find_clauses
+from linvt_cli.training.mentions import shown_still
+from linvt_cli.training.naming import ShownThing, naming_loss, shown_things
+from linvt_cli.training.narration import narration_labels
+from linvt_cli.training.noise import disturb
 from linvt_cli.training.packing import IGNORED, PackedBatch, Reading, Turn, fit, pack, read_batch
+from linvt_cli.training.readers import Readers
 from linvt_cli.training.storyboard import Selection, storyboard, whole_still
 from linvt_cli.training.validation import accuracy_by_kind
 
@@ -28,10 +29,6 @@ _STILL_SHARE = 0.25  # of the scenes, in the end
 _NAMING_WEIGHT = 0.3  # in the loss, beside 1 for the answers
 _SIZE_WEIGHT = 0.3
 _NARRATION_WEIGHT = 0.5
-_MENTION_WEIGHT = 0.5
-_ORDER_WEIGHT = 0.3
-_SILENCED_SHARE = 0.1  # of a clip's feature channels
-_NOISE = 0.2  # standard deviations
 
 
 class ImageStage:
@@ -53,12 +50,10 @@ class ImageStage:
         stills_first: int = 0,
         mixing: int = 0,
         seed: int = 1,
+        readers: Readers | None = None,
     ) -> None:
         self.nano = nano
-        self.narrator = Narrator(nano.embed_dim).to(nano.device)
-        self.mention_reader = MentionReader(nano.embed_dim).to(nano.device)
-        self.size_reader = SizeReader(nano.embed_dim).to(nano.device)
-        self.order_reader = OrderReader(nano.embed_dim).to(nano.device)
+        self.readers = readers or Readers(nano.embed_dim).to(nano.device)
         self.train = train
         self.held = validation
         self.num_steps = num_steps
@@ -73,14 +68,8 @@ class ImageStage:
         self._generator = torch.Generator()
 
     def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
-        """Everything of nano, whose frozen vision encoder has no gradients, and the helpers."""
-        return [
-            ("nano", self.nano.model),
-            ("narrator", self.narrator),
-            ("mentions", self.mention_reader),
-            ("sizes", self.size_reader),
-            ("order", self.order_reader),
-        ]
+        """Everything of nano, whose frozen vision encoder has no gradients, and the readers."""
+        return [("nano", self.nano.model), *self.readers.named_children()]
 
     def loss(self, step: int) -> Tensor:
         """Cross-entropy of the answers of one batch, with the losses that help to learn them."""
@@ -91,18 +80,14 @@ class ImageStage:
         tokens, reading, batch = self._read(scenes, self.train, selections, turns)
         shown = shown_things(self.train, scenes, selections)
         naming = naming_loss(self.nano, tokens, shown)
-        sized = self.size_reader.loss(tokens, shown)
+        sized = self.readers.sizes.loss(tokens, shown)
         frames = [chosen.first // self.train.num_cells for chosen in selections]
         told = self._narration(scenes, frames, shown, reading, batch)
         stills = [shown_still(of_token) for of_token in frames]
-        mentions = find_mentions(self.nano, batch, scenes, turns, stills)
-        known = self.mention_reader.loss(reading.states, mentions)
-        ordered = self.order_reader.loss(
-            reading.states, find_clauses(self.nano, batch, scenes, turns)
-        )
+        stills = [shown_still(of_token) for of_token in frames]
         answers = F.cross_entropy(reading.logits.float(), reading.labels)
         seen = _NAMING_WEIGHT * naming + _SIZE_WEIGHT * sized
-        found = _MENTION_WEIGHT * known + _ORDER_WEIGHT * ordered
+        found = self.readers.loss_of_words(self.nano, reading, batch, scenes, turns, stills)
         return answers + seen + _NARRATION_WEIGHT * told + found
 
     def _narration(
@@ -119,8 +104,8 @@ class ImageStage:
         labels[torch.from_numpy(~moves_on)] = IGNORED
         telling = [one for one in shown if moves_on[one.row]]
         states = [hidden[batch.is_video] for hidden in reading.states]
-        return self.narrator.loss(states, labels.to(self.nano.device)) + (
-            self.narrator.own_loss(states, telling)
+        return self.readers.narrator.loss(states, labels.to(self.nano.device)) + (
+            self.readers.narrator.own_loss(states, telling)
         )
 
     def still_share(self, step: int) -> float:
@@ -185,17 +170,10 @@ class ImageStage:
         picked = features[torch.from_numpy(sources)].to(self.nano.device).float()
         model = self.nano.model
         normal = (picked - model.feature_mean) / model.feature_std
-        if self.narrator.training:
-            normal = self._disturbed(normal)
+        if self.readers.training:
+            normal = disturb(normal, self._generator)
         projected = model.projector(normal)
         first, second = (projected + model.positions[cells]).chunk(2)
         share = torch.from_numpy(chosen.share).to(first)[:, None]
         blended: Tensor = share * first + (1 - share) * second
         return blended
-
-    def _disturbed(self, normal_SC: Tensor) -> Tensor:
-        """Silence some channels of a clip and add noise, so that no clip is known by heart."""
-        kept = torch.rand(normal_SC.shape[1], generator=self._generator) >= _SILENCED_SHARE
-        noise = torch.randn(normal_SC.shape, generator=self._generator)
-        scale = kept.to(normal_SC) / (1 - _SILENCED_SHARE)
-        return normal_SC * scale + _NOISE * noise.to(normal_SC)

@@ -16,8 +16,10 @@ from torch.nn import functional as F
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.features import NUM_FRAMES, frame_fractions
-from linvt_cli.training.narration import Narrator, narration_labels
+from linvt_cli.training.narration import narration_labels
+from linvt_cli.training.noise import disturb
 from linvt_cli.training.packing import PackedBatch, Reading, Turn, pack, read_batch
+from linvt_cli.training.readers import Readers
 from linvt_cli.training.validation import accuracy_by_kind
 from linvt_cli.video_tokenizer.aggregator import initial_anchors
 from linvt_cli.video_tokenizer.base import KeptTokens
@@ -39,10 +41,11 @@ class LinVTStage:
         name: str,
         num_steps: int,
         kinds: Collection[str] | None = None,
-        narrator: Narrator | None = None,
+        readers: Readers | None = None,
         batch_size: int = 12,
         turns_per_clip: int = 4,
         learning_rate: float = 1.5e-3,
+        seed: int = 3,
     ) -> None:
         self.name = name
         self.nano = nano
@@ -54,8 +57,10 @@ class LinVTStage:
         self.batch_size = batch_size
         self.turns_per_clip = turns_per_clip
         self.learning_rate = learning_rate
+        self.seed = seed  # of what is drawn
         nano.model.requires_grad_(False)
-        self.narrator = None if narrator is None else narrator.requires_grad_(False)
+        self.readers = None if readers is None else readers.requires_grad_(False)
+        self._generator = torch.Generator()
         anchors = np.sort(initial_anchors(linvt.config.num_queries))
         self._frames = (anchors * NUM_FRAMES).astype(int)  # where each video token starts to look
 
@@ -64,36 +69,62 @@ class LinVTStage:
         return [("linvt", self.linvt)]
 
     def loss(self, step: int) -> Tensor:
-        """Cross-entropy of the answers of one batch, with the narration loss."""
-        rng = np.random.default_rng([step, 3 if self.kinds is None else 4])
+        """Cross-entropy of the answers of one batch, with the losses that help to learn them."""
+        rng = np.random.default_rng([step, self.seed])
+        self._generator.manual_seed(step)
         scenes = [self.train.draw(rng) for _ in range(self.batch_size)]
-        reading, batch = self._read(scenes, self.train, rng)
+        turns = self._turns(scenes, self.train, rng)
+        reading, batch = self._read(scenes, self.train, turns)
         answers = F.cross_entropy(reading.logits.float(), reading.labels)
-        if self.narrator is None:
+        if self.readers is None:
             return answers
         asked = [scene for scene in scenes for _ in range(self.turns_per_clip)]
         labels = narration_labels(asked, [self._frames] * len(asked)).to(self.nano.device)
         states = [hidden[batch.is_video] for hidden in reading.states]
-        return answers + _NARRATION_WEIGHT * self.narrator.loss(states, labels)
+        told = self.readers.narrator.loss(states, labels)
+        clips: list[int | None] = [None] * len(asked)  # none shows a still
+        found = self.readers.loss_of_words(self.nano, reading, batch, asked, turns, clips)
+        return answers + _NARRATION_WEIGHT * told + found
 
     def validate(self) -> dict[str, float]:
         """Share of exactly answered questions over the validation clips, by kind."""
         rng = np.random.default_rng(5)
-        return accuracy_by_kind(self.held, lambda scenes: self._read(scenes, self.held, rng))
+        return accuracy_by_kind(
+            self.held,
+            lambda scenes: self._read(scenes, self.held, self._turns(scenes, self.held, rng)),
+        )
 
-    def _read(
+    def _turns(
         self, scenes: list[Scene], bank: ClipBank, rng: np.random.Generator
-    ) -> tuple[Reading, PackedBatch]:
+    ) -> list[list[Turn]]:
+        """Draw the questions, each for a sequence of its own: B·Q lists of one."""
         turns = [
             [turn] for s in scenes for turn in bank.turns(s, self.turns_per_clip, rng, self.kinds)
         ]
         if len(turns) != len(scenes) * self.turns_per_clip:
             raise ValueError("Every clip of a batch must have the same number of questions")
+        return turns
+
+    def _read(
+        self, scenes: list[Scene], bank: ClipBank, turns: list[list[Turn]]
+    ) -> tuple[Reading, PackedBatch]:
         num_tokens = self.linvt.num_video_tokens
         batch = pack(self.nano, [num_tokens] * len(turns), turns).to(self.nano.device)
-        visual = torch.stack([bank.visual_tokens(scene) for scene in scenes])
-        tokens = self._condense(visual.to(self.nano.device).float(), turns)
+        tokens = self._condense(self._visual_tokens(scenes, bank), turns)
         return read_batch(self.nano, batch, tokens.flatten(0, 1)), batch
+
+    def _visual_tokens(self, scenes: list[Scene], bank: ClipBank) -> Tensor:
+        """Project the features of scenes, disturbed while LinVT learns: (B, T, N, D)."""
+        model = self.nano.model
+        projected = []
+        with torch.no_grad():
+            for scene in scenes:
+                features = torch.from_numpy(bank.features(scene)).to(self.nano.device).float()
+                normal = (features - model.feature_mean) / model.feature_std
+                if self.linvt.training:
+                    normal = disturb(normal, self._generator)
+                projected.append(model.projector(normal) + model.positions)
+        return torch.stack(projected)
 
     def _condense(self, visual_BTND: Tensor, turns: list[list[Turn]]) -> Tensor:
         """Refine every clip once, and weigh it for each of its questions: (B·Q, K, D)."""
@@ -104,18 +135,6 @@ class LinVTStage:
         weights = self.linvt.aggregator(kept, text, mask)
         tokens: Tensor = weights @ kept.values
         return tokens
-
-
-def project_features(nano: Nano, bank: ClipBank) -> None:
-    """Give a bank the visual tokens of all its clips, once the projector is frozen."""
-    with torch.no_grad():
-        model = nano.model
-        bank.keep_visual_tokens(
-            lambda features: (
-                (model.project(features.to(nano.device).float()) - model.positions).cpu().half()
-            ),
-            model.positions.cpu(),
-        )
 
 
 def _questions(nano: Nano, turns: Sequence[Turn]) -> tuple[Tensor, Tensor]:

@@ -178,9 +178,10 @@ def _yes_or_no(clip: Clip, rng: np.random.Generator) -> Iterator[Question]:
     yield _does(clip, event.thing, event.action, event.direction, "Yes.", rng)
     index = int(rng.integers(len(clip.things)))
     done = {e.action for e in clip.events if e.thing == index}
-    other = _pick(_other_actions(clip, index, done), rng)
-    heading: Direction | None = _pick(HEADINGS, rng) if other == "moves" else None
-    yield _does(clip, index, other, heading, "No.", rng)
+    if others := _other_actions(clip, index, done):
+        other = _pick(others, rng)
+        heading: Direction | None = _pick(HEADINGS, rng) if other == "moves" else None
+        yield _does(clip, index, other, heading, "No.", rng)
 
 
 def _other_actions(clip: Clip, index: int, done: set[Action]) -> list[Action]:

@@ -1,4 +1,4 @@
-"""The nano recipe: vision encoder, features, image-LLM on stills, LinVT on clips, export.
+"""The nano recipe: vision encoder, features, image-LLM, LinVT, both together, export.
 
 Every part leaves its result in the run folder and is skipped or continued when it is found there,
 so the same command resumes an interrupted run. Seeds are fixed.
@@ -7,7 +7,7 @@ so the same command resumes an interrupted run. Seeds are fixed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from linvt_cli.training.curves import draw_curves
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
 from linvt_cli.training.image_stage import ImageStage
-from linvt_cli.training.linvt_stage import LinVTStage, project_features
-from linvt_cli.training.narration import Narrator
+from linvt_cli.training.joint_stage import JointStage
+from linvt_cli.training.linvt_stage import LinVTStage
 from linvt_cli.training.trainer import (
     Metrics,
     Stage,
@@ -45,7 +45,7 @@ class NanoRecipe:
     """The sizes of a nano run. The shipped weights took thrice the image steps: ``docs/log.md``."""
 
     vision_steps: int = 1300
-    num_clips: int = 4200
+    num_clips: int = 8400
     num_foreign: int = 900
     num_validation_clips: int = 80
     num_validation_foreign: int = 20
@@ -53,7 +53,8 @@ class NanoRecipe:
     stills_first: int = 500  # of the image steps
     mixing: int = 600  # of the image steps, after those
     align_steps: int = 40
-    instruct_steps: int = 1300
+    instruct_steps: int = 600
+    joint_steps: int = 1500
     vocab_size: int = 1024
     seed: int = 0
     embed_dim: int = 192
@@ -88,6 +89,7 @@ class NanoRecipe:
             mixing=times(self.mixing),
             align_steps=times(self.align_steps),
             instruct_steps=times(self.instruct_steps),
+            joint_steps=times(self.joint_steps),
         )
 
 
@@ -124,22 +126,11 @@ def run_recipe(
     train, validation = _banks(run_dir, recipe, nano, on_progress)
     _set_statistics(nano.model, train.cache)
 
-    num_tokens = recipe.linvt.num_video_tokens
-    image = ImageStage(
-        nano,
-        train,
-        validation,
-        num_steps=recipe.image_steps,
-        num_tokens=num_tokens,
-        stills_first=recipe.stills_first,
-        mixing=recipe.mixing,
-    )
+    image = _image_stage(nano, train, validation, recipe)
     _run_or_load(image, run_dir, report)
-    project_features(nano, train)
-    project_features(nano, validation)
     torch.manual_seed(recipe.seed + 1)
     linvt = LinearVideoTokenizer(recipe.linvt).to(device)
-    for stage in _linvt_stages(nano, linvt, train, validation, recipe, image.narrator):
+    for stage in _linvt_stages(nano, linvt, train, validation, recipe, image):
         _run_or_load(stage, run_dir, report)
     _draw(run_dir, on_progress)
     return _export(run_dir, nano, linvt, recipe)
@@ -186,34 +177,56 @@ def _set_statistics(model: NanoModel, cache: FeatureCache) -> None:
     model.feature_std.copy_(sample.std(0).clamp_min(1e-3))
 
 
+def _image_stage(
+    nano: Nano, train: ClipBank, validation: ClipBank, recipe: NanoRecipe
+) -> ImageStage:
+    return ImageStage(
+        nano,
+        train,
+        validation,
+        num_steps=recipe.image_steps,
+        num_tokens=recipe.linvt.num_video_tokens,
+        stills_first=recipe.stills_first,
+        mixing=recipe.mixing,
+    )
+
+
 def _linvt_stages(
     nano: Nano,
     linvt: LinearVideoTokenizer,
     train: ClipBank,
     validation: ClipBank,
     recipe: NanoRecipe,
-    narrator: Narrator,
-) -> Iterator[LinVTStage]:
-    """Align on descriptions, then instruct on every kind of question."""
-    yield LinVTStage(
+    image: ImageStage,
+) -> Iterator[Stage]:
+    """Align on descriptions, instruct on every kind of question, then with the language model."""
+
+    def stage(name: str, num_steps: int, seed: int, kinds: Collection[str] | None) -> LinVTStage:
+        return LinVTStage(
+            nano,
+            linvt,
+            train,
+            validation,
+            name=name,
+            num_steps=num_steps,
+            kinds=kinds,
+            readers=image.readers,
+            seed=seed,
+        )
+
+    yield stage("linvt-align", recipe.align_steps, 4, ("describe",))
+    yield stage("linvt-instruct", recipe.instruct_steps, 3, None)
+    again = ImageStage(
         nano,
-        linvt,
         train,
         validation,
-        name="linvt-align",
-        num_steps=recipe.align_steps,
-        kinds=("describe",),
-        narrator=narrator,
+        num_steps=recipe.joint_steps,
+        num_tokens=recipe.linvt.num_video_tokens,
+        seed=6,
+        readers=image.readers,
     )
-    yield LinVTStage(
-        nano,
-        linvt,
-        train,
-        validation,
-        name="linvt-instruct",
-        num_steps=recipe.instruct_steps,
-        narrator=narrator,
-    )
+    both = stage("linvt", recipe.joint_steps, 5, None)
+    yield JointStage(both, again, num_steps=recipe.joint_steps)
 
 
 def _run_or_load(stage: Stage, run_dir: Path, report: Callable[[Metrics], None]) -> None:

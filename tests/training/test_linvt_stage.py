@@ -7,10 +7,11 @@ from torch import nn
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.config import LinVTConfig
-from linvt_cli.training.examples import ClipBank
-from linvt_cli.training.linvt_stage import LinVTStage, project_features
-from linvt_cli.training.narration import Narrator
+from linvt_cli.training.examples import ClipBank, Scene
+from linvt_cli.training.linvt_stage import LinVTStage
 from linvt_cli.training.packing import Turn, encode_turn
+from linvt_cli.training.readers import Readers
+from linvt_cli.training.symmetry import Symmetry
 from linvt_cli.training.trainer import TrainingOptions, run_stage
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from tests.tiny_models import tiny_nano
@@ -25,10 +26,9 @@ def weights_of(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def linvt_stage(
-    nano: Nano, bank: ClipBank, *, num_steps: int = 3, narrator: Narrator | None = None
+    nano: Nano, bank: ClipBank, *, num_steps: int = 3, readers: Readers | None = None
 ) -> LinVTStage:
     torch.manual_seed(0)
-    project_features(nano, bank)
     return LinVTStage(
         nano,
         LinearVideoTokenizer(CONFIG),
@@ -38,7 +38,7 @@ def linvt_stage(
         num_steps=num_steps,
         batch_size=3,
         turns_per_clip=2,
-        narrator=narrator,
+        readers=readers,
     )
 
 
@@ -67,7 +67,8 @@ def test_training_condenses_as_inference_does(bank: ClipBank) -> None:
     """Guards the shortcut of refining a clip once for all of its questions."""
     stage = linvt_stage(tiny_nano(), bank)
     scenes = bank.all_scenes()[:2]
-    visual = torch.stack([bank.visual_tokens(scene) for scene in scenes]).float()
+    stage.linvt.eval()
+    visual = stage._visual_tokens(scenes, bank)
     questions = ["what moves?", "how many things are there?", "who?", "where is the dog?"]
     turns = [[_turn(stage.nano, question)] for question in questions]
     with torch.no_grad():
@@ -84,11 +85,33 @@ def _turn(nano: Nano, question: str) -> Turn:
     return encode_turn(nano, "describe", question, "Yes.")
 
 
-def test_a_narrator_is_heard_and_stays_as_it_is(bank: ClipBank, tmp_path: Path) -> None:
+def test_visual_tokens_are_those_of_inference_but_disturbed_while_linvt_learns(
+    bank: ClipBank,
+) -> None:
+    stage = linvt_stage(tiny_nano(), bank)
+    scenes = bank.all_scenes()[:2]
+    features = torch.stack([torch.from_numpy(bank.features(scene)).float() for scene in scenes])
+    expected = stage.nano.model.project(features)
+    assert not torch.allclose(stage._visual_tokens(scenes, bank), expected, atol=1e-2)
+    stage.linvt.eval()
+    torch.testing.assert_close(stage._visual_tokens(scenes, bank), expected)
+
+
+def test_positions_stay_where_they_are_when_a_scene_is_turned(bank: ClipBank) -> None:
+    stage = linvt_stage(tiny_nano(), bank)
+    stage.linvt.eval()
+    positions = torch.arange(4.0)[:, None].expand(-1, 24)
+    stage.nano.model.positions.data.copy_(positions)
+    scenes = [Scene(0, False, None), Scene(0, False, None, Symmetry(flips_x=True))]
+    plain, turned = stage._visual_tokens(scenes, bank)
+    torch.testing.assert_close(turned - positions, (plain - positions)[:, [1, 0, 3, 2]])
+
+
+def test_readers_are_heard_and_stay_as_they_are(bank: ClipBank, tmp_path: Path) -> None:
     nano = tiny_nano()
-    narrator = Narrator(nano.embed_dim)
-    before = weights_of(narrator)
-    stage = linvt_stage(nano, bank, narrator=narrator)
+    readers = Readers(nano.embed_dim)
+    before = weights_of(readers)
+    stage = linvt_stage(nano, bank, readers=readers)
     assert stage.loss(5).item() > linvt_stage(nano, bank).loss(5).item()
     run_stage(stage, tmp_path, TrainingOptions(), lambda metrics: None)
-    assert all(now.equal(before[name]) for name, now in narrator.state_dict().items())
+    assert all(now.equal(before[name]) for name, now in readers.state_dict().items())

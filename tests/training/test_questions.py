@@ -261,3 +261,10 @@ def test_the_texts_for_the_tokenizer_hold_every_word_that_is_asked_or_answered()
     answers = (FOREIGN_ANSWER, OFF_TOPIC_ANSWER, *OFF_TOPIC_QUESTIONS)
     said = [text for _, question in ASKED for text in (question.text, question.answer)]
     assert words_of([*said, *answers]) <= words_of(all_texts())
+
+
+def test_a_thing_of_which_nothing_can_be_denied_is_not_asked_about() -> None:
+    """Clip 5698: what its thing does, and what is held out for it, leave no action over."""
+    clip = make_clip(5698, "train")
+    for seed in range(20):
+        assert ask_about(clip, np.random.default_rng(seed))
