@@ -48,11 +48,19 @@ class ResultOptions:
             ConfigError: if they do.
         """
         if self.file is not None and output.form != "text":
-            raise ConfigError("--json and --jsonl print; --output writes a file", field="output")
+            raise ConfigError(
+                "--json and --jsonl print; --output writes a file",
+                field="output",
+                hint="leave out one of them",
+            )
         if self.file is None and self.resume:
             raise ConfigError("--resume needs --output", field="resume", hint="-o answers.jsonl")
         if self.retry_errors and not self.resume:
-            raise ConfigError("--retry-errors needs --resume", field="retry_errors")
+            raise ConfigError(
+                "--retry-errors needs --resume",
+                field="retry_errors",
+                hint="--resume --retry-errors -o answers.jsonl",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,10 @@ def read_config(folder: Path) -> dict[str, Any]:
             hint="name the folder with the model's config.json",
         ) from error
     if not isinstance(config, dict):
-        raise UnsafeFilesError(f"'{path}' holds no object")
+        raise UnsafeFilesError(
+            f"'{path}' holds no object",
+            hint="the folder must hold a complete copy of the model's repository",
+        )
     return config
 
 

@@ -96,7 +96,9 @@ def test_a_run_that_is_killed_and_goes_on_ends_like_one_that_is_not(
         validate(row)
     failures = [row["error"] for row in whole if row["error"] is not None]
     assert len(failures) == 2 * max(len(FAULTS), num_clips // 9)
-    assert all(failure["type"] and failure["message"] for failure in failures)
+    for failure in failures:
+        assert all(failure[part] for part in ("type", "message", "hint")), failure
+        assert "\n" not in failure["message"] + failure["hint"]
 
     chance = random.Random(num_clips + num_workers)  # noqa: S311
     out = tmp_path / "out.jsonl"
