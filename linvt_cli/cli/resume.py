@@ -173,12 +173,12 @@ def _digests(videos: Iterable[str], rows: Sequence[KeptRow]) -> dict[str, str | 
     """
     from linvt_cli.video.fingerprint import fingerprint
 
-    sizes = {row.size for row in rows}
+    sizes = {0, *(row.size for row in rows)}
 
     def digest(video: str) -> str | None:
         try:
             status = os.stat(video)  # noqa: PTH116 - Path() would fold 'http://'
-            if stat.S_ISREG(status.st_mode) and status.st_size not in {0, *sizes}:
+            if stat.S_ISREG(status.st_mode) and status.st_size not in sizes:
                 return "of another size" if os.access(video, os.R_OK) else None
             return fingerprint(video).digest
         except (OSError, ValueError, VideoError):

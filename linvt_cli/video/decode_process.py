@@ -21,6 +21,7 @@ from linvt_cli.video.decode_worker import (
     job_line,
     outcome_of,
     read_pixels,
+    source_of,
 )
 from linvt_cli.video.files import shown_name
 
@@ -69,7 +70,9 @@ class DecodeProcess:
         with self._busy:
             process = self._running()
             if process is None:
-                return Decoded(VideoError("linvt is ending", path=job.video), None)
+                return Decoded(
+                    VideoError("linvt is ending", path=job.video, hint="ask again"), None
+                )
             return self._decode(process, job, admit)
 
     def close(self) -> None:
@@ -91,17 +94,21 @@ class DecodeProcess:
         timer.daemon = True
         timer.start()
         inlet, outlet = cast("BinaryIO", process.stdin), cast("BinaryIO", process.stdout)
+        source = None
         try:
             inlet.write(job_line(job))
             inlet.flush()
             header = json.loads(outlet.readline())
+            if header.keys() == {"source"}:
+                source = source_of(header)
+                header = json.loads(outlet.readline())
             timer.cancel()
             if "error" in header:
                 return outcome_of(header, None, job.video)
             admit(math.prod(header["shape"]))
             return outcome_of(header, read_pixels(header, self._pixels.fileno()), job.video)
         except (ValueError, EOFError, BrokenPipeError):  # no line, or not all of it
-            return Decoded(self._how_it_ended(process, job.video, expired.is_set()), None)
+            return Decoded(self._how_it_ended(process, job.video, expired.is_set()), source)
         finally:
             timer.cancel()
 

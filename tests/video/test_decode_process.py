@@ -14,6 +14,7 @@ from linvt_cli.errors import DecoderCrashedError, DecodeTimeoutError, VideoError
 from linvt_cli.types import Frames
 from linvt_cli.video.decode_process import DecodeProcess
 from linvt_cli.video.decode_worker import DecodeJob
+from linvt_cli.video.fingerprint import Fingerprint
 from linvt_cli.video.reader import read_frames
 
 FAKE_WORKER = (sys.executable, "-S", str(Path(__file__).with_name("fake_worker.py")))
@@ -64,6 +65,12 @@ def test_a_crash_is_an_error_and_the_next_is_decoded(fake, name, message):
     with pytest.raises(VideoError, match=message):
         raise error
     assert isinstance(fake.decode(job("a.mp4")).frames, Frames)
+
+
+@pytest.mark.parametrize("name", ["read, then hang.mp4", "read, then crash.mp4"])
+def test_of_a_file_that_was_read_before_the_end_it_is_known_what_it_holds(fake, name):
+    assert fake.decode(job(name)).source == Fingerprint("sha256:0", 1)
+    assert fake.decode(job("hang.mp4" if "hang" in name else "crash.mp4")).source is None
 
 
 def test_room_for_pixels_is_asked_for_before_they_are_taken(fake):
