@@ -18,7 +18,7 @@ from linvt_cli.cli.batch import (
     Turn,
     terminated_like_interrupted,
 )
-from linvt_cli.cli.batch_progress import BatchProgress
+from linvt_cli.cli.batch_progress import batch_progress
 from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.inputs import Asked, Selection, VideoRequest, find_requests
 from linvt_cli.cli.interrupts import prompt_interrupt
@@ -163,7 +163,7 @@ class _Asking:
     def _ask_all(self, batch: Batch, todo: Sequence[Open]) -> None:
         videos = [BatchVideo(each.request.video, self._frames(each.request)) for each in todo]
         with (
-            BatchProgress(self._output, len(videos)) as progress,
+            batch_progress(self._output, len(videos)) as progress,
             closing(batch.turns(videos)) as turns,
         ):
             for turn in turns:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from linvt_cli.errors import BackboneLoadError, UnsafeFilesError
-from linvt_cli.models.safety import COPY_NAME, read_json
+from linvt_cli.models.safety import read_json
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import Store
+from linvt_cli.types import QUANTIZED_COPY
 
 
 def find_snapshot(source: HubSource) -> Path | None:
@@ -70,13 +71,14 @@ def count_parameters(folder: Path) -> int:
     """
     from safetensors import SafetensorError, safe_open
 
-    if (folder / COPY_NAME).is_file():
-        about = read_json(folder / COPY_NAME, name=COPY_NAME)
+    if (folder / QUANTIZED_COPY).is_file():
+        about = read_json(folder / QUANTIZED_COPY, name=QUANTIZED_COPY)
         try:
             return int(about["parameters"])
         except (KeyError, TypeError, ValueError) as error:
             raise BackboneLoadError(
-                f"'{folder / COPY_NAME}' does not describe a quantized copy", hint="make it again"
+                f"'{folder / QUANTIZED_COPY}' does not describe a quantized copy",
+                hint="make it again",
             ) from error
     total = 0
     for path in sorted(folder.glob("*.safetensors")):
