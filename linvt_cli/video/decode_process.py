@@ -75,12 +75,16 @@ class DecodeProcess:
                 )
             return self._decode(process, job, admit)
 
-    def close(self) -> None:
-        """End the process now; may be called from another thread while it decodes."""
+    def stop(self) -> None:
+        """End the process now, for good; may be called from another thread while it decodes."""
         with self._lock:
             self._is_closed = True
             if self._process is not None:
                 self._process.kill()
+
+    def close(self) -> None:
+        """End the process, and let go of all that led to it."""
+        self.stop()
         with self._busy:
             self._let_go()
             self._messages.close()
