@@ -115,6 +115,7 @@ class DecodeProcess:
             return Decoded(self._how_it_ended(process, job.video, expired.is_set()), source)
         finally:
             timer.cancel()
+            timer.join()
 
     def _running(self) -> subprocess.Popen[bytes] | None:
         with self._lock:

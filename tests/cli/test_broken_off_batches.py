@@ -76,7 +76,7 @@ def has_rows(path: Path, number: int) -> bool:
     return path.exists() and path.read_bytes().count(b"\n") >= number
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit
