@@ -106,7 +106,7 @@ SITUATIONS = {
     "rows to stdout": Situation((*ASK, "--json"), decodes, 3.0),
     "many rows, as a table": Situation(
         (*ASK, "--resume", "-o", "out.parquet"),
-        has_rows("out.parquet.jsonl", NUM_ROWS + 1), 3.0, prepare=many_rows,
+        has_rows("out.parquet.jsonl", NUM_ROWS + 1), 0.5, prepare=many_rows,
     ),
 }  # fmt: skip
 
