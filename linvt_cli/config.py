@@ -47,22 +47,31 @@ class FrameSampling:
         """Refuse values that no video could satisfy."""
         if self.num_frames < 1:
             raise ConfigError(
-                f"At least one frame is needed, not {self.num_frames}", field="frames"
+                f"At least one frame is needed, not {self.num_frames}",
+                field="frames",
+                hint="--frames 16",
             )
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise ConfigError(
-                f"Frames per second must be in (0, 1000], not {self.fps}", field="fps"
+                f"Frames per second must be in (0, 1000], not {self.fps}",
+                field="fps",
+                hint="--fps 2 looks at two frames a second",
             )
         if any(not 0 <= time < float("inf") for time in self.at):
-            raise ConfigError(f"Times must be 0 or more seconds, not {self.at}", field="at")
+            raise ConfigError(
+                f"Times must be 0 or more seconds, not {self.at}", field="at", hint="--at 1.5,1:20"
+            )
         if self.start is not None and not 0 <= self.start < float("inf"):
             raise ConfigError(
-                f"The start must be 0 or more seconds, not {self.start}", field="start"
+                f"The start must be 0 or more seconds, not {self.start}",
+                field="start",
+                hint="--start 1:20, counted from the beginning of the video",
             )
         if self.end is not None and self.end <= (self.start or 0.0):
             raise ConfigError(
                 f"The end ({self.end} s) must come after the start ({self.start or 0.0} s)",
                 field="end",
+                hint="both are counted from the beginning of the video",
             )
 
 
@@ -84,13 +93,20 @@ class GenerationConfig:
             raise ConfigError(
                 f"At least one new token is needed, not {self.max_new_tokens}",
                 field="max_new_tokens",
+                hint="--max-new-tokens 256",
             )
         if not 0 <= self.temperature <= 10:
             raise ConfigError(
-                f"The temperature must be in [0, 10], not {self.temperature}", field="temperature"
+                f"The temperature must be in [0, 10], not {self.temperature}",
+                field="temperature",
+                hint="0 takes the likeliest token, 1 draws as likely as the model says",
             )
         if not 0 < self.top_p <= 1:
-            raise ConfigError(f"top_p must be in (0, 1], not {self.top_p}", field="top_p")
+            raise ConfigError(
+                f"top_p must be in (0, 1], not {self.top_p}",
+                field="top_p",
+                hint="1 draws from all tokens",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +120,17 @@ class AnswerShape:
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
         if self.choices and self.schema is not None:
-            raise ConfigError("Choices and a JSON schema exclude each other", field="schema")
+            raise ConfigError(
+                "Choices and a JSON schema exclude each other",
+                field="schema",
+                hint="leave out one of them",
+            )
         if not 0 <= self.abstain_below <= 1:
             raise ConfigError(
                 f"The probability below which to abstain must be in [0, 1], not"
                 f" {self.abstain_below}",
                 field="abstain_below",
+                hint="--abstain-below 0.5",
             )
         if self.abstain_below and not self.choices:
             raise ConfigError(
@@ -122,17 +143,24 @@ class AnswerShape:
 
     def _check_choices(self) -> None:
         if not all(choice.strip() for choice in self.choices):
-            raise ConfigError("A choice is empty", field="choices")
+            raise ConfigError(
+                "A choice is empty", field="choices", hint="--choices 'red,green,blue'"
+            )
         if len(self.choices) < 2:
             raise ConfigError(
                 f"At least two choices are needed, and there is only '{self.choices[0]}'",
                 field="choices",
+                hint="--choices 'red,green,blue'",
             )
         # Some models write in lower case only: to them such choices are one.
         told_apart = [" ".join(choice.casefold().split()) for choice in self.choices]
         for number, choice in enumerate(self.choices):
             if told_apart[number] in told_apart[:number]:
-                raise ConfigError(f"The choice '{choice}' is given twice", field="choices")
+                raise ConfigError(
+                    f"The choice '{choice}' is given twice",
+                    field="choices",
+                    hint="give each choice once; case and spaces do not tell choices apart",
+                )
 
     @property
     def is_free(self) -> bool:
@@ -155,7 +183,9 @@ class TimelineConfig:
         """Refuse a length that cuts nothing."""
         if self.every is not None and not 0.1 <= self.every < float("inf"):
             raise ConfigError(
-                f"A segment must last 0.1 s or more, not {self.every} s", field="every"
+                f"A segment must last 0.1 s or more, not {self.every} s",
+                field="every",
+                hint="--every 5 cuts a segment every five seconds",
             )
 
 
@@ -181,22 +211,34 @@ class LinVTConfig:
     def __post_init__(self) -> None:
         """Refuse shapes that cannot be built."""
         if len(self.scales) != len(self.num_queries) or not self.scales:
-            raise ConfigError("Each pooling scale needs its number of queries", field="num_queries")
+            raise ConfigError(
+                "Each pooling scale needs its number of queries",
+                field="num_queries",
+                hint="give 'num_queries' as many numbers as 'scales'",
+            )
         if min(self.scales) < 1 or min(self.num_queries) < 1 or self.num_kept < 1:
             raise ConfigError(
-                "Scales, query counts and kept tokens must be 1 or more", field="scales"
+                "Scales, query counts and kept tokens must be 1 or more",
+                field="scales",
+                hint="leave them at their defaults",
             )
         if min(self.score_width, self.num_heads) < 1:
-            raise ConfigError("Widths and heads must be 1 or more", field="num_heads")
+            raise ConfigError(
+                "Widths and heads must be 1 or more",
+                field="num_heads",
+                hint="leave them at their defaults",
+            )
         if self.position_layout not in get_args(PositionLayout):
             raise ConfigError(
                 f"Unknown position layout '{self.position_layout}'. Expected flat or time",
                 field="position_layout",
+                hint="leave it at its default",
             )
         if self.score_width % self.num_heads:
             raise ConfigError(
                 f"The scoring width {self.score_width} must divide by {self.num_heads} heads",
                 field="num_heads",
+                hint="choose a number of heads that divides the width",
             )
 
     @property

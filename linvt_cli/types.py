@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 FinishReason = Literal["stop", "length", "interrupted", "abstained"]
 TokenizerName = Literal["linvt", "cluster", "mean", "all"]
 Decoder = Literal["opencv", "pyav", "pillow"]
+WEIGHTS_INDEX = "model.safetensors.index.json"
+"""Which of several files each weight of a model is in."""
+QUANTIZED_COPY = "linvt_copy.json"
+"""Beside a quantized copy: what it is, and which weights the original has."""
 JSONValue = None | bool | int | float | str | list["JSONValue"] | dict[str, "JSONValue"]
 """What ``json.loads`` returns."""
 

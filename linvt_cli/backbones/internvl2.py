@@ -164,7 +164,8 @@ class InternVL2(ImageLLM):
         if language not in _LANGUAGES:
             raise BackboneLoadError(
                 f"'{folder}' holds InternVL2 with language model '{language}'."
-                f" Expected {', '.join(_LANGUAGES)}"
+                f" Expected {', '.join(_LANGUAGES)}",
+                hint="linvt models list names the models that can be loaded",
             )
         return OriginalInternVL2, native_config(raw)
 
@@ -213,7 +214,10 @@ def _text_config(llm: dict[str, Any]) -> PreTrainedConfig:
     scaling = llm.get("rope_scaling")
     if kind == "internlm2":
         if llm.pop("bias", False):
-            raise BackboneLoadError("InternLM2 with biases is not supported")
+            raise BackboneLoadError(
+                "InternLM2 with biases is not supported",
+                hint="linvt models list names the models that can be loaded",
+            )
         llm = {**llm, "attention_bias": False, "mlp_bias": False}
         kind = "llama"
     if scaling is not None and scaling.get("type") == "su":  # an old name

@@ -28,7 +28,9 @@ def select_device(choice: str) -> torch.device:
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", choice):
         raise ConfigError(
-            f"Unknown device '{choice}'. Expected auto, cpu, cuda or cuda:N", field="device"
+            f"Unknown device '{choice}'. Expected auto, cpu, cuda or cuda:N",
+            field="device",
+            hint="leave out --device for the best that there is",
         )
     available = torch.cuda.is_available()
     if choice == "cpu" or (choice == "auto" and not available):

@@ -22,8 +22,9 @@ from transformers import PreTrainedModel
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 
 from linvt_cli.backbones.quantization import quantization_settings
-from linvt_cli.backbones.snapshot import INDEX, SHAPES, read_config, weight_dtypes, weight_shapes
+from linvt_cli.backbones.snapshot import read_config, weight_dtypes, weight_shapes
 from linvt_cli.config import Quantization
+from linvt_cli.types import QUANTIZED_COPY, WEIGHTS_INDEX
 
 SHARD_SIZE = 2**30  # bytes; a shard is in memory twice while it is written
 _TEXT_FILES = ("*.json", "*.model", "merges.txt", "vocab.txt")
@@ -76,7 +77,7 @@ def write_copy(
         "parameters": sum(map(prod, shapes.values())),
         "shapes": shapes,
     }
-    _write_json(target / SHAPES, about)
+    _write_json(target / QUANTIZED_COPY, about)
     _write_weights(model, target)
 
 
@@ -89,12 +90,13 @@ def as_saved(model_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
 
 def is_copy(folder: Path) -> bool:
     """Whether a folder holds a quantized copy."""
-    return (folder / SHAPES).is_file()
+    return (folder / QUANTIZED_COPY).is_file()
 
 
 def _text_files(original: Path) -> list[Path]:
     found = {path for pattern in _TEXT_FILES for path in original.glob(pattern)}
-    return sorted(path for path in found if path.name not in ("config.json", INDEX, SHAPES))
+    own = ("config.json", WEIGHTS_INDEX, QUANTIZED_COPY)
+    return sorted(path for path in found if path.name not in own)
 
 
 def _write_weights(model: PreTrainedModel, target: Path) -> None:
@@ -104,7 +106,7 @@ def _write_weights(model: PreTrainedModel, target: Path) -> None:
         file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         save_file(names, target / file, metadata={"format": "pt"})
         index.update(dict.fromkeys(names, file))
-    _write_json(target / INDEX, {"metadata": {}, "weight_map": index})
+    _write_json(target / WEIGHTS_INDEX, {"metadata": {}, "weight_map": index})
 
 
 def _shards(tensors: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:

@@ -61,7 +61,11 @@ def load_backbone(
         ConfigError: if it cannot be quantized.
     """
     if quantization != "none" and spec.memory is None:
-        raise ConfigError(f"'{spec.name}' cannot be quantized", field="quant")
+        raise ConfigError(
+            f"'{spec.name}' cannot be quantized",
+            field="quant",
+            hint="leave out --quant, or use --quant none",
+        )
     module_name, _, class_name = spec.adapter.partition(":")
     adapter = getattr(import_module(module_name), class_name)
     backbone: Backbone = adapter.load(

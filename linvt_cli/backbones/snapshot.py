@@ -13,11 +13,9 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from linvt_cli.errors import BackboneLoadError
+from linvt_cli.types import QUANTIZED_COPY, WEIGHTS_INDEX
 
 COMPLETE_HINT = "the folder must hold a complete copy of the model's repository"
-INDEX = "model.safetensors.index.json"
-SHAPES = "linvt_copy.json"
-"""Beside a quantized copy: what it is, and which weights the original has."""
 
 _POINTER = b"version https://git-lfs"
 _SHOWN = 3  # names in a message
@@ -63,10 +61,12 @@ def require_weights(folder: Path) -> None:
     Raises:
         BackboneLoadError: if files are missing, or are pointers to files that were never fetched.
     """
-    if (folder / INDEX).exists():
-        shards = _read_object(folder, INDEX).get("weight_map")
+    if (folder / WEIGHTS_INDEX).exists():
+        shards = _read_object(folder, WEIGHTS_INDEX).get("weight_map")
         if not isinstance(shards, dict):
-            raise BackboneLoadError(f"'{folder}' has no readable {INDEX}", hint=COMPLETE_HINT)
+            raise BackboneLoadError(
+                f"'{folder}' has no readable {WEIGHTS_INDEX}", hint=COMPLETE_HINT
+            )
         names = sorted({str(name) for name in shards.values()})
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
@@ -114,9 +114,9 @@ def published_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     Raises:
         BackboneLoadError: if a file cannot be read.
     """
-    if not (folder / SHAPES).is_file():
+    if not (folder / QUANTIZED_COPY).is_file():
         return weight_shapes(folder)
-    shapes = _read_object(folder, SHAPES).get("shapes", {})
+    shapes = _read_object(folder, QUANTIZED_COPY).get("shapes", {})
     return {name: tuple(shape) for name, shape in shapes.items()}
 
 

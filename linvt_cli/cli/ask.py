@@ -158,5 +158,7 @@ def all_questions(video: str, first: str | None, more: Sequence[str]) -> tuple[s
             hint=f"linvt ask {file} 'What happens?', or linvt describe {file}",
         )
     if not all(question.strip() for question in questions):
-        raise ConfigError("A question is empty", field="question")
+        raise ConfigError(
+            "A question is empty", field="question", hint="linvt ask clip.mp4 'What happens?'"
+        )
     return questions

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from linvt_cli import errors
@@ -17,13 +18,15 @@ from linvt_cli.cli.batch import (
     Turn,
     terminated_like_interrupted,
 )
-from linvt_cli.cli.batch_progress import BatchProgress
+from linvt_cli.cli.batch_progress import batch_progress
 from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.inputs import Asked, Selection, VideoRequest, find_requests
 from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.model_version import weights_versions
 from linvt_cli.cli.output import Output, print_message, printable
 from linvt_cli.cli.result_files import ResultFile, open_results
 from linvt_cli.cli.resume import Open, Plan, make_plan, settings_of
+from linvt_cli.cli.watching import fetch_model
 from linvt_cli.config import ANY_SHAPE, AnswerShape
 from linvt_cli.errors import ConfigError, LinVTError
 
@@ -48,11 +51,19 @@ class ResultOptions:
             ConfigError: if they do.
         """
         if self.file is not None and output.form != "text":
-            raise ConfigError("--json and --jsonl print; --output writes a file", field="output")
+            raise ConfigError(
+                "--json and --jsonl print; --output writes a file",
+                field="output",
+                hint="leave out one of them",
+            )
         if self.file is None and self.resume:
             raise ConfigError("--resume needs --output", field="resume", hint="-o answers.jsonl")
         if self.retry_errors and not self.resume:
-            raise ConfigError("--retry-errors needs --resume", field="retry_errors")
+            raise ConfigError(
+                "--retry-errors needs --resume",
+                field="retry_errors",
+                hint="--resume --retry-errors -o answers.jsonl",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +136,9 @@ class _Asking:
         return self._exit_code()
 
     def _plan(self, model: ModelOptions) -> Plan:
-        asked = [
-            (request, self._settings(model, self._frames(request))) for request in self._requests
-        ]
+        fetch_model(model, self._output)
+        settings = self._settings(model)
+        asked = [(request, settings(self._frames(request))) for request in self._requests]
         if self._file is None:
             return Plan([Open(request, settings, request.asked) for request, settings in asked])
         plan = make_plan(asked, self._file.rows, retry_errors=self._options.results.retry_errors)
@@ -136,8 +147,10 @@ class _Asking:
         self._num_kept = len(plan.done) - len(self._failed)
         return plan
 
-    def _settings(self, model: ModelOptions, frames: FrameOptions) -> str:
-        return settings_of(model, frames, self._options.generation, self._options.shape)
+    def _settings(self, model: ModelOptions) -> Callable[[FrameOptions], str]:
+        versions = weights_versions(model)
+        generation, shape = self._options.generation, self._options.shape
+        return cache(lambda frames: settings_of(model, frames, generation, shape, versions))
 
     def _frames(self, request: VideoRequest) -> FrameOptions:
         frames = self._options.frames
@@ -150,7 +163,7 @@ class _Asking:
     def _ask_all(self, batch: Batch, todo: Sequence[Open]) -> None:
         videos = [BatchVideo(each.request.video, self._frames(each.request)) for each in todo]
         with (
-            BatchProgress(self._output, len(videos)) as progress,
+            batch_progress(self._output, len(videos)) as progress,
             closing(batch.turns(videos)) as turns,
         ):
             for turn in turns:

@@ -9,7 +9,7 @@ from linvt_cli.backbones.spec import DESCRIBE_QUESTION, BackboneSpec
 from linvt_cli.config import MIN_COVERAGE, TOKEN_CACHE_MIB, DecoderChoice, FrameSampling
 from linvt_cli.errors import ConfigError
 from linvt_cli.models.source import names_folder, names_repository
-from linvt_cli.settings.catalogue import what_stands_for
+from linvt_cli.settings.catalogue import find_own, what_stands_for
 from linvt_cli.types import TokenizerName
 
 DEFAULT_MODEL = "nano"
@@ -87,6 +87,16 @@ class ModelOptions:
         if named == AUTO or names_repository(named) or names_folder(named):
             return None
         return find_backbone(named)
+
+    @property
+    def linvt_checkpoint(self) -> str | None:
+        """The LinVT checkpoint that the user named, on the command line or in the catalogue.
+
+        Raises:
+            ConfigError: if the catalogue cannot be used.
+        """
+        own = find_own(self.name)
+        return self.checkpoint or (None if own is None else own.checkpoint)
 
     @property
     def default_frames(self) -> int:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from linvt_cli.cli.output import Output
 
@@ -16,34 +15,19 @@ LINE_SECONDS = 60.0
 class BatchProgress:
     """Shows how many videos are done, how many failed, how fast it goes and how long it takes.
 
-    A context manager; its end takes the bar away.
-
     Args:
         output: where it is shown.
         total: number of videos.
+        show: moves the bar; None where there is none.
     """
 
-    def __init__(self, output: Output, total: int) -> None:
+    def __init__(self, output: Output, total: int, show: Callable[[int, str], None] | None) -> None:
         self._output = output
         self._total = total
+        self._show = show
         self._num_done = 0
         self._num_failed = 0
-        self._while_open = ExitStack()
         self._began = self._last_line = time.monotonic()
-
-    def __enter__(self) -> Self:
-        """Show an empty bar."""
-        self._show = self._while_open.enter_context(self._output.bar(self._total))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Take the bar away."""
-        self._while_open.close()
 
     def begin(self, video: str) -> None:
         """Say which video it is about now."""
@@ -78,6 +62,18 @@ class BatchProgress:
             f"{self._num_done} of {self._total} videos, {self._num_failed} failed,"
             f" {60 * rate:.1f} a minute, {clock(left)} left"
         )
+
+
+@contextmanager
+def batch_progress(output: Output, total: int) -> Iterator[BatchProgress]:
+    """Show how a batch goes on while the block runs.
+
+    Args:
+        output: where it is shown.
+        total: number of videos.
+    """
+    with output.bar(total) as show:
+        yield BatchProgress(output, total, show)
 
 
 def clock(seconds: float) -> str:

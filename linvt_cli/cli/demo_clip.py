@@ -69,7 +69,11 @@ def output_paths(clip: str, *, overwrite: bool) -> tuple[Path, Path]:
             f"'{clip}' does not end in .mp4", field="clip", hint="linvt demo-clip demo.mp4"
         )
     if not video.parent.is_dir():
-        raise ConfigError(f"There is no folder '{video.parent}'", field="clip")
+        raise ConfigError(
+            f"There is no folder '{video.parent}'",
+            field="clip",
+            hint="make it first, or name another place",
+        )
     answers = video.with_suffix(".json")
     for path in (video, answers):
         if path.exists() and not overwrite:

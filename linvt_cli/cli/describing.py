@@ -267,7 +267,11 @@ def output_file(name: str) -> Path:
     if path.is_dir():
         raise ConfigError(f"'{name}' is a folder", field="output", hint="name a file in it")
     if not path.parent.is_dir():
-        raise ConfigError(f"There is no folder '{path.parent}'", field="output")
+        raise ConfigError(
+            f"There is no folder '{path.parent}'",
+            field="output",
+            hint="make it first, or name another place",
+        )
     return path
 
 
@@ -290,4 +294,7 @@ def write_whole(path: Path, text: str) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise MachineError(f"'{path}' cannot be written: {error.strerror}") from error
+        raise MachineError(
+            f"'{path}' cannot be written: {error.strerror}",
+            hint="name another file, or leave out --output to print",
+        ) from error

@@ -42,7 +42,11 @@ def chosen_form(
         ConfigError: if options contradict each other, or a file's ending says nothing.
     """
     if as_json and form not in (None, "json"):
-        raise ConfigError(f"--json and --format {form} exclude each other", field="format")
+        raise ConfigError(
+            f"--json and --format {form} exclude each other",
+            field="format",
+            hint="leave out one of them",
+        )
     if as_json:
         return "json"
     if form is not None or file is None:

@@ -79,7 +79,9 @@ def files_in(folder: str, wanted: Filter) -> Iterator[str]:
         except OSError as error:
             if not below:
                 message = f"The folder {shown_name(folder)} cannot be read: {error.strerror}"
-                raise VideoError(message, path=folder) from error
+                raise VideoError(
+                    message, path=folder, hint="check its permissions, or leave it out"
+                ) from error
             found.append((_order(below), place))
             continue
         for entry in entries:

@@ -66,13 +66,17 @@ def _content(source: str) -> bytes:
         return Path(source).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DatasetError(f"The list '{source}' cannot be read: {reason}", path=source) from error
+        raise DatasetError(
+            f"The list '{source}' cannot be read: {reason}",
+            path=source,
+            hint="name a file with a path on each line, or - for standard input",
+        ) from error
 
 
 def _row_of_json(text: str, source: str, number: int) -> ListRow:
     try:
         row = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong(f"is no JSON: {error}", source, number) from error
     return ListRow(
         _text(row, "video", source, number) or _missing(source, number),

@@ -65,7 +65,7 @@ def pull(
 def verify(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME...]", help=f"{_NAME} [default: all in the store]"),
+        typer.Argument(metavar="[NAME...]", help=f"{_NAME}; without it, all in the store"),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:

@@ -35,7 +35,9 @@ def answer_form(*, as_json: bool, as_jsonl: bool) -> Form:
         ConfigError: if both are given.
     """
     if as_json and as_jsonl:
-        raise ConfigError("--json and --jsonl exclude each other", field="json")
+        raise ConfigError(
+            "--json and --jsonl exclude each other", field="json", hint="leave out one of them"
+        )
     if as_json:
         return "json"
     return "jsonl" if as_jsonl else "text"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from linvt_cli.errors import DatasetError
+
+_ROWS_AT_ONCE = 1000  # pyarrow converts them in one call, which Ctrl-C has to wait for
 
 
 def _schema() -> Any:
@@ -50,20 +53,19 @@ def _schema() -> Any:
     )
 
 
-def write_table(path: Path, lines: Sequence[bytes]) -> None:
+def write_table(path: Path, lines: Iterable[bytes]) -> None:
     """Write rows, each given as JSON, to a file. An ``id`` and what is structured become texts."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    rows = [json.loads(line) for line in lines]
-    for row in rows:
-        row["id"] = None if row.get("id") is None else str(row["id"])
-        structured = row.get("structured")
-        row["structured"] = None if structured is None else json.dumps(structured)
-    parquet.write_table(pa.Table.from_pylist(rows, schema=_schema()), path)
+    schema = _schema()
+    left = iter(lines)
+    with parquet.ParquetWriter(path, schema) as writer:
+        while rows := [_to_columns(json.loads(line)) for line in islice(left, _ROWS_AT_ONCE)]:
+            writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
 
 
-def read_table(path: Path) -> list[dict[str, Any]]:
+def read_table(path: Path) -> Iterator[dict[str, Any]]:
     """Read the rows of a file that ``write_table`` wrote.
 
     Raises:
@@ -73,17 +75,29 @@ def read_table(path: Path) -> list[dict[str, Any]]:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path).cast(_schema())
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROWS_AT_ONCE):
+                yield from map(_from_columns, batch.cast(_schema()).to_pylist())
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError, KeyError) as error:
         raise DatasetError(
             f"'{path}' is no table that 'linvt ask -o' wrote",
             path=path,
             hint="name another file for the results",
         ) from error
-    rows: list[dict[str, Any]] = table.to_pylist()
-    for row in rows:
-        if row["id"] is None:
-            del row["id"]
-        if row["structured"] is not None:
-            row["structured"] = json.loads(row["structured"])
-    return rows
+
+
+def _to_columns(row: dict[str, Any]) -> dict[str, Any]:
+    name, structured = row.get("id"), row.get("structured")
+    return {
+        **row,
+        "id": None if name is None else str(name),
+        "structured": None if structured is None else json.dumps(structured),
+    }
+
+
+def _from_columns(row: dict[str, Any]) -> dict[str, Any]:
+    structured = row["structured"]
+    row["structured"] = None if structured is None else json.loads(structured)
+    if row["id"] is None:
+        del row["id"]
+    return row

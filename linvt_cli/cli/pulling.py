@@ -89,11 +89,17 @@ def source_of(name: str) -> HubSource:
     if names_repository(named):
         return parse_source(named)
     if names_folder(named):
-        raise ConfigError(f"'{name}' is a folder: there is nothing to pull or remove", field="name")
+        raise ConfigError(
+            f"'{name}' is a folder: there is nothing to pull or remove",
+            field="name",
+            hint="linvt models list names what can be pulled",
+        )
     spec = find_backbone(named)
     if spec.repo is None:
         raise ConfigError(
-            f"'{name}' comes with linvt: there is nothing to pull, verify or remove", field="name"
+            f"'{name}' comes with linvt: there is nothing to pull, verify or remove",
+            field="name",
+            hint="linvt models list names what can be pulled",
         )
     return HubSource(spec.repo, spec.revision or DEFAULT_REVISION)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -109,6 +110,9 @@ class ResultFile:
             self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666
         )
         _lock(self._descriptor, self.path)
+        # While this one waited to open it, another process may have put a new file in its place.
+        if not os.path.samestat(os.fstat(self._descriptor), self.path.stat()):
+            raise _being_written(self.path)
 
     def _close(self) -> None:
         if self._descriptor >= 0:
@@ -150,9 +154,12 @@ class ParquetFile(ResultFile):
         if self.table.exists() and not self.path.exists():
             from linvt_cli.cli.parquet import read_table
 
-            lines = b"".join(map(self._form.line, read_table(self.table)))
+            def write_lines(new: Path) -> None:
+                with new.open("wb") as file:
+                    file.writelines(map(self._form.line, read_table(self.table)))
+
             with _errors_translated(self.path):
-                replace_file(self.path, lambda new: new.write_bytes(lines))
+                replace_file(self.path, write_lines)
         return super().__enter__()
 
     def complete(self) -> None:
@@ -164,8 +171,8 @@ class ParquetFile(ResultFile):
         from linvt_cli.cli.parquet import write_table
 
         with _errors_translated(self.table):
-            lines = self.path.read_bytes().splitlines()
-            replace_file(self.table, lambda new: write_table(new, lines))
+            with self.path.open("rb") as lines:
+                replace_file(self.table, lambda new: write_table(new, lines))
             self.path.unlink()
 
 
@@ -184,17 +191,29 @@ def open_results(name: str, *, resume: bool) -> ResultFile:
         case ".parquet":
             return ParquetFile(path, resume=resume)
     raise ConfigError(
-        f"'{name}' has no ending that says how to write it. Expected {SUFFIXES}", field="output"
+        f"'{name}' has no ending that says how to write it. Expected {SUFFIXES}",
+        field="output",
+        hint="-o answers.jsonl",
     )
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a new file beside a path, and put it in its place once it is whole and on the disk."""
-    new = path.with_name(f"{path.name}.new")
-    write(new)
-    with new.open("rb+") as file:
-        os.fsync(file.fileno())
-    new.replace(path)
+    """Write a new file beside a path, and put it in its place once it is whole and on the disk.
+
+    It gets the permissions of the file that it replaces. A link stays one, to the new file.
+    """
+    place = path.resolve()
+    new = place.with_name(f"{place.name}.new")
+    try:
+        write(new)
+        with new.open("rb+") as file:
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            shutil.copymode(place, new)
+        new.replace(place)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def already_there(path: Path) -> ConfigError:
@@ -203,6 +222,14 @@ def already_there(path: Path) -> ConfigError:
         f"'{path}' is there already",
         field="output",
         hint="--resume adds what is missing in it; or name another file",
+    )
+
+
+def _being_written(path: Path) -> ConfigError:
+    return ConfigError(
+        f"Another linvt is writing '{path}'",
+        field="output",
+        hint="wait for it, or name another file",
     )
 
 
@@ -215,7 +242,7 @@ def _lock(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise ConfigError(f"Another linvt is writing '{path}'", field="output") from error
+        raise _being_written(path) from error
     except OSError:
         return  # a file system without locks
 

@@ -49,11 +49,19 @@ def settings_of(
     frames: FrameOptions,
     generation: GenerationConfig,
     shape: AnswerShape = ANY_SHAPE,
+    versions: Sequence[str | None] = (),
 ) -> str:
     """Return a short text that changes with model, sampling, generation and shape as asked for.
 
     The decoder and the least coverage are left out: they decide whether there is an answer, not
     which. So are the device and the number format that ``auto`` stands for.
+
+    Args:
+        model: which one.
+        frames: which frames it looks at.
+        generation: how answers are generated.
+        shape: what form they have.
+        versions: of the model's weights, so that others of the same name are told apart.
     """
     own = find_own(model.name)
     asked: dict[str, object] = {
@@ -63,6 +71,7 @@ def settings_of(
         "video_tokens": model.video_tokens,
         "checkpoint": model.checkpoint,
         "weights": model.weights,
+        "versions": tuple(versions),
         "quant": model.quant,
         "dtype": model.dtype,
         "generation": asdict(generation),
@@ -173,12 +182,12 @@ def _digests(videos: Iterable[str], rows: Sequence[KeptRow]) -> dict[str, str | 
     """
     from linvt_cli.video.fingerprint import fingerprint
 
-    sizes = {row.size for row in rows}
+    sizes = {0, *(row.size for row in rows)}
 
     def digest(video: str) -> str | None:
         try:
             status = os.stat(video)  # noqa: PTH116 - Path() would fold 'http://'
-            if stat.S_ISREG(status.st_mode) and status.st_size not in {0, *sizes}:
+            if stat.S_ISREG(status.st_mode) and status.st_size not in sizes:
                 return "of another size" if os.access(video, os.R_OK) else None
             return fingerprint(video).digest
         except (OSError, ValueError, VideoError):

@@ -43,11 +43,16 @@ def asked_shape(
         if is_given
     ]
     if len(given) > 1:
-        raise ConfigError(f"{' and '.join(given)} exclude each other", field="schema")
+        raise ConfigError(
+            f"{' and '.join(given)} exclude each other",
+            field="schema",
+            hint="leave all but one of them out",
+        )
     if temperature and (choices or yes_no):
         raise ConfigError(
             f"{given[0]} and --temperature exclude each other: choices are scored, not drawn",
             field="temperature",
+            hint="leave out one of them",
         )
     return AnswerShape(
         choices=YES_NO if yes_no else split_choices(choices or ()),
@@ -95,11 +100,21 @@ def read_schema(file: str) -> dict[str, Any]:
         schema = json.loads(Path(file).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(
-            f"The schema '{file}' cannot be read: {error.strerror}", field="schema"
+            f"The schema '{file}' cannot be read: {error.strerror}",
+            field="schema",
+            hint="name a file with a JSON schema in it",
         ) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"The schema '{file}' is no JSON: {error}", field="schema") from error
+        raise ConfigError(
+            f"The schema '{file}' is no JSON: {error}",
+            field="schema",
+            hint="name a file with a JSON schema in it",
+        ) from error
     if not isinstance(schema, dict):
-        raise ConfigError(f"The schema '{file}' is no JSON object", field="schema")
+        raise ConfigError(
+            f"The schema '{file}' is no JSON object",
+            field="schema",
+            hint='write {"type": "object", "properties": {…}} into it',
+        )
     compile_schema(schema)
     return schema

@@ -70,7 +70,11 @@ def make(
             )
         looked.sampling(asked.default_frames)
         if names_token_file(regular_file(video)):
-            raise ConfigError(f"'{video}' is a token file already", field="video")
+            raise ConfigError(
+                f"'{video}' is a token file already",
+                field="video",
+                hint="name the video that it was made from, or use the file as it is",
+            )
         qa = load_model(settle_model(asked, output), output)
         saved = qa.to_save(watch_video(qa, video, looked, output))
         try:
@@ -134,7 +138,10 @@ def remove(
         try:
             entry.path.unlink(missing_ok=True)
         except OSError as error:
-            raise StoreError(f"'{entry.path}' cannot be removed ({error.strerror})") from error
+            raise StoreError(
+                f"'{entry.path}' cannot be removed ({error.strerror})",
+                hint="check the permissions of its folder",
+            ) from error
     output.notice(f"{bytes_text(sum(entry.size for entry in gone))} removed")
 
 

@@ -14,7 +14,6 @@ from linvt_cli.cli.pulling import pull_if_needed
 from linvt_cli.errors import BackboneLoadError, ConfigError, OutOfMemoryError
 from linvt_cli.models.offline import settle_offline
 from linvt_cli.models.source import names_repository
-from linvt_cli.settings.catalogue import find_own
 
 if TYPE_CHECKING:
     from linvt_cli.pipeline import VideoQA, WatchedVideo
@@ -145,15 +144,23 @@ def _free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def load_model(model: ModelOptions, output: Output) -> VideoQA:
-    """Load a model, pulled before where it is not here."""
+def fetch_model(model: ModelOptions, output: Output) -> None:
+    """Pull the files of a model that are not here, where the user wants that.
+
+    Raises:
+        LinVTError: if they are wanted, and cannot be pulled.
+    """
     settle_offline(model.offline)
     if model.weights is None:
         pull_if_needed(model.chosen, output, allowed=model.pull)
-    own = find_own(model.name)
-    checkpoint = model.checkpoint or (None if own is None else own.checkpoint)
+    checkpoint = model.linvt_checkpoint
     if checkpoint is not None and names_repository(checkpoint):
         pull_if_needed(checkpoint, output, allowed=model.pull)
+
+
+def load_model(model: ModelOptions, output: Output) -> VideoQA:
+    """Load a model, pulled before where it is not here."""
+    fetch_model(model, output)
     with output.progress(f"Loading {model.chosen}"):
         from linvt_cli.pipeline import TokenCache, VideoQA
 
@@ -161,7 +168,7 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
         return VideoQA.load(
             model.chosen,
             tokenizer=model.tokenizer,
-            checkpoint=checkpoint,
+            checkpoint=model.linvt_checkpoint,
             num_video_tokens=model.video_tokens,
             device=model.device,
             weights=model.weights,

@@ -80,7 +80,9 @@ def check_codecs(_: Circumstances) -> Finding:
                 troubles.setdefault(clip.codec, f"'{clip.file}': {trouble}")
     if troubles:
         raise VideoDecodeError(
-            f"Not read right: {', '.join(troubles)} ({next(iter(troubles.values()))})", path=FOLDER
+            f"Not read right: {', '.join(troubles)} ({next(iter(troubles.values()))})",
+            path=FOLDER,
+            hint="install opencv-python-headless and av again, in the versions that linvt names",
         )
     return Finding(f"read right: {', '.join(decoders)}", facts={"decoders": decoders})
 

@@ -25,7 +25,10 @@ def check_torch(_: Circumstances) -> Finding:
     device = torch.device("cpu")
     for dtype in (torch.float32, torch.bfloat16):
         if (error := largest_error(device, dtype)) > _TOLERANCE[dtype]:
-            raise MachineError(f"PyTorch computes wrong numbers on the CPU ({dtype}: {error:.1e})")
+            raise MachineError(
+                f"PyTorch computes wrong numbers on the CPU ({dtype}: {error:.1e})",
+                hint="install torch again; else the processor or its memory is faulty",
+            )
     memory = free_memory(device) / _GIB
     return Finding(
         f"{torch.__version__}, {torch.get_num_threads()} threads, {memory:.1f} GiB of memory free",

@@ -51,13 +51,19 @@ def whole_weights(folder: Path) -> list[Path]:
 
     files = sorted({*folder.glob("*.safetensors"), *_indexed(folder)})
     if not files:
-        raise BackboneLoadError(f"There are no weights (*.safetensors) in '{folder}'")
+        raise BackboneLoadError(
+            f"There are no weights (*.safetensors) in '{folder}'",
+            hint="the folder must hold a complete copy of the model's repository",
+        )
     for file in files:
         try:
             with safe_open(file, "numpy"):
                 pass
         except (SafetensorError, OSError) as error:
-            raise BackboneLoadError(f"'{file}' is missing or damaged: {error}") from error
+            raise BackboneLoadError(
+                f"'{file}' is missing or damaged: {error}",
+                hint="the folder must hold a complete copy of the model's repository",
+            ) from error
     return files
 
 
@@ -70,4 +76,7 @@ def _indexed(folder: Path) -> set[Path]:
     except FileNotFoundError:
         return set()
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise BackboneLoadError(f"'{index}' is damaged: {error}") from error
+        raise BackboneLoadError(
+            f"'{index}' is damaged: {error}",
+            hint="the folder must hold a complete copy of the model's repository",
+        ) from error

@@ -46,7 +46,8 @@ def check_quantized(circumstances: Circumstances) -> Finding:
         if not error <= _TOLERANCE:
             raise MachineError(
                 f"bitsandbytes {version} computes wrong {name} products on '{device}':"
-                f" they are off by {error:.0%}"
+                f" they are off by {error:.0%}",
+                hint="install bitsandbytes again, or do without: --quant none",
             )
     return Finding(f"{version}: 4-bit and 8-bit products are right on '{device}'", facts)
 

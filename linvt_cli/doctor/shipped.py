@@ -19,7 +19,8 @@ def check_files(_: Circumstances) -> Finding:
     for names, trouble in ((missing, "missing"), (changed, "not as shipped")):
         if names:
             raise BackboneLoadError(
-                f"In '{ASSETS}' {', '.join(names)} {'is' if len(names) == 1 else 'are'} {trouble}"
+                f"In '{ASSETS}' {', '.join(names)} {'is' if len(names) == 1 else 'are'} {trouble}",
+                hint="install linvt again",
             )
     return Finding(f"{len(recorded)} files are as shipped", facts={"files": len(recorded)})
 
@@ -35,6 +36,7 @@ def check_answer(_: Circumstances) -> Finding:
     if answer != golden.answer:
         raise BackboneError(
             f"Asked '{golden.question}' about {CLIP}, nano answers '{answer}'"
-            f" and should answer '{golden.answer}'"
+            f" and should answer '{golden.answer}'",
+            hint="install linvt again; else look at the checks of PyTorch and of decoding",
         )
     return Finding(answer, facts={"question": golden.question, "answer": answer})

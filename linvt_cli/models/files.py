@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from linvt_cli.errors import BackboneLoadError, UnsafeFilesError
-from linvt_cli.models.safety import COPY_NAME, read_json
+from linvt_cli.models.safety import read_json
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import Store
+from linvt_cli.types import QUANTIZED_COPY
 
 
 def find_snapshot(source: HubSource) -> Path | None:
@@ -53,7 +54,10 @@ def read_config(folder: Path) -> dict[str, Any]:
             hint="name the folder with the model's config.json",
         ) from error
     if not isinstance(config, dict):
-        raise UnsafeFilesError(f"'{path}' holds no object")
+        raise UnsafeFilesError(
+            f"'{path}' holds no object",
+            hint="the folder must hold a complete copy of the model's repository",
+        )
     return config
 
 
@@ -67,13 +71,14 @@ def count_parameters(folder: Path) -> int:
     """
     from safetensors import SafetensorError, safe_open
 
-    if (folder / COPY_NAME).is_file():
-        about = read_json(folder / COPY_NAME, name=COPY_NAME)
+    if (folder / QUANTIZED_COPY).is_file():
+        about = read_json(folder / QUANTIZED_COPY, name=QUANTIZED_COPY)
         try:
             return int(about["parameters"])
         except (KeyError, TypeError, ValueError) as error:
             raise BackboneLoadError(
-                f"'{folder / COPY_NAME}' does not describe a quantized copy", hint="make it again"
+                f"'{folder / QUANTIZED_COPY}' does not describe a quantized copy",
+                hint="make it again",
             ) from error
     total = 0
     for path in sorted(folder.glob("*.safetensors")):

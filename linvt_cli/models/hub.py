@@ -129,7 +129,10 @@ class Hub:
                 f"The connection for {what} to '{self.endpoint}' failed: {reason}", hint=_AGAIN
             ) from error
         except (httpx2.InvalidURL, HFValidationError, LocalTokenNotFoundError) as error:
-            raise DownloadError(f"{what} cannot be asked for: {error}") from error
+            raise DownloadError(
+                f"{what} cannot be asked for: {error}",
+                hint="check the name, and HF_ENDPOINT and HF_TOKEN if they are set",
+            ) from error
 
     def _refusal(self, what: str, error: HfHubHTTPError) -> DownloadError:
         status = error.response.status_code

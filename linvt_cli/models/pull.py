@@ -20,7 +20,7 @@ from linvt_cli.models.hub import Hub
 from linvt_cli.models.kept import has_size, hub_cache_blob, link_or_copy
 from linvt_cli.models.manifest import Manifest, ManifestFile, write_manifest
 from linvt_cli.models.patience import Patience
-from linvt_cli.models.safety import INDEX_NAME, read_json, require_safe_content, shards_of
+from linvt_cli.models.safety import read_json, require_safe_content, shards_of
 from linvt_cli.models.selection import (
     RemoteFile,
     RepoListing,
@@ -30,6 +30,7 @@ from linvt_cli.models.selection import (
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import PulledModel, Shelf, Store
 from linvt_cli.models.transfer import Transfer
+from linvt_cli.types import WEIGHTS_INDEX
 
 _LISTING_ATTEMPTS = 3  # a machine without a network should say so soon
 
@@ -147,7 +148,8 @@ class _Pull:
         # Fetched unseen: the plan that progress is measured by is made from it.
         unseen = Transfer(self.hub, listing, self.patience, lambda _: None, self.watcher.retrying)
         self._obtain(unseen, listing.index, folder)
-        return shards_of(read_json(folder / INDEX_NAME, name=INDEX_NAME), name=INDEX_NAME)
+        index = read_json(folder / WEIGHTS_INDEX, name=WEIGHTS_INDEX)
+        return shards_of(index, name=WEIGHTS_INDEX)
 
     def _plan(self, listing: RepoListing, files: tuple[RemoteFile, ...], folder: Path) -> PullPlan:
         return PullPlan(

@@ -13,16 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from linvt_cli.errors import UnsafeFilesError
+from linvt_cli.types import WEIGHTS_INDEX
 
 MAX_TEXT_SIZE = 1 << 27
 """Bytes of the largest JSON or tokenizer file. The largest known, Gemma's, has 35 MB."""
 
 MAX_HEADER_SIZE = 100_000_000
 """Bytes of the largest safetensors header: the limit of the format's own library."""
-
-INDEX_NAME = "model.safetensors.index.json"
-COPY_NAME = "linvt_copy.json"
-"""Beside a quantized copy: what it is."""
 
 WEIGHTS_SUFFIX = ".safetensors"
 
@@ -67,7 +64,7 @@ def require_safe_content(path: str, file: Path) -> None:
         _require_safetensors(path, file)
     elif suffix == ".json":
         parsed = read_json(file, name=path)
-        if path.endswith(INDEX_NAME):
+        if path.endswith(WEIGHTS_INDEX):
             shards_of(parsed, name=path)
 
 

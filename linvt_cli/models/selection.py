@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 from linvt_cli.errors import UnsafeFilesError
 from linvt_cli.models.checksum import Checksum
 from linvt_cli.models.safety import (
-    INDEX_NAME,
     MAX_TEXT_SIZE,
     WEIGHTS_SUFFIX,
     require_safe_path,
 )
 from linvt_cli.models.source import HubSource
+from linvt_cli.types import WEIGHTS_INDEX
 
 _SUFFIXES = {WEIGHTS_SUFFIX, ".json", ".model"}
 _NAMES = {"merges.txt", "vocab.txt"}  # of tokenizers
@@ -43,7 +43,7 @@ class RepoListing:
     @property
     def index(self) -> RemoteFile | None:
         """The list of the files that the weights are split into, if there is one."""
-        return next((file for file in self.files if file.path == INDEX_NAME), None)
+        return next((file for file in self.files if file.path == WEIGHTS_INDEX), None)
 
 
 def require_modest_listing(listing: RepoListing) -> None:

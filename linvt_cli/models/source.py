@@ -35,12 +35,15 @@ class HubSource:
         # The hub keeps "--" for itself: so "owner--name" is the name of one repository's folder.
         if not _REPO.fullmatch(self.repo) or "--" in self.repo or ".." in self.repo:
             raise ConfigError(
-                f"'{self.repo}' is no name of a repository. Expected owner/name", field="model"
+                f"'{self.repo}' is no name of a repository. Expected owner/name",
+                field="model",
+                hint="--model hub:owner/name",
             )
         if not _REVISION.fullmatch(self.revision) or ".." in self.revision:
             raise ConfigError(
                 f"'{self.revision}' is no revision. Expected a commit, a branch or a tag",
                 field="model",
+                hint="--model hub:owner/name@main",
             )
 
     @property
@@ -77,7 +80,9 @@ def parse_source(text: str) -> HubSource:
     """
     if not names_repository(text):
         raise ConfigError(
-            f"'{text}' does not name a repository. Expected {PREFIX}owner/name", field="model"
+            f"'{text}' does not name a repository. Expected {PREFIX}owner/name",
+            field="model",
+            hint="--model hub:owner/name",
         )
     repo, _, revision = text.removeprefix(PREFIX).partition("@")
     return HubSource(repo, revision or DEFAULT_REVISION)

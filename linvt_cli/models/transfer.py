@@ -20,6 +20,7 @@ SYNC_EVERY = 16 << 20
 """Bytes between two moments at which what is written is forced onto the disk: so much, at most,
 is fetched again after a power cut."""
 
+_MEDDLING = "try again later; a proxy on the way to the hub may change what it sends"
 _WORTH_A_RETRY = 1 << 20  # bytes: a connection that brought so much was a good one
 
 
@@ -89,7 +90,8 @@ class Transfer:
                 if body.start:
                     raise WrongBytesError(
                         f"The server sends '{file.path}' from byte {body.start} on, where"
-                        f" {written.size} was asked for"
+                        f" {written.size} was asked for",
+                        hint=_MEDDLING,
                     )
                 written.start_over()
             for piece in body.pieces:
@@ -126,7 +128,8 @@ class _Written:
         if self.size + len(piece) > self._file.size:
             raise WrongBytesError(
                 f"The server sends more than the {self._file.size:,} bytes that"
-                f" '{self._file.path}' should have"
+                f" '{self._file.path}' should have",
+                hint=_MEDDLING,
             )
         self._opened.write(piece)
         self._opened.flush()  # to the system: what it has outlives this process

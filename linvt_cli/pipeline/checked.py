@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+_WHOLE = (torch.int64, torch.int32)
+_FLOATING = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
 
 class CheckedTensors:
     """The tensors of one file.
@@ -45,7 +48,7 @@ class CheckedTensors:
         tensor = self._tensors[name]
         self._taken.add(name)
         whole = dtype is torch.int64
-        if tuple(tensor.shape) != shape or tensor.is_floating_point() is whole:
+        if tuple(tensor.shape) != shape or tensor.dtype not in (_WHOLE if whole else _FLOATING):
             raise ValueError(name)
         if not whole and not tensor.isfinite().all():
             raise ValueError(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from linvt_cli.errors import LinVTError
-from linvt_cli.pipeline.records import error_record, to_record
+from linvt_cli.pipeline.records import error_entry, error_record, to_record
 from linvt_cli.pipeline.timeline import Description, Segment
 
 DESCRIPTION_SCHEMA_VERSION = 1
@@ -48,7 +48,5 @@ def _segment(segment: Segment) -> dict[str, object]:
         "end": round(segment.end, _DECIMALS),
         "text": segment.text,
         "frame_times": [round(time, _DECIMALS) for time in segment.frame_times],
-        "error": None
-        if error is None
-        else {"type": type(error).__name__, "message": error.message, "hint": error.hint},
+        "error": None if error is None else error_entry(error),
     }

@@ -36,7 +36,9 @@ def choose_dtype(choice: str, device: torch.device, spec: BackboneSpec) -> torch
         return select_dtype(device, half_precision=spec.half_precision)
     if choice not in _DTYPES:
         raise ConfigError(
-            f"Unknown dtype '{choice}'. Expected auto, {', '.join(_DTYPES)}", field="dtype"
+            f"Unknown dtype '{choice}'. Expected auto, {', '.join(_DTYPES)}",
+            field="dtype",
+            hint="leave out --dtype for what suits the device",
         )
     return _DTYPES[choice]
 
@@ -61,7 +63,9 @@ def choose_quantization(
     """
     if choice not in ("auto", *ORDER):
         raise ConfigError(
-            f"Unknown quantization '{choice}'. Expected auto, {', '.join(ORDER)}", field="quant"
+            f"Unknown quantization '{choice}'. Expected auto, {', '.join(ORDER)}",
+            field="quant",
+            hint="leave out --quant for the most bits that fit",
         )
     if spec.memory is None:
         if choice not in ("auto", "none"):

@@ -125,7 +125,11 @@ def require_published(spec: BackboneSpec, folder: Path, source: HubSource | None
         ConfigError: if they are quantized already, or the backbone never is.
     """
     if spec.memory is None:
-        raise ConfigError(f"'{spec.name}' is too small to be quantized", field="model")
+        raise ConfigError(
+            f"'{spec.name}' is too small to be quantized",
+            field="model",
+            hint="linvt models list names the models that are large enough",
+        )
     stored = stored_quantization(folder)
     if stored != "none":
         raise ConfigError(

@@ -56,12 +56,13 @@ def error_record(video: str, question: str, error: LinVTError) -> dict[str, obje
         "frames": None,
         "tokens": None,
         "seconds": None,
-        "error": {
-            "type": type(error).__name__,
-            "message": error.message,
-            "hint": error.hint,
-        },
+        "error": error_entry(error),
     }
+
+
+def error_entry(error: LinVTError) -> dict[str, object]:
+    """Return what a record says of a failure."""
+    return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
 
 
 def _choice(choice: Choice) -> dict[str, object]:

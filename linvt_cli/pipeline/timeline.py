@@ -76,7 +76,8 @@ def describe_video(
         qa: the model.
         watched: what ``watch`` returned.
         plan: how finely.
-        sampling: how it was watched; each part is looked at in the same way.
+        sampling: how it was watched; each part is looked at in the same way, but for times that
+            were named.
         generation: how texts are generated.
         min_coverage: least share of a part's frames that must be decoded.
         on_segment: called with the parts done and all parts.
@@ -161,6 +162,7 @@ def describe_part(
     margin = min(max(span.end - span.start, _LEAST_MARGIN), _MOST_MARGIN)
     window = replace(
         sampling,
+        at=(),
         start=max(span.earliest, span.start - margin),
         end=min(span.latest, span.end + margin),
     )

@@ -78,4 +78,5 @@ def _require_free_number(name: TokenizerName, num_video_tokens: int) -> None:
         raise ConfigError(
             f"At least one video token is needed, not {num_video_tokens}",
             field="num_video_tokens",
+            hint="--video-tokens 64",
         )

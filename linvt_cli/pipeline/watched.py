@@ -53,7 +53,9 @@ def check_minimum(min_coverage: float) -> None:
     """
     if not 0 <= min_coverage <= 1:
         raise ConfigError(
-            f"The least coverage must be in [0, 1], not {min_coverage}", field="min_coverage"
+            f"The least coverage must be in [0, 1], not {min_coverage}",
+            field="min_coverage",
+            hint="--min-coverage 0.5 accepts half of the frames",
         )
 
 

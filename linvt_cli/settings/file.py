@@ -97,11 +97,15 @@ def read_file(path: Path | None = None) -> FileSettings:
         return FileSettings(place, "", {})
     except OSError as error:
         raise ConfigError(
-            f"The configuration '{place}' cannot be read: {error.strerror}", field="config"
+            f"The configuration '{place}' cannot be read: {error.strerror}",
+            field="config",
+            hint="check its permissions; linvt config path names the file in use",
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"The configuration '{place}' is no UTF-8 text", field="config"
+            f"The configuration '{place}' is no UTF-8 text",
+            field="config",
+            hint="save it as UTF-8, or begin anew with: linvt config set",
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(

@@ -75,7 +75,11 @@ class Setting:
         """
         value = self._converted(text)
         if value is None or not self.accepts(value):
-            raise ConfigError(f"{source} is '{text}'. Expected {self.expected}", field=self.key)
+            raise ConfigError(
+                f"{source} is '{text}'. Expected {self.expected}",
+                field=self.key,
+                hint="linvt config show lists the settings and where each comes from",
+            )
         return value
 
     def _converted(self, text: str) -> Value | None:

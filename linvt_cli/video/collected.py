@@ -33,7 +33,7 @@ class Collected:
             raise VideoError(
                 f"{len(choice.frames)} frames of {size[1]}x{size[0]} pixels do not fit into memory",
                 path=path,
-                hint="Ask for fewer frames",
+                hint="ask for fewer frames",
             ) from error
 
     @property

@@ -40,7 +40,7 @@ def open_container(path: Path) -> InputContainer:
         raise VideoDecodeError(
             f"{shown_name(path)} is not a video that can be read",
             path=path,
-            hint="If it is a video, it may be damaged or not completely copied",
+            hint="if it is a video, it may be damaged or not completely copied",
         ) from error
 
 
@@ -54,12 +54,14 @@ def main_video_stream(container: InputContainer, path: Path) -> VideoStream:
     streams = [stream for stream in container.streams.video if not stream.disposition & cover]
     if not streams:
         raise VideoDecodeError(
-            f"{shown_name(path)} has no video in it", path=path, hint="It may be sound only"
+            f"{shown_name(path)} has no video in it", path=path, hint="it may be sound only"
         )
     stream = streams[0]
     if stream.codec_context is None:
         raise VideoDecodeError(
-            f"{shown_name(path)} has video in a format that cannot be decoded", path=path
+            f"{shown_name(path)} has video in a format that cannot be decoded",
+            path=path,
+            hint="convert it, for example to MP4 with H.264",
         )
     check_size(stream.width, stream.height, path)
     return stream
@@ -90,5 +92,5 @@ def check_size(width: int, height: int, path: Path) -> None:
             f"{shown_name(path)} has frames of {width}x{height} pixels,"
             f" more than {MAX_SIDE} a side or {MAX_PIXELS // 10**6} million",
             path=path,
-            hint="Shrink the video first",
+            hint="shrink the video first",
         )

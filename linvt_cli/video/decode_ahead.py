@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -87,7 +88,7 @@ class DecodeAhead:
             self._is_closed = True
             self._state.notify_all()
         for process in self._processes:
-            process.close()
+            process.stop()
         for thread in self._threads:
             thread.join()
 
@@ -111,6 +112,10 @@ class DecodeAhead:
         if hasattr(signal, "pthread_sigmask"):
             # A process that crashed must not take this one with it when it is written to.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+        with closing(process):  # here, since that may write to it too
+            self._decode_all(process)
+
+    def _decode_all(self, process: DecodeProcess) -> None:
         while (number := self._next_job()) is not None:
             outcome: Decoded | BaseException
             try:

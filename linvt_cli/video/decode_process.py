@@ -21,6 +21,7 @@ from linvt_cli.video.decode_worker import (
     job_line,
     outcome_of,
     read_pixels,
+    source_of,
 )
 from linvt_cli.video.files import shown_name
 
@@ -69,15 +70,21 @@ class DecodeProcess:
         with self._busy:
             process = self._running()
             if process is None:
-                return Decoded(VideoError("linvt is ending", path=job.video), None)
+                return Decoded(
+                    VideoError("linvt is ending", path=job.video, hint="ask again"), None
+                )
             return self._decode(process, job, admit)
 
-    def close(self) -> None:
-        """End the process now; may be called from another thread while it decodes."""
+    def stop(self) -> None:
+        """End the process now, for good; may be called from another thread while it decodes."""
         with self._lock:
             self._is_closed = True
             if self._process is not None:
                 self._process.kill()
+
+    def close(self) -> None:
+        """End the process, and let go of all that led to it."""
+        self.stop()
         with self._busy:
             self._let_go()
             self._messages.close()
@@ -91,19 +98,24 @@ class DecodeProcess:
         timer.daemon = True
         timer.start()
         inlet, outlet = cast("BinaryIO", process.stdin), cast("BinaryIO", process.stdout)
+        source = None
         try:
             inlet.write(job_line(job))
             inlet.flush()
             header = json.loads(outlet.readline())
+            if header.keys() == {"source"}:
+                source = source_of(header)
+                header = json.loads(outlet.readline())
             timer.cancel()
             if "error" in header:
                 return outcome_of(header, None, job.video)
             admit(math.prod(header["shape"]))
             return outcome_of(header, read_pixels(header, self._pixels.fileno()), job.video)
         except (ValueError, EOFError, BrokenPipeError):  # no line, or not all of it
-            return Decoded(self._how_it_ended(process, job.video, expired.is_set()), None)
+            return Decoded(self._how_it_ended(process, job.video, expired.is_set()), source)
         finally:
             timer.cancel()
+            timer.join()
 
     def _running(self) -> subprocess.Popen[bytes] | None:
         with self._lock:

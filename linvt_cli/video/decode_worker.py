@@ -1,7 +1,9 @@
 """What decodes in a process of its own: it reads jobs from stdin and writes outcomes to stdout.
 
-Both are lines of JSON; neither side unpickles anything. Pixels go through an open file without a
-name, which both sides have and which is gone with them. Imports no torch.
+Both are lines of JSON; neither side unpickles anything. Before an outcome comes a line that says
+what the file holds, so that this is known of a file that makes the process hang or crash. Pixels go
+through an open file without a name, which both sides have and which is gone with them. Imports no
+torch.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -51,11 +55,17 @@ class Decoded:
     source: Fingerprint | None  # None where there is no file to read
 
 
-def decode(job: DecodeJob) -> Decoded:
-    """Decode a video; what is wrong with it is part of the outcome."""
+def decode(job: DecodeJob, on_source: Callable[[Fingerprint], object] = lambda _: None) -> Decoded:
+    """Decode a video; what is wrong with it is part of the outcome.
+
+    Args:
+        job: what to decode.
+        on_source: told what the file holds before anything is decoded.
+    """
     source = None
     try:
         source = fingerprint(job.video)
+        on_source(source)
         return Decoded(read_frames(job.video, job.sampling), source)
     except (VideoError, ConfigError) as error:
         return Decoded(error, source)
@@ -99,7 +109,7 @@ def outcome_of(header: dict[str, Any], pixels: np.ndarray | None, video: str) ->
         pixels: (T, H, W, 3) uint8 RGB; None where the header holds an error.
         video: as the job named it.
     """
-    source = None if header["source"] is None else Fingerprint(**header["source"])
+    source = source_of(header)
     if pixels is None:
         error, message = header["error"], header["error"]["message"]
         kind = _VIDEO_ERRORS.get(error["type"])
@@ -116,6 +126,17 @@ def outcome_of(header: dict[str, Any], pixels: np.ndarray | None, video: str) ->
         seconds=header["seconds"],
     )
     return Decoded(frames, source)
+
+
+def write_source(source: Fingerprint, outlet: BinaryIO) -> None:
+    """Write what a file holds, ahead of its outcome."""
+    outlet.write(json.dumps({"source": asdict(source)}).encode() + b"\n")
+    outlet.flush()
+
+
+def source_of(header: dict[str, Any]) -> Fingerprint | None:
+    """Return what the file holds that a line is about; None where there is no file to read."""
+    return None if header["source"] is None else Fingerprint(**header["source"])
 
 
 def write_outcome(decoded: Decoded, outlet: BinaryIO, pixels_file: int) -> None:
@@ -166,9 +187,10 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print, natively too, goes to stderr
     jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(jobs,), daemon=True).start()
+    tell_source = partial(write_source, outlet=outlet)
     while True:
         # Without a name for the outcome, its pixels are not held while the next are decoded.
-        write_outcome(decode(read_job(jobs.get())), outlet, pixels_file)
+        write_outcome(decode(read_job(jobs.get()), tell_source), outlet, pixels_file)
 
 
 def _receive(jobs: queue.SimpleQueue[bytes]) -> None:

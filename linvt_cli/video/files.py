@@ -20,11 +20,11 @@ Content = Literal["picture", "webp", "video"]
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/+")
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml", b"<MPD", b"<smil")
 _SPECIAL_FILES = (
-    (stat.S_ISDIR, "a folder", "Name a video in it"),
-    (stat.S_ISFIFO, "a named pipe", "Write the video to a file first"),
-    (stat.S_ISSOCK, "a socket", "Write the video to a file first"),
-    (stat.S_ISCHR, "a device", "Record to a file first: linvt reads files only"),
-    (stat.S_ISBLK, "a device", "Record to a file first: linvt reads files only"),
+    (stat.S_ISDIR, "a folder", "name a video in it"),
+    (stat.S_ISFIFO, "a named pipe", "write the video to a file first"),
+    (stat.S_ISSOCK, "a socket", "write the video to a file first"),
+    (stat.S_ISCHR, "a device", "record to a file first: linvt reads files only"),
+    (stat.S_ISBLK, "a device", "record to a file first: linvt reads files only"),
 )
 _HEAD_BYTES = 64
 
@@ -49,14 +49,18 @@ def regular_file(path: str | Path) -> Path:
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise _missing(path) from error
     except OSError as error:
-        raise VideoError(f"{name} cannot be opened: {error.strerror}", path=path) from error
+        raise VideoError(
+            f"{name} cannot be opened: {error.strerror}",
+            path=path,
+            hint="check the path, and that the links in it lead somewhere",
+        ) from error
     for is_kind, kind, hint in _SPECIAL_FILES:
         if is_kind(status.st_mode):
             raise VideoError(f"{name} is {kind}, not a video file", path=path, hint=hint)
     if not os.access(path, os.R_OK):
-        raise VideoError(f"{name} may not be read", path=path, hint="Check its permissions")
+        raise VideoError(f"{name} may not be read", path=path, hint="check its permissions")
     if status.st_size == 0:
-        raise VideoDecodeError(f"{name} is empty (0 bytes)", path=path, hint="Copy it again")
+        raise VideoDecodeError(f"{name} is empty (0 bytes)", path=path, hint="copy it again")
     return Path(os.path.abspath(path))  # noqa: PTH100 - keeps links, so messages show this name
 
 
@@ -64,10 +68,10 @@ def _missing(path: str | Path) -> VideoError:
     name = shown_name(path)
     if _URL.match(str(path)):
         return VideoError(
-            f"{name} is an address, not a file", path=path, hint="Download the video first"
+            f"{name} is an address, not a file", path=path, hint="download the video first"
         )
     return VideoNotFoundError(
-        f"There is no file {name}", path=path, hint="Check the spelling and the folder"
+        f"There is no file {name}", path=path, hint="check the spelling and the folder"
     )
 
 
@@ -83,13 +87,15 @@ def content_of(path: Path) -> Content:
             head = file.read(_HEAD_BYTES)
     except OSError as error:
         raise VideoError(
-            f"{shown_name(path)} cannot be read: {error.strerror}", path=path
+            f"{shown_name(path)} cannot be read: {error.strerror}",
+            path=path,
+            hint="check the disk that it is on, or copy the file and try again",
         ) from error
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS):
         raise VideoDecodeError(
             f"{shown_name(path)} is a playlist, not a video",
             path=path,
-            hint="Name the video files that it lists",
+            hint="name the video files that it lists",
         )
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "webp"

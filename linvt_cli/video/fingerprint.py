@@ -49,6 +49,8 @@ def fingerprint(path: str | Path) -> Fingerprint:
                 summed.update(opened.read(_BLOCK_BYTES))
     except OSError as error:
         raise VideoError(
-            f"{shown_name(path)} cannot be read: {error.strerror}", path=path
+            f"{shown_name(path)} cannot be read: {error.strerror}",
+            path=path,
+            hint="check the disk that it is on, or copy the file and try again",
         ) from error
     return Fingerprint(f"sampled-sha256:{summed.hexdigest()}", size)

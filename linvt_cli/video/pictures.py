@@ -39,7 +39,9 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
                 yield picture
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
         raise VideoDecodeError(
-            f"{shown_name(path)} is a damaged or too large picture", path=path
+            f"{shown_name(path)} is a damaged or too large picture",
+            path=path,
+            hint="open it in an image viewer; saving it again from there may mend it",
         ) from error
 
 

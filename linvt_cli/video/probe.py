@@ -93,7 +93,7 @@ def read_index(path: Path) -> VideoIndex:
             raise VideoDecodeError(
                 f"{shown_name(path)} has a video header and no frames",
                 path=path,
-                hint="The file was probably not completely written or copied",
+                hint="the file was probably not completely written or copied",
             )
         promise = _promise(container, stream) if cut_off else 0.0
         return _index_from(scan, container, stream, path, promise)

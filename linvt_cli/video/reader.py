@@ -125,7 +125,7 @@ def _choose_decoder(
         raise VideoDecodeError(
             f"OpenCV cannot decode {shown_name(index.path)} exactly: {obstacle}",
             path=index.path,
-            hint="Use --decoder auto",
+            hint="use --decoder auto",
         )
     return sampling.decoder
 

@@ -66,13 +66,16 @@ def _check_times(sampling: FrameSampling, start: float, duration: float, path: P
     latest = max((start, *sampling.at))
     if latest > duration + END_TOLERANCE or start >= duration:
         raise VideoError(
-            f"{shown_name(path)} lasts {duration:.2f} s and has no frame at {latest:g} s", path=path
+            f"{shown_name(path)} lasts {duration:.2f} s and has no frame at {latest:g} s",
+            path=path,
+            hint="ask for times within the video: --start, --at",
         )
     end = sampling.end if sampling.end is not None else math.inf
     if any(not start <= time <= end for time in sampling.at):
         raise ConfigError(
             f"Wanted times must lie between the start ({start:g} s) and the end ({end:g} s)",
             field="at",
+            hint="leave out --start and --end, or name times between them",
         )
 
 
@@ -125,7 +128,7 @@ def parse_time(text: str) -> float:
         raise ConfigError(
             f"'{text}' is not a time",
             field="time",
-            hint="Write seconds (83.5), minutes (1:23) or hours (0:01:23.5)",
+            hint="write seconds (83.5), minutes (1:23) or hours (0:01:23.5)",
         )
     return sum(float(part) * 60.0**power for power, part in enumerate(reversed(parts)))
 

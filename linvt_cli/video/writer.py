@@ -37,19 +37,26 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
         raise ConfigError(
             f"Cannot write {shown_name(path)}: the name must end in {', '.join(_ENCODERS)}",
             field="path",
+            hint="name it clip.mp4",
         )
     if not 0 < fps <= 1000:
-        raise ConfigError(f"Frames per second must be in (0, 1000], not {fps}", field="fps")
+        raise ConfigError(
+            f"Frames per second must be in (0, 1000], not {fps}", field="fps", hint="25 is usual"
+        )
     remaining = iter(frames)
     first = next(remaining, None)
     if first is None:
-        raise ConfigError("There is no frame to write", field="frames")
+        raise ConfigError(
+            "There is no frame to write", field="frames", hint="give it one frame or more"
+        )
     _check_frame(first, first.shape)
     try:
         _encode(path, itertools.chain((first,), remaining), first.shape, fps)
     except (av.FFmpegError, OSError) as error:
         raise VideoError(
-            f"{shown_name(path)} cannot be written: {error.strerror or error}", path=path
+            f"{shown_name(path)} cannot be written: {error.strerror or error}",
+            path=path,
+            hint="check that the folder is there, may be written to, and has room",
         ) from error
 
 
@@ -58,11 +65,13 @@ def _check_frame(frame: np.ndarray, shape: tuple[int, ...]) -> None:
         raise ConfigError(
             f"Frames must be (H, W, 3) uint8 of one size, not {frame.shape} {frame.dtype}",
             field="frames",
+            hint="convert them before writing",
         )
     if frame.shape[0] % 2 or frame.shape[1] % 2:
         raise ConfigError(
             f"Height and width must be even, not {frame.shape[0]} and {frame.shape[1]}",
             field="frames",
+            hint="cut off a row or a column",
         )
 
 

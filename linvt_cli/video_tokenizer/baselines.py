@@ -34,6 +34,7 @@ class MeanTokenizer:
             raise ConfigError(
                 f"At least one video token is needed, not {num_video_tokens}",
                 field="num_video_tokens",
+                hint="--video-tokens 64",
             )
         self.num_video_tokens = num_video_tokens
 

@@ -99,7 +99,7 @@ def read_checkpoint_info(directory: Path) -> CheckpointInfo:
     if version != FORMAT_VERSION:
         raise CheckpointError(
             f"Checkpoint '{directory}' has format {version!r}, expected {FORMAT_VERSION}",
-            hint="Update linvt, or fetch a checkpoint made for this version",
+            hint="update linvt, or fetch a checkpoint made for this version",
         )
     try:
         shape: dict[str, Any] = {
@@ -162,7 +162,7 @@ def _require_backbone(
             f" not '{backbone_name}'",
             expected=backbone_name,
             found=info.backbone,
-            hint=f"Use --model {info.backbone}, or another checkpoint",
+            hint=f"use --model {info.backbone}, or another checkpoint",
         )
     if info.config.embed_dim != embed_dim:
         raise CheckpointMismatchError(
@@ -170,7 +170,7 @@ def _require_backbone(
             f" '{backbone_name}' has {embed_dim}",
             expected=embed_dim,
             found=info.config.embed_dim,
-            hint="Use a checkpoint trained with this very backbone",
+            hint="use a checkpoint trained with this very backbone",
         )
 
 

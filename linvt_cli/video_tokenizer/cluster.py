@@ -45,6 +45,7 @@ class ClusterTokenizer:
             raise ConfigError(
                 f"At least one video token is needed, not {num_video_tokens}",
                 field="num_video_tokens",
+                hint="--video-tokens 64",
             )
         self.num_video_tokens = num_video_tokens
 

@@ -58,10 +58,11 @@ def make_tokenizer(
             raise ConfigError(
                 f"Tokenizer 'linvt' needs LinVT weights for backbone '{backbone_name}'",
                 field="tokenizer",
-                hint="Name a checkpoint, or use --tokenizer cluster, which needs none",
+                hint="name a checkpoint, or use --tokenizer cluster, which needs none",
             )
         case _:
             raise ConfigError(
                 f"Unknown tokenizer '{name}'. Available: linvt, cluster, mean, all",
                 field="tokenizer",
+                hint="leave out --tokenizer for the model's best",
             )

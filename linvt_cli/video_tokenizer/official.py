@@ -208,7 +208,7 @@ class OfficialLinVT(nn.Module):
         if queries is None or queries.ndim != 3:
             raise CheckpointCorruptError(
                 f"The official weights lack '{_QUERIES}' of shape (1, Q, C)",
-                hint="Pass the state dict of the whole chat model",
+                hint="pass the state dict of the whole chat model",
             )
         layers = [int(match[1]) for match in map(_LAYER_KEY.match, own) if match]
         with torch.device("meta"):

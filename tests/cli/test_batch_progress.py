@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from linvt_cli.cli import batch_progress
-from linvt_cli.cli.batch_progress import BatchProgress, clock
+from linvt_cli.cli.batch_progress import batch_progress, clock
 from linvt_cli.cli.output import Output
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch, capsys):
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    with BatchProgress(Output(), 10) as progress:
+    with batch_progress(Output(), 10) as progress:
         for number in range(4):
             progress.begin("a.mp4")
             now += 40
@@ -22,14 +21,14 @@ def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch, capsys):
 
 
 def test_quiet_is_silent(monkeypatch, capsys):
-    monkeypatch.setattr(batch_progress, "LINE_SECONDS", 0.0)
-    with BatchProgress(Output(quiet=True), 2) as progress:
+    monkeypatch.setattr("linvt_cli.cli.batch_progress.LINE_SECONDS", 0.0)
+    with batch_progress(Output(quiet=True), 2) as progress:
         progress.end("a.mp4", failed=False)
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_short_batch_says_nothing(capsys):
-    with BatchProgress(Output(), 2) as progress:
+    with batch_progress(Output(), 2) as progress:
         progress.begin("a.mp4")
         progress.end("a.mp4", failed=False)
     assert capsys.readouterr() == ("", "")
@@ -41,7 +40,7 @@ def test_a_terminal_shows_a_bar_with_the_file_and_the_failures(monkeypatch, caps
     monkeypatch.setenv("FORCE_COLOR", "1")
     output = Output()
     monkeypatch.setattr(output, "_on_terminal", lambda: True)
-    with BatchProgress(output, 3) as progress:
+    with batch_progress(output, 3) as progress:
         progress.begin("[red]a\nb.mp4")
         progress.end("[red]a\nb.mp4", failed=True)
         output.notice("a notice above the bar")

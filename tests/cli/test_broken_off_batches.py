@@ -33,15 +33,20 @@ class Processes:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def start(self, arguments: list[str]) -> subprocess.Popen[bytes]:
-        """Begin a run."""
+    def start(self, arguments: list[str], **variables: str) -> subprocess.Popen[bytes]:
+        """Begin a run, with environment variables of its own."""
         with (self._folder / "log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "tests.cli.fake_linvt", *arguments],
                 cwd=self._folder,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "FAKE_ANSWER": "all that is seen"},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(ROOT),
+                    "FAKE_ANSWER": "all that is seen",
+                    **variables,
+                },
             )
 
 
@@ -71,7 +76,7 @@ def has_rows(path: Path, number: int) -> bool:
     return path.exists() and path.read_bytes().count(b"\n") >= number
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit
@@ -96,7 +101,9 @@ def test_a_run_that_is_killed_and_goes_on_ends_like_one_that_is_not(
         validate(row)
     failures = [row["error"] for row in whole if row["error"] is not None]
     assert len(failures) == 2 * max(len(FAULTS), num_clips // 9)
-    assert all(failure["type"] and failure["message"] for failure in failures)
+    for failure in failures:
+        assert all(failure[part] for part in ("type", "message", "hint")), failure
+        assert "\n" not in failure["message"] + failure["hint"]
 
     chance = random.Random(num_clips + num_workers)  # noqa: S311
     out = tmp_path / "out.jsonl"
@@ -128,8 +135,37 @@ def test_a_signal_ends_a_run_with_its_rows_kept_and_no_process_left(processes, t
     assert process.wait() == 130
     rows = rows_of(out)
     assert 3 <= len(rows) < 60
-    wait_for(lambda: workers() <= before, seconds=5)
+    wait_for(lambda: workers() <= before)
     assert "answered, 0 failed in out.jsonl" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+def test_a_signal_does_not_wait_for_a_process_that_hangs(processes, tmp_path, number):
+    write_folder(tmp_path / "in", 4, 0)
+    before = workers()
+    command = ["ask", "in", "Who?", "-o", "out.jsonl", "--model", "nano", "--decode-workers", "1"]
+    process = processes.start([*command, "--decode-timeout", "100000"])
+    wait_for(lambda: len(workers() - before) == 1)
+    os.kill(int(next(iter(workers() - before))), signal.SIGSTOP)
+    process.send_signal(number)
+    assert process.wait(timeout=300) == 130
+    wait_for(lambda: workers() <= before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+def test_a_signal_does_not_wait_for_a_model_that_hangs(processes, tmp_path, number):
+    write_folder(tmp_path / "in", 4, 0)
+    before = workers()
+    command = ["ask", "in", "Who?", "-o", "out.jsonl", "--model", "nano", "--decode-workers", "1"]
+    process = processes.start(command, FAKE_FAULT="hang while answering")
+    wait_for(lambda: "hanging" in (tmp_path / "log").read_text())
+    process.send_signal(number)
+    assert process.wait(timeout=300) == 130
+    wait_for(lambda: workers() <= before)
 
 
 @pytest.mark.timeout(600)

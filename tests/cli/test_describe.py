@@ -80,7 +80,7 @@ def test_a_segment_that_fails_is_said_and_the_others_are_given(loads, video, cap
 
     def fails_in_the_middle(self, path, sampling=None, **options):
         if sampling is not None and sampling.start == 1.0:
-            raise VideoDecodeError("all damaged", path=path)
+            raise VideoDecodeError("all damaged", path=path, hint="copy it again")
         return watch(self, path, sampling, **options)
 
     monkeypatch.setattr(VideoQA, "watch", fails_in_the_middle)

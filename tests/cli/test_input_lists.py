@@ -53,6 +53,7 @@ def test_rows_of_json_say_more(write):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
+        ('{"video": ' * 100_000, "is no JSON"),
         ('{"video": ', "is no JSON"),
         ('{"question": "Who?"}', "names no 'video'"),
         ('{"video": 3}', "'video' that is no text"),

@@ -24,4 +24,11 @@ def test_answers_and_failures_survive_a_table(qa, video, tmp_path):
 
 def test_no_rows_are_a_table_too(tmp_path):
     write_table(tmp_path / "x.parquet", [])
-    assert read_table(tmp_path / "x.parquet") == []
+    assert list(read_table(tmp_path / "x.parquet")) == []
+
+
+def test_many_rows_keep_their_order(tmp_path):
+    lines = [json_text(row(number)).encode() for number in range(2500)]
+    write_table(tmp_path / "x.parquet", lines)
+    ids = [each["id"] for each in read_table(tmp_path / "x.parquet")]
+    assert ids == [str(number) for number in range(2500)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from linvt_cli.cli.result_files import ParquetFile, open_results
+from linvt_cli.cli.result_files import ParquetFile, open_results, replace_file
 from linvt_cli.errors import ConfigError, DatasetError, MachineError
 from tests.cli.test_row_formats import row
 
@@ -70,6 +70,44 @@ def test_rows_are_dropped_and_the_others_keep_their_bytes(path):
     assert second.content not in path.read_bytes()
     assert names(path) == ["1", "3", "4"]
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_link_stays_a_link_and_permissions_stay_as_they_are(path):
+    place = path.with_name(f"elsewhere{path.suffix}")
+    write(place, row(1), row(2))
+    place.chmod(0o600)
+    path.symlink_to(place)
+    with open_results(str(path), resume=True) as file:
+        file.keep(file.rows[:1])
+    assert path.is_symlink()
+    assert names(place) == ["1"]
+    assert place.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_interrupted_while_it_is_replaced_stays_as_it_was(path):
+    def write_half(new: Path) -> None:
+        new.write_text("half")
+        raise KeyboardInterrupt
+
+    path.write_text("whole")
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(path, write_half)
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_that_was_replaced_while_this_one_opened_it_is_not_written(path, monkeypatch):
+    write(path, row(1))
+    usual = os.open
+
+    def slow_open(place: Path, *arguments: int) -> int:
+        descriptor = usual(place, *arguments)
+        replace_file(place, lambda new: new.write_bytes(b""))
+        return descriptor
+
+    monkeypatch.setattr(os, "open", slow_open)
+    with pytest.raises(ConfigError, match="Another linvt"):
+        write(path, row(2), resume=True)
 
 
 def test_results_are_never_written_over(path):

@@ -145,11 +145,13 @@ def test_settings_change_with_what_changes_answers():
         model: ModelOptions | None = None,
         frames: FrameOptions | None = None,
         generation: GenerationConfig | None = None,
+        versions: tuple[str | None, ...] = (),
     ) -> str:
         return settings_of(
             model or ModelOptions("nano"),
             frames or FrameOptions(),
             generation or GenerationConfig(),
+            versions=versions,
         )
 
     usual = settings()
@@ -160,6 +162,8 @@ def test_settings_change_with_what_changes_answers():
         settings(frames=FrameOptions(start="1:00")),
         settings(frames=FrameOptions(start="2", end="1")),
         settings(generation=GenerationConfig(seed=1)),
+        settings(versions=("1", None)),
+        settings(versions=("2", None)),
     ]
     assert len({usual, *others}) == 1 + len(others)
     assert settings(frames=FrameOptions(start="60")) == others[3]

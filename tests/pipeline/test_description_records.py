@@ -26,7 +26,7 @@ def test_a_description_fits_its_schema_and_has_all_keys_of_an_answer(qa, video):
 
 
 def test_a_segment_that_failed_says_why(qa, video):
-    error = VideoDecodeError("No wanted frame can be decoded", path="a.mp4", hint="Copy it again")
+    error = VideoDecodeError("No wanted frame can be decoded", path="a.mp4", hint="copy it again")
     failed = Description(qa.ask(video, "What?"), (Segment(0.12345, 1.0, None, error=error),))
     record = description_record(failed)
     validate_description(record)
@@ -39,13 +39,14 @@ def test_a_segment_that_failed_says_why(qa, video):
             "error": {
                 "type": "VideoDecodeError",
                 "message": "No wanted frame can be decoded",
-                "hint": "Copy it again",
+                "hint": "copy it again",
             },
         }
     ]
 
 
 def test_a_failure_fits_the_schema_too():
-    record = failed_description_record("a.mp4", "What?", VideoDecodeError("x", path="a.mp4"))
+    error = VideoDecodeError("x", path="a.mp4", hint="copy it again")
+    record = failed_description_record("a.mp4", "What?", error)
     validate_description(record)
     assert record["timeline"] is None

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from linvt_cli.errors import CoverageError, VideoError
+from linvt_cli.errors import CoverageError
 from linvt_cli.pipeline import error_record, to_record
 from linvt_cli.types import Answer
 
@@ -91,8 +91,3 @@ def test_a_failure_has_the_same_keys_and_nothing_but_the_error():
     }
     assert (record["schema_version"], record["video"], record["question"]) == (1, "a.mp4", "why?")
     assert all(record[key] is None for key in KEYS[3:-1])
-
-
-def test_a_failure_without_a_hint_says_so():
-    record = error_record("a.mp4", "why?", VideoError("bad", path="a.mp4"))
-    assert record["error"] == {"type": "VideoError", "message": "bad", "hint": None}

@@ -46,6 +46,12 @@ def test_a_part_is_seen_with_what_is_still_around_it_and_no_further(qa, visitor)
     assert 3.0 < segment.frame_times[-1] < 4.0
 
 
+def test_times_that_were_named_are_of_the_whole_and_not_of_its_parts(qa, visitor):
+    named = FrameSampling(num_frames=4, at=(0.5, 4.5))
+    description = describe_video(qa, qa.watch(visitor, named), TimelineConfig(), named)
+    assert [len(one.frame_times) for one in description.timeline] == [4]
+
+
 def test_parts_of_one_length_replace_those_that_are_found(qa, visitor):
     description = describe_video(qa, qa.watch(visitor), TimelineConfig(every=2), SAMPLING)
     bounds = [(one.start, one.end) for one in description.timeline]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,15 @@ def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path, saved):
     assert summarize(tmp_path / "a.linvt").content is None
 
 
+def test_a_file_has_the_permissions_that_the_user_gives_new_files(tmp_path, saved):
+    before = os.umask(0o077)
+    try:
+        write_token_file(tmp_path / "a.linvt", saved)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.linvt").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize(
     ("name", "is_one"), [("a.linvt", True), ("a.LINVT", True), ("a.mp4", False)]
 )
@@ -159,6 +169,7 @@ def test_what_cannot_be_is_not_believed(tmp_path, saved, change):
         lambda t: t["indices"].fill_(-1),
         lambda t: t.update(indices=t["indices"].float()),
         lambda t: t.update(gates=t["gates"].long()),
+        lambda t: t.update(gates=t["gates"].to(torch.float8_e4m3fn)),
         lambda t: t["pooled.1.log_gates"].fill_(float("inf")),
     ],
 )

@@ -1,7 +1,8 @@
 """Stands for the process that decodes, without its imports: names say what happens to a video.
 
 It answers with one grey frame as large as the number at the end of the name; ``hang`` waits for
-ever, ``crash`` dies, ``half`` dies in the middle of its answer, ``slow`` takes a moment.
+ever, ``crash`` dies, ``half`` dies in the middle of its answer, ``slow`` takes a moment. ``read``
+says what the file holds before anything else happens.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def main() -> None:
         if log := os.environ.get("FAKE_WORKER_LOG"):
             with open(log, "a", encoding="utf-8") as file:  # noqa: PTH123 - no imports
                 file.write(f"{name}\n")
+        if "read" in name:
+            write(json.dumps({"source": HEADER["source"]}).encode() + b"\n")
         if "hang" in name:
             time.sleep(1000)
         if "crash" in name:

@@ -58,4 +58,4 @@ def test_nothing_decoded_is_an_error():
 def test_more_frames_than_memory_is_an_error_with_advice():
     with pytest.raises(VideoError, match="do not fit into memory") as caught:
         Collected(Choice(tuple(range(4096)), 0), (1 << 20, 1 << 20), PATH)
-    assert caught.value.hint == "Ask for fewer frames"
+    assert caught.value.hint == "ask for fewer frames"

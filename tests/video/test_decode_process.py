@@ -14,6 +14,7 @@ from linvt_cli.errors import DecoderCrashedError, DecodeTimeoutError, VideoError
 from linvt_cli.types import Frames
 from linvt_cli.video.decode_process import DecodeProcess
 from linvt_cli.video.decode_worker import DecodeJob
+from linvt_cli.video.fingerprint import Fingerprint
 from linvt_cli.video.reader import read_frames
 
 FAKE_WORKER = (sys.executable, "-S", str(Path(__file__).with_name("fake_worker.py")))
@@ -25,7 +26,14 @@ def job(name: str) -> DecodeJob:
 
 @pytest.fixture
 def fake() -> Iterator[DecodeProcess]:
-    process = DecodeProcess(timeout=3, command=FAKE_WORKER)
+    process = DecodeProcess(timeout=100, command=FAKE_WORKER)
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def hasty() -> Iterator[DecodeProcess]:
+    process = DecodeProcess(timeout=5, command=FAKE_WORKER)
     yield process
     process.close()
 
@@ -43,12 +51,12 @@ def test_frames_are_those_of_the_reader(video):
         process.close()
 
 
-def test_a_file_that_hangs_costs_its_time_and_the_next_is_decoded(fake):
-    error = fake.decode(job("hang.mp4")).frames
+def test_a_file_that_hangs_costs_its_time_and_the_next_is_decoded(hasty):
+    error = hasty.decode(job("hang.mp4")).frames
     assert isinstance(error, DecodeTimeoutError)
-    assert error.message == "'hang.mp4' could not be decoded within 3 s"
+    assert error.message == "'hang.mp4' could not be decoded within 5 s"
     assert "--decode-timeout" in (error.hint or "")
-    assert isinstance(fake.decode(job("a.mp4")).frames, Frames)
+    assert isinstance(hasty.decode(job("a.mp4")).frames, Frames)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +74,12 @@ def test_a_crash_is_an_error_and_the_next_is_decoded(fake, name, message):
     assert isinstance(fake.decode(job("a.mp4")).frames, Frames)
 
 
+@pytest.mark.parametrize("fault", ["hang", "crash"])
+def test_of_a_file_that_was_read_before_the_end_it_is_known_what_it_holds(hasty, fault):
+    assert hasty.decode(job(f"read, then {fault}.mp4")).source == Fingerprint("sha256:0", 1)
+    assert hasty.decode(job(f"{fault}.mp4")).source is None
+
+
 def test_room_for_pixels_is_asked_for_before_they_are_taken(fake):
     sizes: list[int] = []
     fake.decode(job("7"), sizes.append)
@@ -78,7 +92,7 @@ def test_closing_ends_a_process_that_hangs(fake):
     thread.start()
     time.sleep(0.3)
     fake.close()
-    thread.join(timeout=2)
+    thread.join(timeout=60)
     assert not thread.is_alive()
     assert isinstance(outcomes[0].frames, VideoError)
     assert isinstance(fake.decode(job("a.mp4")).frames, VideoError)

@@ -20,6 +20,7 @@ from linvt_cli.video.decode_worker import (
     outcome_of,
     read_job,
     read_pixels,
+    source_of,
     write_outcome,
 )
 from linvt_cli.video.fingerprint import Fingerprint, fingerprint
@@ -99,11 +100,14 @@ def test_the_process_ends_with_its_input_and_writes_lines_only(video, tmp_path):
         assert process.stdout is not None
         process.stdin.write(job_line(DecodeJob(str(video), SAMPLING)))
         process.stdin.flush()
-        pixels = read_pixels(json.loads(process.stdout.readline()), file.fileno())
+        source = source_of(json.loads(process.stdout.readline()))
+        header = json.loads(process.stdout.readline())
+        pixels = read_pixels(header, file.fileno())
         process.stdin.close()
         assert process.stdout.read() == b""
         process.stdout.close()
         assert process.wait() == 0
+    assert source == source_of(header) == fingerprint(video)
     assert (pixels == read_frames(video, SAMPLING).pixels).all()
 
 

@@ -32,7 +32,7 @@ def test_errors_carry_the_path_and_a_hint(tmp_path):
     with pytest.raises(VideoError, match="is a folder") as caught:
         regular_file(tmp_path)
     assert caught.value.path == str(tmp_path)
-    assert caught.value.hint == "Name a video in it"
+    assert caught.value.hint == "name a video in it"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

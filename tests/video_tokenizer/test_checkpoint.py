@@ -116,7 +116,7 @@ def test_another_backbone_is_refused(folder: Path) -> None:
         load(folder, backbone_name="mipha")
 
     assert (caught.value.expected, caught.value.found) == ("mipha", "nano")
-    assert caught.value.hint == "Use --model nano, or another checkpoint"
+    assert caught.value.hint == "use --model nano, or another checkpoint"
 
 
 def test_another_width_is_refused(folder: Path) -> None:
