@@ -6,6 +6,7 @@ from PIL import Image
 
 from linvt_cli.config import FrameSampling
 from linvt_cli.errors import ConfigError, VideoDecodeError, VideoError, VideoNotFoundError
+from linvt_cli.types import Frames
 from linvt_cli.video.frame_folder import read_frame_folder
 
 
@@ -18,7 +19,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def greys(frames):
+def greys(frames: Frames) -> list[int]:
     return [round(float(picture.mean()) / 20) for picture in frames.pixels]
 
 
