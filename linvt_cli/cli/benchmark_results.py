@@ -193,7 +193,8 @@ def write_results(
 
 
 def _write(path: Path, text: str) -> None:
-    replace_file(path, lambda new: new.write_text(text, encoding="utf-8"))
+    content = text.encode("utf-8", errors="backslashreplace")  # names may be no Unicode
+    replace_file(path, lambda new: new.write_bytes(content))
 
 
 def tell(document: Mapping[str, Any], output: Output) -> None:

@@ -22,10 +22,6 @@ evaluate = typer.Typer(
     help="Measure how well a model answers: on nano's drawn world, or on a public benchmark",
     no_args_is_help=True,
 )
-for _name, _title in TITLES.items():
-    evaluate.command(_name, help=f"Measure how well a model answers the questions of {_title}")(
-        run_benchmark
-    )
 
 
 @evaluate.command("world")
@@ -114,3 +110,9 @@ def _print_misses(output: Output, report: WorldReport) -> None:
                 f"clip {miss.clip_seed} [{miss.kind}] {miss.question}"
                 f" expected: {miss.expected} got: {miss.answer}"
             )
+
+
+for _name, _title in TITLES.items():
+    evaluate.command(_name, help=f"Measure how well a model answers the questions of {_title}")(
+        run_benchmark
+    )

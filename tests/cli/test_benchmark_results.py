@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from linvt_cli.cli.app import run
+from tests.cli.schema import validate_evaluation
 from tests.evaluation import samples
 from tests.evaluation.judge_server import judge_server
 
@@ -26,7 +27,9 @@ def evaluate(data: Any, out: Any, *more: str) -> int:
 
 
 def results_of(folder) -> dict[str, Any]:
-    return dict(json.loads((folder / "results.json").read_text()))
+    document = json.loads((folder / "results.json").read_text())
+    validate_evaluation(document)
+    return dict(document)
 
 
 def test_without_a_judge_words_are_compared_and_that_is_said(data, tmp_path, capsys):
@@ -60,7 +63,7 @@ def test_an_endpoint_judges_and_is_part_of_the_result(data, tmp_path, capsys, mo
 def test_replies_that_are_no_judgement_are_failures(data, tmp_path, capsys):
     with judge_server((200, "Well.")) as server:
         more = ("--judge", server.url, "--judge-model", "tiny", "--judge-workers", "1")
-        assert evaluate(data, tmp_path / "out", *more) == 7
+        assert evaluate(data, tmp_path / "out", *more) == 5
     document = results_of(tmp_path / "out")
     assert document["accuracy"] is None
     assert {failure["type"] for failure in document["failures"]} == {"JudgementError"}
@@ -84,7 +87,7 @@ def test_offline_no_judge_on_the_network_is_asked(data, tmp_path, capsys):
 def test_a_local_model_judges(data, tmp_path, capsys):
     # The fake model says the same as judge: that is no judgement.
     more = ("--judge", "local", "--judge-model", "nano")
-    assert evaluate(data, tmp_path / "out", *more) == 7
+    assert evaluate(data, tmp_path / "out", *more) == 5
     document = results_of(tmp_path / "out")
     assert document["settings"]["judge"]["kind"] == "local"
     assert document["settings"]["judge"]["label"] == "tiny (none) on this machine"

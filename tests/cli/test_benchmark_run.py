@@ -9,7 +9,7 @@ import pytest
 
 from linvt_cli.cli.app import run
 from linvt_cli.errors import VideoDecodeError
-from tests.cli.schema import validate
+from tests.cli.schema import validate, validate_evaluation
 from tests.evaluation import samples
 from tests.fakes import TinyBackbone
 
@@ -35,7 +35,9 @@ def rows_of(folder) -> list[dict[str, Any]]:
 
 
 def results_of(folder) -> dict[str, Any]:
-    return dict(json.loads((folder / "results.json").read_text()))
+    document = json.loads((folder / "results.json").read_text())
+    validate_evaluation(document)
+    return dict(document)
 
 
 def test_a_run_keeps_answers_and_results(tmp_path, video, says, capsys):

@@ -6,19 +6,20 @@ import pytest
 
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation import choice_sets
-from linvt_cli.evaluation.items import BrokenItem, Item, ReadOptions, Subtitle
+from linvt_cli.evaluation.items import BrokenItem, Item, Read, ReadOptions, Subtitle
 from tests.evaluation import samples
 
 TEST = ReadOptions("test")
 
 
-def whole(items):
+def whole(items: Read) -> list[Item]:
     read = list(items)
-    assert all(isinstance(item, Item) for item in read), read
-    return read
+    taken = [item for item in read if isinstance(item, Item)]
+    assert len(taken) == len(read), read
+    return taken
 
 
-def broken(items):
+def broken(items: Read) -> list[str]:
     return [item.error.message for item in items if isinstance(item, BrokenItem)]
 
 

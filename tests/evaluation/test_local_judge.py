@@ -10,7 +10,7 @@ from linvt_cli.video_tokenizer.baselines import MeanTokenizer
 from tests.fakes import TinyBackbone
 
 
-def judge_that_says(text, kept=None):
+def judge_that_says(text: str, kept: KeptReplies | None = None) -> LocalJudge:
     return LocalJudge(VideoQA(TinyBackbone(text), MeanTokenizer(4)), kept or KeptReplies(None))
 
 
