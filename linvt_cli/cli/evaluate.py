@@ -24,7 +24,7 @@ evaluate = typer.Typer(
 )
 
 
-@evaluate.command("world")
+@evaluate.command("world", short_help="Fresh clips of nano's drawn world")
 def evaluate_world(
     seed: Annotated[
         int, typer.Option("--seed", min=1, metavar="N", help="Which fresh clips are drawn")
@@ -73,7 +73,7 @@ def evaluate_world(
         _print_misses(output, report)
 
 
-@evaluate.command("compare")
+@evaluate.command("compare", short_help="Two runs, question by question")
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="results.json of a run, or its folder")],
     second: Annotated[str, typer.Argument(metavar="B", help="The same of another run")],
@@ -113,6 +113,8 @@ def _print_misses(output: Output, report: WorldReport) -> None:
 
 
 for _name, _title in TITLES.items():
-    evaluate.command(_name, help=f"Measure how well a model answers the questions of {_title}")(
-        run_benchmark
-    )
+    evaluate.command(
+        _name,
+        help=f"Measure how well a model answers the questions of {_title}.",
+        short_help=f"The questions of {_title}",
+    )(run_benchmark)

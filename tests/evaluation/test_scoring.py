@@ -18,7 +18,7 @@ class Scripted:
 
     label = "scripted"
 
-    def __init__(self, *replies):
+    def __init__(self, *replies: str) -> None:
         self.replies = list(replies)
         self.attempts: list[int] = []
 
