@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 ANSWERS = "answers.jsonl"
 _SETTINGS_DIGITS = 16
+_MOST_TOLD = 10  # rows that cannot be asked
 
 
 def evaluate_benchmark(name: str, options: BenchmarkOptions, output: Output) -> ExitCode:
@@ -119,9 +120,10 @@ class _Run:
         return ResultFile(folder / ANSWERS, JsonLines(), resume=self._options.resume)
 
     def _tell_broken(self) -> None:
-        for number, broken in enumerate(self._broken):
-            if number == 0 or broken.error.message != self._broken[number - 1].error.message:
-                print_message(f"error: {broken.error.message}")
+        for broken in self._broken[:_MOST_TOLD]:
+            print_message(f"error: {broken.error.message}")
+        if len(self._broken) > _MOST_TOLD:
+            print_message(f"error: and {len(self._broken) - _MOST_TOLD} more; the results list all")
 
     def _ask(self) -> ModelOptions:
         """Ask what has no answer yet; return which model was asked."""
