@@ -227,7 +227,10 @@ class _Run:
 
     def _settings(self, model: ModelOptions, judge: dict[str, Any] | None) -> dict[str, Any]:
         answered = [row for row in self._rows.values() if row["error"] is None]
-        unknown = {"backbone": model.chosen, "tokenizer": model.tokenizer or "unknown"}
+        unknown: dict[str, Any] = {
+            "backbone": model.chosen,
+            "tokenizer": model.tokenizer or "unknown",
+        }
         unknown.update(dict.fromkeys(("checkpoint", "quantization", "revision")))
         counts = [row["frames"]["count"] for row in answered]
         return {

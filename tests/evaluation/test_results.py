@@ -31,7 +31,15 @@ SETTINGS = {
 }
 
 
-def scored(name, task, score, *, prediction="A", rating=None, by="rule"):
+def scored(
+    name: str,
+    task: str,
+    score: float | None,
+    *,
+    prediction: str | None = "A",
+    rating: int | None = None,
+    by: str = "rule",
+) -> Scored:
     item = Item(name, Path(f"{name}.mp4"), "?", ("x", "y"), 0, groups=(("task", task),))
     return Scored(item, "(A)", Verdict(prediction, score, rating, by))
 
