@@ -32,6 +32,8 @@
     ├── DeviceError
     │   └── OutOfMemoryError
     ├── MachineError
+    ├── JudgeError
+    │   └── JudgementError
     ├── ConfigError                     field
     └── DatasetError                    path, line
 
@@ -235,6 +237,14 @@ class OutOfMemoryError(DeviceError):
 
 class MachineError(LinVTError):
     """A library, a folder or a disk of this machine is missing, broken or full."""
+
+
+class JudgeError(LinVTError):
+    """What scores answers of a benchmark cannot be reached, or does not do it."""
+
+
+class JudgementError(JudgeError):
+    """A judge's reply does not say what an answer is worth."""
 
 
 class ConfigError(LinVTError):

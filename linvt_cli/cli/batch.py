@@ -36,6 +36,7 @@ class BatchVideo:
 
     video: str
     frames: FrameOptions
+    frame_rate: float | None = None  # of a folder of pictures; None for a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _job(each: BatchVideo, default_frames: int) -> DecodeJob | LinVTError:
     from linvt_cli.video.decode_worker import DecodeJob
 
     try:
-        return DecodeJob(each.video, each.frames.sampling(default_frames))
+        return DecodeJob(each.video, each.frames.sampling(default_frames), each.frame_rate)
     except LinVTError as error:  # a part of the video that cannot be
         return error
 

@@ -1,13 +1,16 @@
-"""``linvt evaluate``: measure how well a model answers."""
+"""``linvt evaluate``: measure how well a model answers, and compare two runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from linvt_cli.cli import options
 from linvt_cli.cli.asked import DEFAULT_MODEL
+from linvt_cli.cli.benchmark import run_benchmark
+from linvt_cli.cli.benchmark_options import TITLES
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output, answer_form
 
@@ -15,10 +18,14 @@ if TYPE_CHECKING:
     from linvt_cli.evaluation.world import WorldReport
 
 
-def evaluate(
-    benchmark: Annotated[
-        Literal["world"], typer.Argument(metavar="BENCHMARK", help="world: nano's drawn world")
-    ],
+evaluate = typer.Typer(
+    help="Measure how well a model answers: on nano's drawn world, or on a public benchmark",
+    no_args_is_help=True,
+)
+
+
+@evaluate.command("world", short_help="Fresh clips of nano's drawn world")
+def evaluate_world(
     seed: Annotated[
         int, typer.Option("--seed", min=1, metavar="N", help="Which fresh clips are drawn")
     ] = 1,
@@ -47,13 +54,13 @@ def evaluate(
     """
     output = Output(answer_form(as_json=as_json, as_jsonl=False), quiet=quiet)
     with prompt_interrupt(), output.sole_writer():
+        from linvt_cli.evaluation import world
         from linvt_cli.evaluation.report import as_table, to_record
-        from linvt_cli.evaluation.world import WorldBenchmark, evaluate_world, load_ways
 
-        ways = load_ways(model or DEFAULT_MODEL, device)
-        size = WorldBenchmark(seed, clips, questions, foreign)
+        ways = world.load_ways(model or DEFAULT_MODEL, device)
+        size = world.WorldBenchmark(seed, clips, questions, foreign)
         with output.progress("Writing and watching clips") as show:
-            report = evaluate_world(
+            report = world.evaluate_world(
                 ways, size, on_progress=lambda done, total: show(f"{done} of {total} clips")
             )
     if as_json:
@@ -66,6 +73,36 @@ def evaluate(
         _print_misses(output, report)
 
 
+@evaluate.command("compare", short_help="Two runs, question by question")
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="results.json of a run, or its folder")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The same of another run")],
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Compare two runs of one benchmark, question by question.
+
+    The difference is that of B less that of A over the questions that both scored, with a 95 %
+    interval from resampled videos, and an exact sign test.
+    """
+    output = Output(answer_form(as_json=as_json, as_jsonl=False), quiet=quiet)
+    with prompt_interrupt(), output.sole_writer():
+        from dataclasses import asdict
+
+        from linvt_cli.evaluation.results import compare_results, read_results
+        from linvt_cli.evaluation.tables import comparison_table
+
+        result, unmatched = compare_results(
+            read_results(Path(first)), read_results(Path(second)), place=second
+        )
+    if as_json:
+        output.record({"schema_version": 1, **asdict(result), "unmatched": unmatched})
+        output.finish(as_list=False)
+        return
+    for line in comparison_table(first, second, result, unmatched):
+        output.line(line)
+
+
 def _print_misses(output: Output, report: WorldReport) -> None:
     for miss in report.misses:
         if miss.way == "linvt":
@@ -73,3 +110,11 @@ def _print_misses(output: Output, report: WorldReport) -> None:
                 f"clip {miss.clip_seed} [{miss.kind}] {miss.question}"
                 f" expected: {miss.expected} got: {miss.answer}"
             )
+
+
+for _name, _title in TITLES.items():
+    evaluate.command(
+        _name,
+        help=f"Measure how well a model answers the questions of {_title}.",
+        short_help=f"The questions of {_title}",
+    )(run_benchmark)

@@ -33,6 +33,7 @@ from linvt_cli.errors import (
 )
 from linvt_cli.types import Frames, VideoInfo
 from linvt_cli.video.fingerprint import Fingerprint, fingerprint
+from linvt_cli.video.frame_folder import read_frame_folder
 from linvt_cli.video.reader import read_frames
 
 _PR_SET_PDEATHSIG = 1
@@ -45,6 +46,7 @@ class DecodeJob:
 
     video: str
     sampling: FrameSampling
+    frame_rate: float | None = None  # of a folder of pictures; None for a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ def decode(job: DecodeJob, on_source: Callable[[Fingerprint], object] = lambda _
     """
     source = None
     try:
+        if job.frame_rate is not None:
+            frames = read_frame_folder(job.video, job.sampling, frame_rate=job.frame_rate)
+            return Decoded(frames, None)
         source = fingerprint(job.video)
         on_source(source)
         return Decoded(read_frames(job.video, job.sampling), source)
@@ -73,14 +78,18 @@ def decode(job: DecodeJob, on_source: Callable[[Fingerprint], object] = lambda _
 
 def job_line(job: DecodeJob) -> bytes:
     """Return a job as a line of JSON."""
-    return json.dumps({"video": job.video, "sampling": asdict(job.sampling)}).encode() + b"\n"
+    return json.dumps(asdict(job)).encode() + b"\n"
 
 
 def read_job(line: bytes) -> DecodeJob:
     """Return the job that a line holds."""
     job: dict[str, Any] = json.loads(line)
     sampling = job["sampling"]
-    return DecodeJob(job["video"], FrameSampling(**{**sampling, "at": tuple(sampling["at"])}))
+    return DecodeJob(
+        job["video"],
+        FrameSampling(**{**sampling, "at": tuple(sampling["at"])}),
+        job["frame_rate"],
+    )
 
 
 def header_of(decoded: Decoded) -> dict[str, Any]:

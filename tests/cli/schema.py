@@ -1,4 +1,4 @@
-"""The documented schemas of answers and descriptions, as checks."""
+"""The documented schemas of answers, descriptions and evaluations, as checks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ SCHEMA: dict[str, Any] = json.loads((FOLDER / "answer.schema.json").read_text(en
 DESCRIPTION_SCHEMA: dict[str, Any] = json.loads(
     (FOLDER / "description.schema.json").read_text(encoding="utf-8")
 )
+EVALUATION_SCHEMA: dict[str, Any] = json.loads(
+    (FOLDER / "evaluation.schema.json").read_text(encoding="utf-8")
+)
+
+
+def validate_evaluation(document: object) -> None:
+    """Fail unless results of an evaluation are what the documentation promises."""
+    Draft202012Validator.check_schema(EVALUATION_SCHEMA)
+    Draft202012Validator(EVALUATION_SCHEMA).validate(document)
 
 
 def validate(record: object) -> None:

@@ -9,6 +9,7 @@ from linvt_cli.cli.app import run
 from linvt_cli.errors import CheckpointError
 from linvt_cli.evaluation import world
 from linvt_cli.evaluation.world import Miss, WorldBenchmark, WorldReport
+from tests.evaluation.test_results import mlvu
 
 
 @pytest.fixture
@@ -73,3 +74,35 @@ def test_a_model_without_trained_linvt_is_an_error(monkeypatch, capsys):
     monkeypatch.setattr(world, "load_ways", load_ways)
     assert run(["evaluate", "world"]) == 4
     assert capsys.readouterr() == ("", "error: No LinVT checkpoint comes with it\n")
+
+
+def test_the_help_lists_world_comparison_and_benchmarks(capsys):
+    assert run(["evaluate", "--help"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"\n  {name} " in listed for name in ("world", "compare", "mvbench", "mm-vet"))
+
+
+@pytest.fixture
+def two_runs(tmp_path):
+    """Results of two runs over four questions of two tasks."""
+    paths = []
+    for name, scores in (("a", (1.0, 0.0, 0.0, 1.0)), ("b", (1.0, 1.0, 0.0, 1.0))):
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(mlvu(*scores)))
+        paths.append(str(path))
+    return paths
+
+
+def test_two_runs_are_compared_as_a_table_or_as_json(two_runs, capsys):
+    assert run(["evaluate", "compare", *two_runs]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "| over 4 questions that both scored | |"
+    assert run(["evaluate", "compare", *two_runs, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["count"], document["only_second"], document["unmatched"]) == (4, 1, 0)
+    assert document["difference"] == pytest.approx(1 / 6)
+
+
+def test_what_holds_no_results_cannot_be_compared(two_runs, tmp_path, capsys):
+    assert run(["evaluate", "compare", two_runs[0], str(tmp_path / "none.json")]) == 3
+    assert "cannot be read" in capsys.readouterr().err

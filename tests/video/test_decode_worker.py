@@ -5,7 +5,9 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from linvt_cli.config import FrameSampling
 from linvt_cli.errors import ConfigError, VideoDecodeError, VideoError, VideoNotFoundError
@@ -35,6 +37,17 @@ def test_a_job_survives_as_one_line(name):
     line = job_line(job)
     assert line.count(b"\n") == 1
     assert read_job(line) == job
+
+
+def test_a_folder_of_pictures_is_decoded_at_its_rate(tmp_path):
+    for number in (1, 2, 3, 4):
+        Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(tmp_path / f"{number:05d}.png")
+    job = DecodeJob(str(tmp_path), FrameSampling(), frame_rate=2.0)
+    assert read_job(job_line(job)) == job
+    decoded = decode(job)
+    assert isinstance(decoded.frames, Frames)
+    assert decoded.frames.times == (0.0, 0.5, 1.0, 1.5)
+    assert decoded.source is None
 
 
 def test_frames_survive_as_a_line_and_pixels(video, tmp_path):

@@ -1,0 +1,154 @@
+"""``linvt evaluate BENCHMARK``: its options."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from linvt_cli.cli import many, options
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
+from linvt_cli.cli.batch import DecodingOptions
+from linvt_cli.cli.benchmark_options import BenchmarkOptions, By, JudgeOptions
+from linvt_cli.cli.output import Output, answer_form
+from linvt_cli.config import DECODE_TIMEOUT, MIN_COVERAGE
+
+
+def run_benchmark(
+    context: typer.Context,
+    data: Annotated[
+        str, typer.Option("--data", metavar="DIR", help="Folder with the files of the benchmark")
+    ],
+    by: Annotated[
+        By,
+        typer.Option(
+            "--by",
+            help="How an option is chosen: the letter that is generated, the likeliest letter, or"
+            " the likeliest text",
+        ),
+    ] = "letter",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split",
+            metavar="NAME",
+            help="Part of the benchmark: test or val of NExT-QA, subset or full of EgoSchema",
+        ),
+    ] = None,
+    subtitles: Annotated[
+        bool,
+        typer.Option("--subtitles", help="Put what is said at the frames before the question"),
+    ] = False,
+    categories: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--categories",
+            metavar="NAME",
+            help="Ask only what is in this category, of any kind; may be repeated",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Ask the first N questions")
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            "--judge",
+            metavar="URL",
+            help="Who scores open answers: an OpenAI-compatible address, whose key is read from"
+            " LINVT_JUDGE_KEY; local, a model of linvt; or exact, the match of words [default:"
+            " exact]",
+        ),
+    ] = None,
+    judge_model: Annotated[
+        str | None,
+        typer.Option("--judge-model", metavar="NAME", help="Model that the judge is"),
+    ] = None,
+    judge_timeout: Annotated[
+        float,
+        typer.Option(
+            "--judge-timeout", min=0.1, metavar="SECONDS", help="Time that one reply may take"
+        ),
+    ] = 60.0,
+    judge_workers: Annotated[
+        int,
+        typer.Option(
+            "--judge-workers", min=1, max=64, metavar="N", help="Ask the judge N things at a time"
+        ),
+    ] = 8,
+    folder: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Keep answers and results in DIR: answers.jsonl, results.json, .md and .png",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Keep the answers that are in DIR, and ask what is missing"),
+    ] = False,
+    retry_errors: many.RetryErrorsOption = False,
+    frames: options.FramesOption = None,
+    fps: options.FpsOption = None,
+    decoder: options.DecoderOption = "auto",
+    min_coverage: options.MinCoverageOption = MIN_COVERAGE,
+    model: options.ModelOption = None,
+    tokenizer: options.TokenizerOption = None,
+    video_tokens: options.VideoTokensOption = None,
+    checkpoint: options.CheckpointOption = None,
+    device: options.DeviceOption = "auto",
+    weights: options.WeightsOption = None,
+    quant: options.QuantOption = "auto",
+    dtype: options.DtypeOption = "auto",
+    pull: options.PullOption = False,
+    keep_quantized: options.KeepQuantizedOption = True,
+    offline: options.OfflineOption = False,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-new-tokens",
+            min=1,
+            metavar="N",
+            help="Stop an answer after N tokens [default: what the benchmark needs]",
+        ),
+    ] = None,
+    decode_workers: many.DecodeWorkersOption = None,
+    decode_timeout: many.DecodeTimeoutOption = DECODE_TIMEOUT,
+    as_json: options.JsonOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Measure how well a model answers the questions of a benchmark."""
+    chosen = BenchmarkOptions(
+        data,
+        ModelOptions(
+            model,
+            tokenizer,
+            video_tokens,
+            checkpoint,
+            device,
+            offline,
+            weights,
+            quant,
+            dtype,
+            pull,
+            keep_quantized,
+        ),
+        FrameOptions(frames, fps, decoder=decoder, min_coverage=min_coverage),
+        by,
+        split,
+        subtitles,
+        tuple(categories or ()),
+        limit,
+        max_new_tokens,
+        JudgeOptions(judge, judge_model, judge_timeout, judge_workers),
+        folder,
+        resume,
+        retry_errors,
+        DecodingOptions(decode_workers, decode_timeout),
+    )
+    output = Output(answer_form(as_json=as_json, as_jsonl=False), quiet=quiet)
+    from linvt_cli.cli.benchmark_run import evaluate_benchmark
+
+    raise typer.Exit(evaluate_benchmark(str(context.info_name), chosen, output))

@@ -1,0 +1,109 @@
+"""What is chosen for a run of a benchmark, and what of it contradicts the benchmark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from linvt_cli.cli.asked import FrameOptions, ModelOptions
+from linvt_cli.cli.batch import DecodingOptions
+from linvt_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from linvt_cli.evaluation.benchmarks import Benchmark
+
+TITLES = {
+    "mvbench": "MVBench",
+    "next-qa": "NExT-QA (multiple choice)",
+    "egoschema": "EgoSchema",
+    "activitynet-qa": "ActivityNet-QA",
+    "msrvtt-qa": "MSRVTT-QA",
+    "msvd-qa": "MSVD-QA",
+    "tgif-qa": "TGIF-QA",
+    "mm-vet": "MM-Vet",
+    "video-mme": "Video-MME",
+    "mlvu": "MLVU dev (multiple choice)",
+    "longvideobench": "LongVideoBench",
+    "tempcompass": "TempCompass",
+    "videovista": "VideoVista",
+}
+"""Names of the benchmarks; those of ``evaluation.benchmarks``, which is slow to import."""
+
+EXACT, LOCAL = "exact", "local"
+By = Literal["letter", "letter-likelihood", "text-likelihood"]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """Who scores open answers, in the user's words."""
+
+    judge: str | None = None  # exact, local or an address
+    model: str | None = None
+    timeout: float = 60.0  # s for one reply
+    workers: int = 8  # requests at a time
+
+    def check(self, benchmark: Benchmark) -> None:
+        """Refuse options that contradict each other or the benchmark.
+
+        Raises:
+            ConfigError: if they do.
+        """
+        if self.judge is None and self.model is None:
+            return
+        if benchmark.judged is None:
+            raise ConfigError(
+                f"{benchmark.title} is scored by a rule, and needs no judge", field="judge"
+            )
+        if self.judge is None or (self.judge != EXACT and self.model is None):
+            raise ConfigError(
+                "--judge and --judge-model belong together",
+                field="judge_model",
+                hint="--judge URL --judge-model NAME, --judge local --judge-model NAME, or"
+                " --judge exact",
+            )
+        if self.judge == EXACT and self.model is not None:
+            raise ConfigError("--judge exact has no model", field="judge_model")
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkOptions:
+    """All that is chosen for a run."""
+
+    data: str
+    model: ModelOptions = field(default_factory=ModelOptions)
+    frames: FrameOptions = field(default_factory=FrameOptions)
+    by: By = "letter"
+    split: str | None = None  # None: the benchmark's first
+    subtitles: bool = False
+    categories: tuple[str, ...] = ()
+    limit: int | None = None
+    max_new_tokens: int | None = None  # None: the benchmark's
+    judge: JudgeOptions = field(default_factory=JudgeOptions)
+    folder: str | None = None  # for answers and results; None keeps nothing
+    resume: bool = False
+    retry_errors: bool = False
+    decoding: DecodingOptions = field(default_factory=DecodingOptions)
+
+    def check(self, benchmark: Benchmark) -> None:
+        """Refuse options that contradict each other or the benchmark.
+
+        Raises:
+            ConfigError: if they do.
+        """
+        if self.split is not None and self.split not in benchmark.splits:
+            raise ConfigError(
+                f"{benchmark.title} has no split '{self.split}'."
+                f" Expected {' or '.join(benchmark.splits)}",
+                field="split",
+            )
+        if self.subtitles and not benchmark.has_subtitles:
+            raise ConfigError(f"{benchmark.title} has no subtitles", field="subtitles")
+        if self.by != "letter" and benchmark.rule is None:
+            raise ConfigError(
+                f"{benchmark.title} has no options whose likelihood could be compared", field="by"
+            )
+        if self.resume and self.folder is None:
+            raise ConfigError("--resume needs --output", field="resume", hint="-o results")
+        if self.retry_errors and not self.resume:
+            raise ConfigError("--retry-errors needs --resume", field="retry_errors")
+        self.judge.check(benchmark)

@@ -1,0 +1,209 @@
+"""What comes after the answers of a benchmark: the judge, the files of results, the report."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from linvt_cli.cli.asked import ModelOptions
+from linvt_cli.cli.benchmark_options import EXACT, LOCAL, BenchmarkOptions
+from linvt_cli.cli.output import Output, json_text
+from linvt_cli.cli.result_files import replace_file
+from linvt_cli.cli.watching import load_model
+from linvt_cli.errors import JudgementError, MachineError, OfflineError
+from linvt_cli.evaluation.benchmarks import Benchmark
+from linvt_cli.evaluation.endpoint import EndpointJudge, KeptReplies, judge_key
+from linvt_cli.evaluation.items import Item
+from linvt_cli.evaluation.judging import Judge
+from linvt_cli.evaluation.results import Failure, Scored, submission
+from linvt_cli.evaluation.scoring import EXACT as WORDS
+from linvt_cli.evaluation.scoring import is_choice, score_answer, score_place
+from linvt_cli.models.offline import is_offline, settle_offline
+
+REPLIES = "judge.jsonl"
+_NO_JUDGE = (
+    "note: without --judge, answers that no rule settles are scored by the match of words, which is"
+    " stricter than a judge"
+)
+Row = Mapping[str, Any]
+
+
+def score_all(
+    benchmark: Benchmark,
+    items: Sequence[Item],
+    rows: Mapping[str, Row],
+    options: BenchmarkOptions,
+    output: Output,
+) -> tuple[list[Scored], list[Failure], dict[str, Any] | None]:
+    """Score all answers.
+
+    Args:
+        benchmark: of the questions.
+        items: the questions.
+        rows: answers and failures, by id of the question.
+        options: of the run.
+        output: where progress goes.
+
+    Returns:
+        The scored answers, the failures, and who judged; None where the benchmark needs nobody.
+
+    Raises:
+        JudgeError: if the judge cannot be reached.
+    """
+    answered = [item for item in items if rows[item.id]["error"] is None]
+    failures = [
+        _failure(item, rows[item.id]) for item in items if rows[item.id]["error"] is not None
+    ]
+    judge = _judge(benchmark, options, output) if answered else None
+
+    def score(item: Item) -> Scored | Failure:
+        row = rows[item.id]
+        try:
+            return Scored(item, str(row["answer"]), _verdict(benchmark, item, row, judge))
+        except JudgementError as error:
+            return Failure(item.id, item.groups, type(error).__name__, error.message)
+
+    workers = options.judge.workers if isinstance(judge, EndpointJudge) else 1
+    outcomes = _mapped(score, answered, workers, output)
+    scored = [each for each in outcomes if isinstance(each, Scored)]
+    failures += [each for each in outcomes if isinstance(each, Failure)]
+    return scored, failures, _judge_record(benchmark, options, judge)
+
+
+def _mapped(
+    score: Callable[[Item], Scored | Failure], items: Sequence[Item], workers: int, output: Output
+) -> list[Scored | Failure]:
+    outcomes: list[Scored | Failure] = []
+    with output.progress("Scoring answers") as show, ThreadPoolExecutor(workers) as pool:
+        try:
+            for outcome in pool.map(score, items):
+                outcomes.append(outcome)
+                show(f"Scored {len(outcomes)} of {len(items)} answers")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return outcomes
+
+
+def _verdict(benchmark: Benchmark, item: Item, row: Row, judge: Judge | None) -> Any:
+    if row["choices"] is not None and is_choice(benchmark, item):
+        likely = [choice["probability"] for choice in row["choices"]]
+        return score_place(item, likely.index(max(likely)))
+    return score_answer(benchmark, item, str(row["answer"]), judge)
+
+
+def _failure(item: Item, row: Row) -> Failure:
+    return Failure(item.id, item.groups, row["error"]["type"], row["error"]["message"])
+
+
+def _judge(benchmark: Benchmark, options: BenchmarkOptions, output: Output) -> Judge | None:
+    asked = options.judge
+    if benchmark.judged is None or asked.judge in (None, EXACT):
+        if benchmark.judged is not None and asked.judge is None:
+            output.notice(_NO_JUDGE)
+        return None
+    kept = KeptReplies(None if options.folder is None else Path(options.folder) / REPLIES)
+    if asked.judge == LOCAL:
+        from linvt_cli.evaluation.local_judge import LocalJudge
+
+        gc.collect()  # the model that answered is not needed any more
+        model = options.model
+        return LocalJudge(
+            load_model(
+                ModelOptions(
+                    asked.model,
+                    device=model.device,
+                    offline=model.offline,
+                    pull=model.pull,
+                    token_cache=0,
+                ),
+                output,
+            ),
+            kept,
+        )
+    judge = EndpointJudge(
+        str(asked.judge), str(asked.model), kept, judge_key(), timeout=asked.timeout
+    )
+    settle_offline(options.model.offline)
+    if is_offline() and not judge.is_local:
+        raise OfflineError(
+            f"The judge at '{judge.url}' is on the network, and linvt was told to stay offline",
+            hint="leave out --offline, or use --judge local or --judge exact",
+        )
+    return judge
+
+
+def _judge_record(
+    benchmark: Benchmark, options: BenchmarkOptions, judge: Judge | None
+) -> dict[str, Any] | None:
+    if benchmark.judged is None:
+        return None
+    if judge is None:
+        return {"kind": "exact", "label": WORDS, "url": None, "model": None, "versions": []}
+    if isinstance(judge, EndpointJudge):
+        return {
+            "kind": "endpoint",
+            "label": judge.label,
+            "url": judge.url,
+            "model": judge.model,
+            "versions": sorted(judge.versions),
+        }
+    return {
+        "kind": "local",
+        "label": judge.label,
+        "url": None,
+        "model": options.judge.model,
+        "versions": [],
+    }
+
+
+def write_results(
+    document: Mapping[str, Any],
+    scored: Sequence[Scored],
+    benchmark: Benchmark,
+    options: BenchmarkOptions,
+    output: Output,
+) -> None:
+    """Write the files of results, where the user named a folder.
+
+    Raises:
+        MachineError: if one cannot be written.
+    """
+    if options.folder is None:
+        return
+    from linvt_cli.evaluation.bars import draw_bars
+    from linvt_cli.evaluation.tables import as_markdown
+
+    folder = Path(options.folder)
+    try:
+        _write(folder / "results.json", json_text(document, indent=2) + "\n")
+        _write(folder / "results.md", "\n".join(as_markdown(document)) + "\n")
+        if benchmark.name == "egoschema" and options.split == "full":
+            _write(folder / "submission.json", json_text(submission(scored)) + "\n")
+        replace_file(
+            folder / "results.png", lambda path: draw_bars(document, benchmark.dimension, path)
+        )
+    except OSError as error:
+        raise MachineError(f"'{folder}' cannot be written: {error.strerror or error}") from error
+    except MachineError as error:  # no Matplotlib: the chart is the only thing that is lacking
+        output.warning(f"{error.message}; {error.hint}")
+
+
+def _write(path: Path, text: str) -> None:
+    content = text.encode("utf-8", errors="backslashreplace")  # names may be no Unicode
+    replace_file(path, lambda new: new.write_bytes(content))
+
+
+def tell(document: Mapping[str, Any], output: Output) -> None:
+    """Print the results: the report, or the document."""
+    if output.form == "json":
+        output.record(document)
+        output.finish(as_list=False)
+        return
+    from linvt_cli.evaluation.tables import as_markdown
+
+    for line in as_markdown(document):
+        output.line(line)

@@ -1,0 +1,254 @@
+"""Benchmarks of multiple choice, read from the files that their authors publish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from linvt_cli.errors import DatasetError
+from linvt_cli.evaluation.data_files import (
+    Row,
+    csv_rows,
+    find_file,
+    item_or_broken,
+    json_rows,
+    json_table,
+    parquet_rows,
+    without_letters,
+)
+from linvt_cli.evaluation.items import Item, Read, ReadOptions, Subtitle
+from linvt_cli.evaluation.subtitles import read_longvideobench, read_srt
+
+_NEXT_QA_GROUPS = {"C": "Causal", "T": "Temporal", "D": "Descriptive"}
+_NEXT_QA_FIELDS = ("video", "question", "answer", "qid", "type", "a0", "a1", "a2", "a3", "a4")
+_VIDEO_MME_FIELDS = (
+    "duration", "domain", "sub_category", "videoID", "question_id", "task_type", "question",
+    "options", "answer",
+)  # fmt: skip
+MLVU_TASKS = (
+    "1_plotQA", "2_needle", "3_ego", "4_count", "5_order", "6_anomaly_reco", "7_topic_reasoning",
+)  # fmt: skip
+VIDEO_VISTA_REASONING = frozenset({
+    "Relation Reasoning-Image", "Relation Reasoning-Video", "Event Prediction",
+    "Action Prediction", "Causal Reasoning", "Counterfactual Reasoning", "Commonsense Reasoning",
+    "Logic Reasoning",
+})  # fmt: skip
+
+
+def read_next_qa(folder: Path, options: ReadOptions) -> Read:
+    """Yield the questions of NExT-QA (multiple choice) from ``test.csv`` or ``val.csv``.
+
+    Raises:
+        DatasetError: if a file is missing or something else.
+    """
+    name = f"{options.split}.csv"
+    file = find_file(folder, name, f"nextqa/{name}", f"dataset/nextqa/{name}")
+    mapping: dict[str, object] = {}
+    for place in (folder, file.parent):
+        if (place / "map_vid_vidorID.json").is_file():
+            mapping = json_table(place / "map_vid_vidorID.json")
+            break
+
+    def make(row: Row) -> Item:
+        video, answers = row.text("video"), tuple(row.text(f"a{place}") for place in range(5))
+        kind = row.text("type")
+        if kind[0] not in _NEXT_QA_GROUPS:
+            raise row.error("type", f"is '{kind}', which is no type of NExT-QA")
+        folders = [folder / "NExTVideo", folder / "videos", folder]
+        names = [str(mapping[video])] if video in mapping else []
+        return Item(
+            f"{video}_{row.text('qid')}",
+            row.video("video", _first_there(folders, [*names, video]), folders),
+            row.text("question"),
+            answers,
+            row.place("answer", 5),
+            groups=(("group", _NEXT_QA_GROUPS[kind[0]]), ("type", kind)),
+        )
+
+    for row in csv_rows(file, _NEXT_QA_FIELDS):
+        yield item_or_broken(make, row, f"{row.values['video']}_{row.values['qid']}")
+
+
+def _first_there(folders: list[Path], names: list[str]) -> str:
+    """Return the first name that a folder has a video of; the first of all where none has."""
+    for name in names:
+        if any(folder.joinpath(f"{name}.mp4").exists() for folder in folders):
+            return name
+    return names[0]
+
+
+def read_ego_schema(folder: Path, options: ReadOptions) -> Read:
+    """Yield the questions of EgoSchema; those of the public subset know their answers.
+
+    Raises:
+        DatasetError: if a file is missing or something else.
+    """
+    file = find_file(folder, "questions.json")
+    subset = options.split == "subset"
+    answers_file = folder / "subset_answers.json"
+    if subset:
+        answers_file = find_file(folder, "subset_answers.json")
+    answers = json_table(answers_file) if answers_file.is_file() else {}
+
+    def make(row: Row) -> Item:
+        name = row.text("q_uid")
+        right = None
+        if name in answers:
+            right = Row(answers, answers_file, name).place(name, 5)
+        return Item(
+            name,
+            row.video("q_uid", f"{name}.mp4", [folder / "good_clips_git", folder / "videos"]),
+            row.text("question"),
+            tuple(row.text(f"option {place}") for place in range(5)),
+            right,
+        )
+
+    for row in json_rows(file):
+        name = str(row.values.get("q_uid", row.name))
+        if not subset or name in answers or "q_uid" not in row.values:
+            yield item_or_broken(make, row, name)
+
+
+def read_video_mme(folder: Path, options: ReadOptions) -> Read:
+    """Yield the questions of Video-MME from its Parquet file.
+
+    A video without a file of subtitles has none: a third of the benchmark's have not.
+
+    Raises:
+        DatasetError: if a file is missing or something else.
+    """
+    file = find_file(folder, "videomme/test-*.parquet", "test-*.parquet", "*.parquet")
+    spoken: dict[str, tuple[Subtitle, ...]] = {}
+
+    def make(row: Row) -> Item:
+        name = row.text("videoID")
+        choices = without_letters(row.texts("options"))
+        return Item(
+            row.text("question_id"),
+            row.video("videoID", f"{name}.mp4", [folder / "data", folder / "videos"]),
+            row.text("question"),
+            choices,
+            row.place_of_letter("answer", len(choices)),
+            groups=tuple(
+                (dimension, row.text(dimension))
+                for dimension in ("duration", "domain", "sub_category", "task_type")
+            ),
+            subtitles=subtitles_of(name),
+        )
+
+    def subtitles_of(name: str) -> tuple[Subtitle, ...]:
+        if not options.subtitles:
+            return ()
+        if name not in spoken:
+            paths = [folder / each / f"{name}.srt" for each in ("subtitle", "subtitles")]
+            there = [path for path in paths if path.is_file()]
+            spoken[name] = read_srt(there[0]) if there else ()
+        return spoken[name]
+
+    if options.subtitles and not any((folder / n).is_dir() for n in ("subtitle", "subtitles")):
+        raise DatasetError(
+            f"'{folder}' has no folder 'subtitle'", path=folder, hint="unpack subtitle.zip there"
+        )
+    for row in parquet_rows(file, _VIDEO_MME_FIELDS):
+        yield item_or_broken(make, row, str(row.values["question_id"]))
+
+
+def read_mlvu(folder: Path, options: ReadOptions) -> Read:
+    """Yield the questions of the seven tasks of MLVU's dev set that have options.
+
+    Raises:
+        DatasetError: if a file is missing or something else.
+    """
+    names = tuple(task.split("_", 1)[1] for task in MLVU_TASKS)
+    for task in MLVU_TASKS:
+        short = task.split("_", 1)[1]
+        if short in options.tasks(names):
+            yield from _read_mlvu_task(folder, task, short)
+
+
+def _read_mlvu_task(folder: Path, task: str, short: str) -> Read:
+    file = find_file(folder, *(f"{place}{task}.json" for place in ("json/", "", "MLVU/json/")))
+    roots = (folder, folder / "MLVU")
+    folders = [root / "video" / name for root in roots for name in (task, short)]
+
+    def make(row: Row) -> Item:
+        choices = row.texts("candidates")
+        return Item(
+            f"{short}_{row.name}",
+            row.video("video", row.text("video"), folders),
+            row.text("question"),
+            choices,
+            row.place_of_text("answer", choices),
+            groups=(("task", short),),
+        )
+
+    for row in json_rows(file):
+        yield item_or_broken(make, row, f"{short}_{row.name}", (("task", short),))
+
+
+def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
+    """Yield the questions of LongVideoBench's validation set.
+
+    Raises:
+        DatasetError: if a file is missing or something else.
+    """
+    file = find_file(folder, "lvb_val.json")
+
+    def make(row: Row) -> Item:
+        choices = row.texts("candidates")
+        return Item(
+            row.text("id"),
+            row.video("video_path", row.text("video_path"), [folder / "videos", folder]),
+            row.text("question"),
+            choices,
+            row.place("correct_choice", len(choices)),
+            groups=tuple(
+                (dimension, row.text(dimension))
+                for dimension in ("duration_group", "question_category", "topic_category", "level")
+            ),
+            subtitles=_spoken(folder, row) if options.subtitles else (),
+        )
+
+    for row in json_rows(file):
+        yield item_or_broken(make, row, str(row.values.get("id", row.name)))
+
+
+def _spoken(folder: Path, row: Row) -> tuple[Subtitle, ...]:
+    path = folder / "subtitles" / row.text("subtitle_path")
+    if not path.is_file():
+        raise row.error("subtitle_path", f"names '{path}', which is not there")
+    return read_longvideobench(
+        path,
+        begins=row.seconds("starting_timestamp_for_subtitles"),
+        duration=row.seconds("duration"),
+    )
+
+
+def read_video_vista(folder: Path, options: ReadOptions) -> Read:
+    """Yield the questions of VideoVista.
+
+    Raises:
+        DatasetError: if a file is missing or something else.
+    """
+    del options
+    file = find_file(folder, "VideoVista.json", "*/VideoVista.json")
+
+    def make(row: Row) -> Item:
+        choices = without_letters(row.texts("Answer_Choices"))
+        kind, category = row.text("Type"), row.text("category")
+        ability = "Reasoning" if kind in VIDEO_VISTA_REASONING else "Understanding"
+        names = ("merged", "videos", "video", ".")
+        return Item(
+            row.text("question_id"),
+            row.video(
+                "video_name",
+                row.text("video_name"),
+                [place for n in names for place in (folder / n, folder / n / category)],
+            ),
+            row.text("Question"),
+            choices,
+            row.place("Answer", len(choices)),
+            groups=(("ability", ability), ("Type", kind), ("category", category)),
+        )
+
+    for row in json_rows(file):
+        yield item_or_broken(make, row, str(row.values.get("question_id", row.name)))

@@ -1,0 +1,105 @@
+"""Which option an answer names: the rules that the benchmarks publish, each with its own corners.
+
+Every rule returns the place of the option, or None where it finds none. Some published scripts
+draw an option by lot then, and one takes an empty answer for a right one; here that is no answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from linvt_cli.evaluation.items import LETTERS, Item
+
+_PREFIXES = (
+    "The best answer is",
+    "The correct answer is",
+    "The answer is",
+    "The answer",
+    "The best option is",
+    "The correct option is",
+    "Best answer:",
+    "Best option:",
+)
+_LONG_ANSWER = 10  # words
+_EDGES = ",.!?;:'"
+
+LetterRule = Callable[[str, Item], int | None]
+
+
+def first_word(text: str, item: Item) -> int | None:
+    """MVBench: the first word of the answer is part of ``(a)``, or ``(a)`` part of it.
+
+    So ``(A)``, ``A``, ``a.`` and ``(A)Open`` name the first option; ``The answer is (A)`` names
+    none. A word such as ``(``, which is part of every option's letter, names none here.
+    """
+    words = text.removeprefix("Answer: ").lower().split()
+    if not words:
+        return None
+    word = words[0]
+    bare = word.replace(".", "")
+    letters = [f"({letter.lower()})" for letter in LETTERS[: len(item.options)]]
+    named = [
+        place for place, letter in enumerate(letters) if (bare and bare in letter) or letter in word
+    ]
+    return named[0] if len(named) == 1 else None
+
+
+def before_bracket(text: str, item: Item) -> int | None:
+    """MLVU: the sign before the first ``)``; without one, the answer must be a letter alone.
+
+    So ``A``, ``A)``, ``(A) red`` and ``(A)`` name the first option; ``A.``, ``A. red`` and ``a``
+    name none.
+    """
+    named = text
+    if ")" in text:
+        place = text.index(")")
+        named = text[place - 1 : place] if place else ""
+    letters = LETTERS[: len(item.options)]
+    return letters.index(named) if len(named) == 1 and named in letters else None
+
+
+def first_capital(text: str, item: Item) -> int | None:
+    """Video-MME and LongVideoBench: the first capital of an option behind a usual beginning.
+
+    So ``The best answer is B`` names the second option, and so does ``Because …``: its B.
+    """
+    rest = text.strip()
+    for prefix in _PREFIXES:
+        rest = rest.replace(prefix, "")
+    found = re.search(f"[{LETTERS[: len(item.options)]}]", rest)
+    return None if found is None else LETTERS.index(found[0])
+
+
+def first_sign(text: str, item: Item) -> int | None:
+    """VideoVista: the first sign of the answer, or the second where the first is none of ABCD.
+
+    So ``B``, ``B. red``, ``(B)`` and ``Blue`` name the second option; ``The answer is B`` none.
+    """
+    said = text.strip()
+    if not said:
+        return None
+    named = said[1] if said[0] not in "ABCD" and len(said) > 1 else said[0]
+    letters = LETTERS[: len(item.options)]
+    return letters.index(named) if named in letters else None
+
+
+def earliest_letter(text: str, item: Item) -> int | None:
+    """NExT-QA and EgoSchema: ``(A)``, ``A`` or ``A.``, whichever comes first.
+
+    Neither publishes a rule for generated answers; this is the one of MMMU that their readers use,
+    without its lot. Where no letter stands alone and the answer has more than five words, the
+    option whose words it repeats first counts.
+    """
+    said = text.strip()
+    while said and (said[0] in _EDGES or said[-1] in _EDGES):
+        said = said.strip(_EDGES).strip()
+    letters = LETTERS[: len(item.options)]
+    found = re.search(rf"\(([{letters}])\)|(?<![A-Za-z])([{letters}])(?=[ .)]|$)", said)
+    if found is not None:
+        return letters.index(found[1] or found[2])
+    if len(said.split()) <= 5:
+        return None
+    places = [said.lower().find(option.lower()) for option in item.options]
+    named = [(at, place) for place, at in enumerate(places) if at >= 0]
+    return min(named)[1] if named else None

@@ -1,0 +1,268 @@
+"""What came of a run, as one document: scores with intervals, by category, beside the paper's."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from linvt_cli import __version__
+from linvt_cli.errors import DatasetError
+from linvt_cli.evaluation.benchmarks import Benchmark
+from linvt_cli.evaluation.bootstrap import Comparison, Estimate, compare, estimate, estimate_value
+from linvt_cli.evaluation.items import Item
+from linvt_cli.evaluation.paper import differences, reported
+from linvt_cli.evaluation.scoring import Verdict
+
+SCHEMA_VERSION = 1
+_DECIMALS = 6
+Groups = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A question with its answer and what that is worth."""
+
+    item: Item
+    answer: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A question without a score, and why."""
+
+    id: str
+    groups: Groups
+    type: str  # class of the error
+    message: str
+
+
+def to_document(
+    benchmark: Benchmark,
+    settings: Mapping[str, Any],
+    scored: Sequence[Scored],
+    failures: Sequence[Failure],
+) -> dict[str, Any]:
+    """Return the results of a run as plain data for JSON; shares are in [0, 1].
+
+    Args:
+        benchmark: that was run.
+        settings: model, frames, judge and so on; ``docs/reference/evaluation.md`` lists them.
+        scored: answers, in their order.
+        failures: questions without a score.
+    """
+    known = [each for each in scored if each.verdict.score is not None]
+    ratings = [each for each in known if each.verdict.rating is not None]
+    paper = reported(benchmark.name, subtitles=bool(settings["subtitles"]))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "linvt": __version__,
+        "benchmark": benchmark.name,
+        "title": benchmark.title,
+        "settings": dict(settings),
+        "questions": {
+            "asked": len(scored) + len(failures),
+            "answered": len(scored),
+            "scored": len(known),
+            "failed": len(failures),
+            "without_option": _without_option(scored),
+            "scored_by": _scored_by(known),
+        },
+        "accuracy": _record(_accuracy(known, benchmark)),
+        "averaged_over": benchmark.averaged_over,
+        "accuracy_if_failures_are_wrong": _with_failures(known, failures, benchmark),
+        "rating": _record(_estimate(ratings, [float(e.verdict.rating or 0) for e in ratings])),
+        "groups": _by_group(known),
+        "paper": None
+        if paper is None
+        else {
+            "accuracy": round(paper.value / 100, _DECIMALS),
+            "rating": paper.score,
+            "model": paper.model,
+            "frames": paper.frames,
+            "differences": differences(paper, settings),
+        },
+        "failures": [asdict(failure) for failure in failures],
+        "rows": list(map(_row, scored)),
+    }
+
+
+def _without_option(scored: Sequence[Scored]) -> int:
+    return sum(
+        each.verdict.prediction is None and each.verdict.scored_by == "rule"
+        for each in scored
+        if each.item.options
+    )
+
+
+def _scored_by(known: Sequence[Scored]) -> dict[str, int]:
+    ways = [each.verdict.scored_by for each in known]
+    return {way: ways.count(way) for way in ("rule", "words", "judge") if way in ways}
+
+
+def _accuracy(known: Sequence[Scored], benchmark: Benchmark) -> Estimate:
+    return _estimate(known, [_score(each) for each in known], benchmark.averaged_over)
+
+
+def _estimate(
+    known: Sequence[Scored], scores: Sequence[float], dimension: str | None = None
+) -> Estimate:
+    groups = None if dimension is None else [_first(e.item.groups, dimension) for e in known]
+    return estimate(scores, [str(each.item.video) for each in known], groups)
+
+
+def _score(each: Scored) -> float:
+    return 0.0 if each.verdict.score is None else each.verdict.score
+
+
+def _first(groups: Groups, dimension: str) -> str:
+    return next((name for dim, name in groups if dim == dimension), "")
+
+
+def _with_failures(
+    known: Sequence[Scored], failures: Sequence[Failure], benchmark: Benchmark
+) -> float | None:
+    """Return the accuracy if every question without an answer counted as wrong."""
+    scores = [*map(_score, known), *(0.0 for _ in failures)]
+    over = benchmark.averaged_over
+    every = [*(each.item.groups for each in known), *(failure.groups for failure in failures)]
+    value = estimate_value(scores, None if over is None else [_first(g, over) for g in every])
+    return _rounded(value)
+
+
+def _by_group(known: Sequence[Scored]) -> dict[str, dict[str, Any]]:
+    members: dict[str, dict[str, list[Scored]]] = {}
+    for each in known:
+        for dimension, name in each.item.groups:
+            members.setdefault(dimension, {}).setdefault(name, []).append(each)
+    return {
+        dimension: {
+            name: _record(_estimate(those, [_score(each) for each in those]))
+            for name, those in names.items()
+        }
+        for dimension, names in members.items()
+    }
+
+
+def _record(result: Estimate) -> dict[str, Any] | None:
+    if not result.count:
+        return None
+    return {
+        "value": _rounded(result.value),
+        "low": _rounded(result.low),
+        "high": _rounded(result.high),
+        "count": result.count,
+    }
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, _DECIMALS)
+
+
+def _row(each: Scored) -> dict[str, Any]:
+    return {
+        "id": each.item.id,
+        "video": str(each.item.video),
+        "groups": [list(pair) for pair in each.item.groups],
+        "answer": each.answer,
+        "prediction": each.verdict.prediction,
+        "expected": each.item.expected,
+        "score": each.verdict.score,
+        "rating": each.verdict.rating,
+        "scored_by": each.verdict.scored_by,
+    }
+
+
+def submission(scored: Sequence[Scored]) -> dict[str, int]:
+    """Return the file that EgoSchema's server takes: question id -> place of the option.
+
+    A question without an option is left out: the server counts it as wrong.
+    """
+    return {
+        each.item.id: "ABCDE".index(each.verdict.prediction)
+        for each in scored
+        if each.verdict.prediction is not None
+    }
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Read a document of results; a folder stands for the one in it.
+
+    Raises:
+        DatasetError: if it is something else.
+    """
+    file = path / "results.json" if path.is_dir() else path
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        known = document["schema_version"] == SCHEMA_VERSION
+        lacking = [name for name in ("benchmark", "settings", "rows") if name not in document]
+    except OSError as error:
+        raise DatasetError(f"'{file}' cannot be read: {error.strerror}", path=file) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _foreign(file) from error
+    if not known or lacking:
+        raise _foreign(file)
+    return dict(document)
+
+
+def _foreign(file: Path) -> DatasetError:
+    return DatasetError(
+        f"'{file}' is no file of results that 'linvt evaluate' wrote",
+        path=file,
+        hint="name the results.json of a run, or its folder",
+    )
+
+
+def compare_results(
+    first: Mapping[str, Any], second: Mapping[str, Any], *, place: str
+) -> tuple[Comparison, int]:
+    """Compare two documents over the questions that both scored.
+
+    Args:
+        first: a document.
+        second: another, of the same benchmark.
+        place: of the second, for messages.
+
+    Returns:
+        The comparison, and how many questions only one of them scored.
+
+    Raises:
+        DatasetError: if they are of different benchmarks, or share no question.
+    """
+    if first["benchmark"] != second["benchmark"]:
+        raise DatasetError(
+            f"'{place}' is about {second['benchmark']}, the other one about {first['benchmark']}",
+            path=place,
+        )
+    one, other = _scores(first, place), _scores(second, place)
+    shared = [name for name in one if name in other]
+    if not shared:
+        raise DatasetError(f"'{place}' has no question of the other run", path=place)
+    over = first.get("averaged_over")
+    groups = [_first(one[name][2], over) for name in shared] if over else None
+    compared = compare(
+        [one[name][0] for name in shared],
+        [other[name][0] for name in shared],
+        [one[name][1] for name in shared],
+        groups,
+    )
+    return compared, len(one) + len(other) - 2 * len(shared)
+
+
+def _scores(document: Mapping[str, Any], place: str) -> dict[str, tuple[float, str, Groups]]:
+    try:
+        return {
+            row["id"]: (
+                float(row["score"]),
+                str(row["video"]),
+                tuple((dimension, name) for dimension, name in row["groups"]),
+            )
+            for row in document["rows"]
+            if row["score"] is not None
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise _foreign(Path(place)) from error

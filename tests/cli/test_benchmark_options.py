@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from linvt_cli.cli.benchmark_options import TITLES, BenchmarkOptions, JudgeOptions
+from linvt_cli.errors import ConfigError
+from linvt_cli.evaluation.benchmarks import BENCHMARKS
+
+
+def test_the_names_are_those_of_the_table():
+    assert {name: each.title for name, each in BENCHMARKS.items()} == TITLES
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "chosen", "said"),
+    [
+        ("mvbench", {"split": "val"}, "MVBench has no split 'val'. Expected test"),
+        ("mvbench", {"subtitles": True}, "MVBench has no subtitles"),
+        ("msvd-qa", {"by": "letter-likelihood"}, "MSVD-QA has no options"),
+        ("mvbench", {"resume": True}, "--resume needs --output"),
+        ("mvbench", {"retry_errors": True}, "--retry-errors needs --resume"),
+        ("mvbench", {"judge": JudgeOptions("exact")}, "MVBench is scored by a rule"),
+        ("mm-vet", {"judge": JudgeOptions("local")}, "--judge and --judge-model belong together"),
+        ("mm-vet", {"judge": JudgeOptions(None, "m")}, "--judge and --judge-model belong together"),
+        ("mm-vet", {"judge": JudgeOptions("exact", "m")}, "--judge exact has no model"),
+    ],
+)
+def test_what_contradicts_the_benchmark_is_refused(benchmark, chosen, said):
+    with pytest.raises(ConfigError) as caught:
+        BenchmarkOptions("data", **chosen).check(BENCHMARKS[benchmark])
+    assert caught.value.message.startswith(said)
+
+
+def test_what_suits_the_benchmark_is_taken():
+    chosen = BenchmarkOptions("data", split="full", folder="out", resume=True, retry_errors=True)
+    chosen.check(BENCHMARKS["egoschema"])
+    BenchmarkOptions("data", judge=JudgeOptions("local", "nano")).check(BENCHMARKS["mm-vet"])
+    BenchmarkOptions("data", subtitles=True).check(BENCHMARKS["video-mme"])

@@ -1,0 +1,94 @@
+"""Answers that are judged: by an endpoint on this machine, by a local model, by their words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from linvt_cli.cli.app import run
+from tests.cli.schema import validate_evaluation
+from tests.evaluation import samples
+from tests.evaluation.judge_server import judge_server
+
+
+@pytest.fixture
+def data(tmp_path, video, loads):
+    """ActivityNet-QA with two questions; the fake model says 'A grey wall.' to both."""
+    folder = tmp_path / "data"
+    samples.zero_shot(folder, video, place="all_test/v_a.mp4", name="a", typed=True)
+    return folder
+
+
+def evaluate(data: Any, out: Any, *more: str) -> int:
+    base = ["evaluate", "activitynet-qa", "--data", str(data), "-o", str(out), "--model", "nano"]
+    return run([*base, "--decode-workers", "0", *more])
+
+
+def results_of(folder) -> dict[str, Any]:
+    document = json.loads((folder / "results.json").read_text())
+    validate_evaluation(document)
+    return dict(document)
+
+
+def test_without_a_judge_words_are_compared_and_that_is_said(data, tmp_path, capsys):
+    assert evaluate(data, tmp_path / "out") == 0
+    document = results_of(tmp_path / "out")
+    assert document["accuracy"]["value"] == 0.5
+    assert document["settings"]["judge"]["label"] == "the match of words"
+    assert document["questions"]["scored_by"] == {"words": 2}
+    told = capsys.readouterr()
+    assert "stricter than a judge" in told.err
+    assert "answers are scored by the match of words here" in told.out
+
+
+def test_an_endpoint_judges_and_is_part_of_the_result(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("LINVT_JUDGE_KEY", "secret")
+    out = tmp_path / "out"
+    with judge_server((200, "{'pred': 'yes', 'score': 4}")) as server:
+        more = ("--judge", server.url, "--judge-model", "tiny", "--judge-workers", "1")
+        assert evaluate(data, out, *more) == 0
+        assert evaluate(data, out, "--resume", *more) == 0
+    assert len(server.requests) == 2  # the second run has all replies
+    assert server.keys == ["Bearer secret"] * 2
+    document = results_of(out)
+    assert (document["accuracy"]["value"], document["rating"]["value"]) == (1.0, 4.0)
+    judge = document["settings"]["judge"]
+    assert (judge["kind"], judge["model"]) == ("endpoint", "tiny")
+    assert judge["versions"] == ["tiny-2026-01"]
+    assert "secret" not in (out / "results.json").read_text() + (out / "judge.jsonl").read_text()
+
+
+def test_replies_that_are_no_judgement_are_failures(data, tmp_path, capsys):
+    with judge_server((200, "Well.")) as server:
+        more = ("--judge", server.url, "--judge-model", "tiny", "--judge-workers", "1")
+        assert evaluate(data, tmp_path / "out", *more) == 5
+    document = results_of(tmp_path / "out")
+    assert document["accuracy"] is None
+    assert {failure["type"] for failure in document["failures"]} == {"JudgementError"}
+
+
+def test_a_judge_that_refuses_ends_the_run_and_answers_are_kept(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    with judge_server((401, "")) as server:
+        assert evaluate(data, out, "--judge", server.url, "--judge-model", "tiny") == 5
+    assert "refuses access" in capsys.readouterr().err
+    assert len((out / "answers.jsonl").read_text().splitlines()) == 2
+    assert not (out / "results.json").exists()
+
+
+def test_offline_no_judge_on_the_network_is_asked(data, tmp_path, capsys):
+    more = ("--judge", "https://api.example.org/v1", "--judge-model", "tiny", "--offline")
+    assert evaluate(data, tmp_path / "out", *more) == 5
+    assert "told to stay offline" in capsys.readouterr().err
+
+
+def test_a_local_model_judges(data, tmp_path, capsys):
+    # The fake model says the same as judge: that is no judgement.
+    more = ("--judge", "local", "--judge-model", "nano")
+    assert evaluate(data, tmp_path / "out", *more) == 5
+    document = results_of(tmp_path / "out")
+    assert document["settings"]["judge"]["kind"] == "local"
+    assert document["settings"]["judge"]["label"] == "tiny (none) on this machine"
+    assert len(document["failures"]) == 2

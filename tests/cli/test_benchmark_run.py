@@ -1,0 +1,150 @@
+"""Whole runs over small benchmarks in their public formats, with a fake model."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from linvt_cli.cli.app import run
+from linvt_cli.errors import VideoDecodeError
+from tests.cli.schema import validate, validate_evaluation
+from tests.evaluation import samples
+from tests.fakes import TinyBackbone
+
+
+@pytest.fixture
+def says(loads, qa):
+    """Let the fake model say something."""
+
+    def say(text: str | None) -> None:
+        qa.backbone = TinyBackbone(text)
+
+    return say
+
+
+def evaluate(name: str, data: Any, *more: str) -> int:
+    return run(
+        ["evaluate", name, "--data", str(data), "--model", "nano", "--decode-workers", "0", *more]
+    )
+
+
+def rows_of(folder) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "answers.jsonl").read_text().splitlines()]
+
+
+def results_of(folder) -> dict[str, Any]:
+    document = json.loads((folder / "results.json").read_text())
+    validate_evaluation(document)
+    return dict(document)
+
+
+def test_a_run_keeps_answers_and_results(tmp_path, video, says, capsys):
+    samples.mvbench(tmp_path / "data", video)
+    says("(B) 2")
+    names = ("Action Count", "Action Sequence", "Episodic Reasoning")
+    categories = [part for name in names for part in ("--categories", name)]
+    out = tmp_path / "out"
+    assert evaluate("mvbench", tmp_path / "data", "-o", str(out), *categories) == 0
+    rows = rows_of(out)
+    assert len(rows) == 4
+    for row in rows:
+        validate(row)
+    document = results_of(out)
+    values = {name: each["value"] for name, each in document["groups"]["task"].items()}
+    assert values == {"Action Sequence": 1.0, "Action Count": 0.5, "Episodic Reasoning": 0.0}
+    assert document["accuracy"]["value"] == 0.5
+    assert capsys.readouterr().out == (out / "results.md").read_text()
+    assert (out / "results.png").read_bytes().startswith(b"\x89PNG")
+    bounded = next(row for row in rows if row["id"] == "action_sequence_1")
+    assert 0.5 <= bounded["frames"]["span"][0] <= bounded["frames"]["span"][1] <= 1.5
+    episode = next(row for row in rows if row["id"] == "episodic_reasoning_1")
+    assert episode["video"].endswith("friends_s01e01_seg02_clip_00")
+    assert episode["source"] is None
+
+
+def test_a_run_goes_on_where_it_stood(tmp_path, video, says, qa, capsys):
+    samples.next_qa(tmp_path / "data", video)
+    out = tmp_path / "out"
+    says("C")
+    assert evaluate("next-qa", tmp_path / "data", "-o", str(out), "--limit", "2") == 0
+    assert evaluate("next-qa", tmp_path / "data", "-o", str(out)) == 2  # it is there already
+    says("E")
+    assert evaluate("next-qa", tmp_path / "data", "-o", str(out), "--resume") == 0
+    assert [row["answer"] for row in rows_of(out)] == ["C", "C", "E"]
+    assert results_of(out)["accuracy"]["value"] == pytest.approx(2 / 3, abs=1e-6)
+    more = ("-o", str(out), "--resume", "--frames", "2")
+    assert evaluate("next-qa", tmp_path / "data", *more) == 0  # other settings: asked anew
+    assert len(rows_of(out)) == 6
+    assert results_of(out)["accuracy"]["value"] == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_missing_videos_and_broken_rows_are_told_counted_and_shown(tmp_path, video, says, capsys):
+    data, out = tmp_path / "data", tmp_path / "out"
+    samples.ego_schema(data, video)
+    (data / "good_clips_git" / "0074f737.mp4").unlink()
+    (data / "good_clips_git" / "00b9a0de.mp4").write_bytes(b"no video")
+    says("D")
+    assert evaluate("egoschema", data, "--split", "full", "-o", str(out)) == 7
+    told = capsys.readouterr()
+    assert "Field 'q_uid' of row 2 in" in told.err
+    assert "**2 failed**" in told.out
+    document = results_of(out)
+    assert [failure["id"] for failure in document["failures"]] == ["0074f737", "00b9a0de"]
+    assert document["failures"][1]["type"] == VideoDecodeError.__name__
+    assert document["accuracy"]["value"] == 1.0
+    assert document["accuracy_if_failures_are_wrong"] == pytest.approx(1 / 3, abs=1e-6)
+    assert json.loads((out / "submission.json").read_text()) == {"001934bb": 3}
+    samples.put(video, data / "good_clips_git" / "00b9a0de.mp4")
+    more = ("--split", "full", "-o", str(out), "--resume", "--retry-errors")
+    assert evaluate("egoschema", data, *more) == 7
+    assert [failure["id"] for failure in results_of(out)["failures"]] == ["0074f737"]
+
+
+def test_where_nothing_can_be_asked_the_first_failure_decides(tmp_path, video, says, capsys):
+    data = tmp_path / "data"
+    samples.ego_schema(data, video)
+    for clip in (data / "good_clips_git").iterdir():
+        clip.unlink()
+    assert evaluate("egoschema", data) == 3
+    assert evaluate("egoschema", tmp_path / "none") == 3
+    assert "There is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("by", ["letter-likelihood", "text-likelihood"])
+def test_options_are_scored_by_likelihood(tmp_path, video, says, capsys, by):
+    samples.long_video_bench(tmp_path / "data", video)
+    says("Reading" if by == "text-likelihood" else "B")
+    out = tmp_path / "out"
+    more = ("--by", by, "-o", str(out))
+    assert evaluate("longvideobench", tmp_path / "data", *more) == 0
+    (row,) = rows_of(out)
+    assert [choice["text"] for choice in row["choices"]] == (
+        ["A", "B", "C"] if by == "letter-likelihood" else ["A book", "Reading", "Nothing"]
+    )
+    assert results_of(out)["rows"][0]["prediction"] == "B"
+    assert results_of(out)["accuracy"]["value"] == 1.0
+
+
+def test_subtitles_at_the_frames_come_before_the_question(tmp_path, video, says, capsys):
+    samples.long_video_bench(tmp_path / "data", video)
+    says("B")
+    out = tmp_path / "out"
+    assert evaluate("longvideobench", tmp_path / "data", "--subtitles", "-o", str(out)) == 0
+    (row,) = rows_of(out)
+    assert row["question"].startswith("This video's subtitles are listed below:\nfirst\nWhat is")
+    assert "beyond" not in row["question"]
+
+
+def test_without_a_folder_nothing_is_written_and_json_is_one_document(
+    tmp_path, video, says, capsys, monkeypatch
+):
+    samples.mlvu(tmp_path / "data", video)
+    monkeypatch.chdir(tmp_path)
+    says("A")
+    names = ("--categories", "count", "--categories", "plotQA")
+    assert evaluate("mlvu", tmp_path / "data", "--json", *names) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["accuracy"]["value"] == pytest.approx((2 / 3 + 0) / 2, abs=1e-6)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]

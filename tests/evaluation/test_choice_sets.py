@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from linvt_cli.errors import DatasetError
+from linvt_cli.evaluation import choice_sets
+from linvt_cli.evaluation.items import BrokenItem, Item, Read, ReadOptions, Subtitle
+from tests.evaluation import samples
+
+TEST = ReadOptions("test")
+
+
+def whole(items: Read) -> list[Item]:
+    read = list(items)
+    taken = [item for item in read if isinstance(item, Item)]
+    assert len(taken) == len(read), read
+    return taken
+
+
+def broken(items: Read) -> list[str]:
+    return [item.error.message for item in items if isinstance(item, BrokenItem)]
+
+
+def test_next_qa_is_read_through_the_map_of_its_videos(tmp_path, video):
+    samples.next_qa(tmp_path, video)
+    first, second, third = whole(choice_sets.read_next_qa(tmp_path, TEST))
+    assert first.video == tmp_path / "NExTVideo" / "1164" / "4010069381.mp4"
+    assert (first.id, first.right) == ("4010069381_6", 2)
+    assert first.options == ("roll", "tap", "strum", "hit", "pat")
+    assert [item.groups[0][1] for item in (first, second, third)] == [
+        "Causal", "Temporal", "Descriptive",
+    ]  # fmt: skip
+
+
+def test_next_qa_is_read_without_the_map_where_videos_lie_flat(tmp_path, video):
+    samples.next_qa(tmp_path, video)
+    (tmp_path / "map_vid_vidorID.json").unlink()
+    (tmp_path / "NExTVideo" / "1164" / "4010069381.mp4").rename(
+        tmp_path / "NExTVideo" / "4010069381.mp4"
+    )
+    assert len(whole(choice_sets.read_next_qa(tmp_path, TEST))) == 3
+
+
+def test_next_qa_tells_wrong_answers_and_types(tmp_path, video):
+    samples.next_qa(tmp_path, video)
+    path = tmp_path / "test.csv"
+    text = path.read_text().replace(",2,6,CH,", ",7,6,CH,").replace(",0,7,TN,", ",0,7,X,")
+    path.write_text(text)
+    wrong, kind = broken(choice_sets.read_next_qa(tmp_path, TEST))
+    assert wrong.startswith("Field 'answer' of row 1")
+    assert kind.startswith("Field 'type' of row 2")
+    with pytest.raises(DatasetError, match=r"has no file 'val\.csv'"):
+        list(choice_sets.read_next_qa(tmp_path, ReadOptions("val")))
+
+
+def test_egoschema_has_a_subset_with_answers(tmp_path, video):
+    samples.ego_schema(tmp_path, video)
+    subset = whole(choice_sets.read_ego_schema(tmp_path, ReadOptions("subset")))
+    assert [(item.id, item.right) for item in subset] == [("001934bb", 3), ("00b9a0de", 0)]
+    full = whole(choice_sets.read_ego_schema(tmp_path, ReadOptions("full")))
+    assert [item.right for item in full] == [3, None, 0]
+    assert full[0].options[4] == "C does 4."
+
+
+def test_egoschema_without_its_file_of_answers_can_only_be_asked_in_full(tmp_path, video):
+    samples.ego_schema(tmp_path, video)
+    (tmp_path / "subset_answers.json").unlink()
+    with pytest.raises(DatasetError, match=r"has no file 'subset_answers\.json'"):
+        list(choice_sets.read_ego_schema(tmp_path, ReadOptions("subset")))
+    full = whole(choice_sets.read_ego_schema(tmp_path, ReadOptions("full")))
+    assert [item.right for item in full] == [None, None, None]
+
+
+def test_video_mme_is_read_with_and_without_subtitles(tmp_path, video):
+    samples.video_mme(tmp_path, video)
+    without = whole(choice_sets.read_video_mme(tmp_path, TEST))
+    assert [item.right for item in without] == [2, 0]
+    assert without[0].options == ("Apples.", "Candles.", "Berries.", "The three are equal.")
+    assert dict(without[1].groups)["duration"] == "long"
+    assert without[0].subtitles == ()
+    spoken = whole(choice_sets.read_video_mme(tmp_path, ReadOptions("test", subtitles=True)))
+    assert spoken[0].subtitles == (
+        Subtitle(0.0, 1.5, "Hello there"),
+        Subtitle(1.5, 60.0, "and good bye"),
+    )
+
+
+def test_video_mme_without_any_subtitles_is_an_error_where_they_are_wanted(tmp_path, video):
+    samples.video_mme(tmp_path, video)
+    (tmp_path / "subtitle" / "fFjv93ACGo8.srt").unlink()
+    options = ReadOptions("test", subtitles=True)
+    assert whole(choice_sets.read_video_mme(tmp_path, options))[0].subtitles == ()
+    (tmp_path / "subtitle").rmdir()
+    with pytest.raises(DatasetError, match="has no folder 'subtitle'"):
+        list(choice_sets.read_video_mme(tmp_path, options))
+
+
+def test_mlvu_is_read_task_by_task(tmp_path, video):
+    samples.mlvu(tmp_path, video)
+    items = whole(choice_sets.read_mlvu(tmp_path, ReadOptions("dev", ("count", "plotQA"))))
+    assert [item.id for item in items] == ["plotQA_1", "count_1", "count_2", "count_3"]
+    assert [item.right for item in items] == [1, 0, 0, 2]
+    with pytest.raises(DatasetError, match=r"has no file 'json/2_needle\.json'"):
+        list(choice_sets.read_mlvu(tmp_path, ReadOptions("dev")))
+
+
+def test_longvideobench_is_read_with_and_without_subtitles(tmp_path, video):
+    samples.long_video_bench(tmp_path, video)
+    (item,) = whole(choice_sets.read_long_video_bench(tmp_path, ReadOptions("val")))
+    assert (item.right, item.subtitles) == (1, ())
+    assert dict(item.groups)["duration_group"] == "15"
+    options = ReadOptions("val", subtitles=True)
+    (item,) = whole(choice_sets.read_long_video_bench(tmp_path, options))
+    assert item.subtitles[0] == Subtitle(0.0, 1.5, "first")
+    (tmp_path / "subtitles" / "86CxyhFV9MI_en.json").unlink()
+    (said,) = broken(choice_sets.read_long_video_bench(tmp_path, options))
+    assert said.startswith("Field 'subtitle_path' of row 1")
+
+
+def test_videovista_sorts_its_types_into_abilities(tmp_path, video):
+    samples.video_vista(tmp_path, video)
+    first, second = whole(choice_sets.read_video_vista(tmp_path, TEST))
+    assert (first.right, second.right) == (1, 3)
+    assert first.groups[0] == ("ability", "Understanding")
+    assert second.groups[0] == ("ability", "Reasoning")
+    rows = json.loads((tmp_path / "VideoVista.json").read_text())
+    del rows[0]["Answer_Choices"]
+    samples.write_json(tmp_path / "VideoVista.json", rows)
+    (said,) = broken(choice_sets.read_video_vista(tmp_path, TEST))
+    assert said.startswith("Field 'Answer_Choices' of row 1")

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from linvt_cli.evaluation.items import Item
+from linvt_cli.evaluation.judging import (
+    Judgement,
+    judgement_of,
+    match_words,
+    normalize,
+    request_of,
+)
+
+OPEN = Item("1", Path("a.mp4"), "who is {there}?", answer="Two dogs")
+CAPTION = Item(
+    "1", Path("a.mp4"), "Write.", ("A. growing dark", "B. growing bright"), 1, "What?\nA. …"
+)
+
+
+def elements(answer: str) -> Item:
+    return Item("1", Path("a.png"), "What is x?", answer=answer)
+
+
+def test_requests_hold_question_right_answer_and_what_was_said():
+    asked = request_of("meaning", OPEN, " dogs {2} ")
+    assert "Question: who is {there}?\nRight answer: Two dogs\nGiven answer: dogs {2}\n" in asked
+    assert "{'pred': 'yes', 'score': 4}" in asked
+    asked = request_of("elements", elements("-1<AND>-5"), "x = 3")
+    assert "\nWhat is x? | -1 <AND> -5 | x = 3 |\n" in asked
+
+
+@pytest.mark.parametrize(
+    ("reply", "judged"),
+    [
+        ("{'pred': 'yes', 'score': 4}", Judgement(1.0, 4)),
+        ('Sure:\n```{"pred": "No", "score": 0}```', Judgement(0.0, 0)),
+        ("{'pred': 'yes', 'score': 4.8}", Judgement(1.0, 4)),
+        ("{'pred': 'yes', 'score': '5'}", Judgement(1.0, 5)),
+        ("{'pred': 'maybe', 'score': 3}", None),
+        ("{'pred': 'yes', 'score': 6}", None),
+        ("{'pred': 'yes'}", None),
+        ("{'pred': yes, 'score': 3}", None),
+        ("{'pred': 'yes', 'score': None}", None),
+        ("yes, 4", None),
+        ("", None),
+    ],
+)
+def test_yes_no_and_rating_are_read_from_the_dictionary(reply, judged):
+    assert judgement_of("meaning", OPEN, reply) == judged
+
+
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [("0.5", 0.5), (" 1.0 |", 1.0), ("0", 0.0), ("| 0.3", 0.3), ("1.5", None), ("half", None)],
+)
+def test_shares_are_read_from_the_beginning(reply, score):
+    judged = judgement_of("elements", elements("a"), reply)
+    assert (None if judged is None else judged.score) == score
+
+
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [
+        ("Reasoning: it says so.\nAnswer: B", 1.0),
+        ("Reasoning: A. is wrong\nAnswer: B. growing bright", 1.0),
+        ("Answer: A", 0.0),
+        ("Answer: None", 0.0),
+        ("Answer: A. or B.", 0.0),
+        ("B", None),
+    ],
+)
+def test_a_caption_is_right_if_it_leads_to_the_right_option_alone(reply, score):
+    judged = judgement_of("caption", CAPTION, reply)
+    assert (None if judged is None else judged.score) == score
+
+
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [
+        ("Correct", 1.0), ("correct.", 1.0), ("Incorrect", 0.0), ("It is incorrect", 0.0),
+        ("Correct, not incorrect", 1.0), ("Well", None),
+    ],
+)  # fmt: skip
+def test_right_or_wrong_is_read_from_one_word(reply, score):
+    judged = judgement_of("option", OPEN, reply)
+    assert (None if judged is None else judged.score) == score
+
+
+def test_without_a_judge_words_are_compared():
+    assert match_words("meaning", OPEN, "the 2 Dogs!") == Judgement(1.0, 5)
+    assert match_words("meaning", OPEN, "two dogs and a cat") == Judgement(0.0, 0)
+    assert match_words("option", OPEN, "two dogs") == Judgement(0.0)
+    assert normalize("An  apple, the PEAR.") == "apple pear"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "score"),
+    [
+        ("apple<AND>pear", "a pear", 0.5),
+        ("apple<AND>pear", "apple and pear", 1.0),
+        ("three<OR>no", "There are 3 of them", 1.0),
+        ("apple<AND>pear<OR>plum", "plum", 1.0),
+        ("apple", "pineapple", 0.0),
+        ("apple<AND>", "apple", 0.5),
+    ],
+)
+def test_elements_count_their_share(answer, said, score):
+    assert match_words("elements", elements(answer), said).score == score
+
+
+@pytest.mark.parametrize(
+    ("said", "score"),
+    [("It is growing bright.", 1.0), ("growing dark", 0.0), ("growing dark, growing bright", 0.0)],
+)
+def test_a_caption_must_hold_the_words_of_the_right_option_alone(said, score):
+    assert match_words("caption", CAPTION, said).score == score

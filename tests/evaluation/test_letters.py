@@ -1,0 +1,80 @@
+"""Every rule against results worked out by hand from the published scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from linvt_cli.evaluation import letters
+from linvt_cli.evaluation.items import Item
+
+FOUR = Item("1", Path("a.mp4"), "Which?", ("red", "a blue one", "green", "none"), 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("(A)", 0), ("A", 0), ("a", 0), ("A.", 0), ("(A) red", 0), ("A) red", 0), ("(A)red", 0),
+        ("b. a blue one", 1), ("Answer: (C) green", 2), ("(A) or (B)", 0), ("D", 3),
+        ("The answer is (A)", None), ("red", None), ("Apple", None), ("E", None),
+        ("", None), ("  ", None), ("(", None), (".", None), ("()", None),
+    ],
+)  # fmt: skip
+def test_mvbench_compares_the_first_word_with_the_letter_in_brackets(said, place):
+    assert letters.first_word(said, FOUR) == place
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("A", 0), ("A)", 0), ("(A)", 0), ("(B) blue", 1), ("B) blue", 1), ("I say (D).", 3),
+        ("A.", None), ("A. red", None), ("a", None), ("a)", None), (") A", None), ("red", None),
+        ("(red) B)", None), ("", None), (")", None), ("E)", None),
+    ],
+)  # fmt: skip
+def test_mlvu_takes_the_sign_before_the_first_bracket_or_a_letter_alone(said, place):
+    assert letters.before_bracket(said, FOUR) == place
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("B", 1), ("B.", 1), ("(C)", 2), ("The best answer is D.", 3), ("Best option: B", 1),
+        ("The answer is: A", 0), ("Because it is red", 1), ("I say C", 2), ("E or A", 0),
+        ("red", None), ("a", None), ("", None),
+        ("one two three four five six seven eight nine ten eleven", None),
+    ],
+)  # fmt: skip
+def test_video_mme_takes_the_first_capital_behind_a_usual_beginning(said, place):
+    assert letters.first_capital(said, FOUR) == place
+
+
+def test_longvideobench_has_a_fifth_letter():
+    five = Item("1", Path("a.mp4"), "Which?", ("a", "b", "c", "d", "e"), 0)
+    assert letters.first_capital("E", five) == 4
+    assert letters.first_capital("D. A book", five) == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("B", 1), ("B. a blue one", 1), ("(C) green", 2), (" D", 3), ("Blue", 1), ("xA", 0),
+        ("The answer is B", None), ("a", None), ("(", None), ("", None), ("E", None),
+    ],
+)  # fmt: skip
+def test_videovista_takes_the_first_sign_or_the_second(said, place):
+    assert letters.first_sign(said, FOUR) == place
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("C", 2), ("C.", 2), ("(C)", 2), ("'C'", 2), ("The answer is C.", 2), ("D. A book", 3),
+        ("(B) or (C)", 1), ("C) green", 2), ("I think that it is a blue one there", 1),
+        ("it is red", None), ("CAB", None), ("", None), ("...", None),
+        ("I think it is neither of those things", None),
+    ],
+)  # fmt: skip
+def test_next_qa_and_egoschema_take_the_letter_that_comes_first(said, place):
+    assert letters.earliest_letter(said, FOUR) == place

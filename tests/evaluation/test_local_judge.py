@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from linvt_cli.errors import JudgeError, JudgementError
+from linvt_cli.evaluation.endpoint import KeptReplies
+from linvt_cli.evaluation.local_judge import LocalJudge
+from linvt_cli.pipeline import VideoQA
+from linvt_cli.video_tokenizer.baselines import MeanTokenizer
+from tests.fakes import TinyBackbone
+
+
+def judge_that_says(text: str, kept: KeptReplies | None = None) -> LocalJudge:
+    return LocalJudge(VideoQA(TinyBackbone(text), MeanTokenizer(4)), kept or KeptReplies(None))
+
+
+def test_a_model_of_linvt_replies_and_is_named():
+    judge = judge_that_says("{'pred': 'yes', 'score': 5}")
+    assert judge.reply("Do these agree?", 0) == "{'pred': 'yes', 'score': 5}"
+    assert judge.label == "tiny (none) on this machine"
+
+
+def test_its_replies_are_kept(tmp_path):
+    path = tmp_path / "judge.jsonl"
+    assert judge_that_says("yes", KeptReplies(path)).reply("right?", 0) == "yes"
+    assert judge_that_says("no", KeptReplies(path)).reply("right?", 0) == "yes"
+
+
+def test_another_attempt_would_say_the_same():
+    with pytest.raises(JudgementError, match="is no judgement"):
+        judge_that_says("well").reply("right?", 1)
+
+
+def test_a_request_that_is_too_long_is_an_error_of_the_judge():
+    with pytest.raises(JudgeError, match=r"tiny .* failed"):
+        judge_that_says("yes").reply("x" * 5000, 0)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from linvt_cli.errors import DatasetError
+from linvt_cli.evaluation import open_sets
+from linvt_cli.evaluation.items import BrokenItem, Item, ReadOptions
+from tests.evaluation import samples
+
+TEST = ReadOptions("test")
+
+
+@pytest.mark.parametrize(
+    ("described", "place", "name"),
+    [
+        (open_sets.ACTIVITYNET, "all_test/v_1QIUV7WYKXg.mkv", "1QIUV7WYKXg"),
+        (open_sets.MSRVTT, "videos/all/video7010.mp4", "video7010"),
+        (open_sets.MSVD, "videos/-4wsuPCjDBc_5_15.avi", "-4wsuPCjDBc_5_15"),
+        (
+            open_sets.TGIF,
+            "mp4/tumblr_nk172bbdPI1u1lr18o1_250.mp4",
+            "tumblr_nk172bbdPI1u1lr18o1_250",
+        ),
+    ],
+    ids=["activitynet", "msrvtt", "msvd", "tgif"],
+)
+def test_the_sets_of_video_chatgpt_are_joined_by_id(tmp_path, video, described, place, name):
+    samples.zero_shot(tmp_path, video, place=place, name=name)
+    first, second = open_sets.reader_of(described)(tmp_path, TEST)
+    assert isinstance(first, Item)
+    assert isinstance(second, Item)
+    assert first.video == tmp_path / place
+    assert (first.id, first.answer) == ("q1", "A grey wall")
+    assert (second.question, second.answer) == ("who is there?", "two dogs")
+
+
+def test_types_of_activitynet_have_names(tmp_path, video):
+    place = "all_test/v_a.mp4"
+    samples.zero_shot(tmp_path, video, place=place, name="a", typed=True)
+    items = list(open_sets.reader_of(open_sets.ACTIVITYNET)(tmp_path, TEST))
+    assert [item.groups for item in items] == [(("type", "Yes/No"),), (("type", "Object"),)]
+
+
+def test_rows_are_joined_in_their_order_where_ids_agree_even_if_one_comes_twice(tmp_path, video):
+    samples.zero_shot(tmp_path, video, place="videos/a.mp4", name="a")
+    asked = json.loads((tmp_path / "test_q.json").read_text())
+    asked[1]["question_id"] = "q1"
+    samples.write_json(tmp_path / "test_q.json", asked)
+    answers = [{"answer": "one", "question_id": "q1"}, {"answer": "two", "question_id": "q1"}]
+    samples.write_json(tmp_path / "test_a.json", answers)
+    items = list(open_sets.reader_of(open_sets.MSVD)(tmp_path, TEST))
+    assert [item.answer for item in items if isinstance(item, Item)] == ["one", "two"]
+
+
+def test_a_question_without_an_answer_is_told_with_the_file_of_answers(tmp_path, video):
+    samples.zero_shot(tmp_path, video, place="videos/a.mp4", name="a")
+    samples.write_json(tmp_path / "test_a.json", [{"answer": "two", "question_id": "q2"}])
+    first, second = open_sets.reader_of(open_sets.MSVD)(tmp_path, TEST)
+    assert isinstance(first, BrokenItem)
+    assert first.error.message == (
+        f"Field 'answer' of row of question q1 in '{tmp_path / 'test_a.json'}' is missing"
+    )
+    assert isinstance(second, Item)
+
+
+def test_the_authors_own_form_has_question_and_answer_in_one_row(tmp_path, video):
+    rows = [{"answer": "couch", "id": 158581, "question": "what is it?", "video_id": 7010}]
+    samples.write_json(tmp_path / "test_qa.json", rows)
+    samples.put(video, tmp_path / "videos" / "video7010.mp4")
+    (item,) = open_sets.reader_of(open_sets.MSRVTT)(tmp_path, TEST)
+    assert isinstance(item, Item)
+    assert (item.id, item.answer, item.video.name) == ("158581", "couch", "video7010.mp4")
+
+
+def test_a_missing_video_names_the_usual_name(tmp_path, video):
+    samples.zero_shot(tmp_path, video, place="all_test/other.mp4", name="a")
+    broken = next(iter(open_sets.reader_of(open_sets.ACTIVITYNET)(tmp_path, TEST)))
+    assert isinstance(broken, BrokenItem)
+    assert "Field 'video_name' of row 1" in broken.error.message
+    assert "'v_a'" in broken.error.message
+
+
+def test_mm_vet_is_read_with_all_capabilities(tmp_path):
+    samples.mm_vet(tmp_path)
+    first, second = open_sets.read_mm_vet(tmp_path, TEST)
+    assert isinstance(first, Item)
+    assert first.groups == (("capability", "OCR"), ("capability", "math"))
+    assert (first.id, first.answer, first.video.name) == ("v1_0", "-1<AND>-5", "v1_0.png")
+    assert isinstance(second, Item)
+
+
+def test_mm_vet_tells_what_is_wrong(tmp_path):
+    samples.mm_vet(tmp_path)
+    table = json.loads((tmp_path / "mm-vet.json").read_text())
+    del table["v1_0"]["capability"]
+    samples.write_json(tmp_path / "mm-vet.json", table)
+    broken = next(iter(open_sets.read_mm_vet(tmp_path, TEST)))
+    assert isinstance(broken, BrokenItem)
+    assert "Field 'capability' of row v1_0 in" in broken.error.message
+    samples.write_json(tmp_path / "mm-vet.json", {"v1_0": 3})
+    with pytest.raises(DatasetError, match=r"Entry 'v1_0' of .* is no object"):
+        list(open_sets.read_mm_vet(tmp_path, TEST))

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from linvt_cli.evaluation.benchmarks import BENCHMARKS
+from linvt_cli.evaluation.paper import REPORTED, differences, reported
+
+SETTINGS = {
+    "model": {"backbone": "nano", "tokenizer": "linvt"},
+    "frames": 120,
+    "by": "letter",
+    "split": "dev",
+    "limit": None,
+    "categories": [],
+    "judge": None,
+}
+
+
+def test_every_benchmark_has_its_figure():
+    assert {name.removesuffix(" with subtitles") for name in REPORTED} == set(BENCHMARKS)
+
+
+def test_subtitles_have_a_figure_of_their_own():
+    assert [reported("video-mme", subtitles=each).value for each in (False, True)] == [70.3, 71.7]  # type: ignore[union-attr]
+    assert reported("longvideobench", subtitles=True) is None
+
+
+def test_settings_that_agree_are_not_named():
+    (model,) = differences(REPORTED["mlvu"], SETTINGS)
+    assert model.startswith("the model here is nano")
+
+
+def test_settings_that_differ_are_named():
+    changed = {
+        **SETTINGS,
+        "frames": 16,
+        "by": "letter-likelihood",
+        "split": "subset",
+        "limit": 5,
+        "judge": {"label": "gpt-x (gpt-x-2)"},
+    }
+    told = "\n".join(differences(REPORTED["egoschema"], changed))
+    assert "the split here is 'subset', the paper's is 'full'" in told
+    assert "scored by likelihood" in told
+    assert "only a part" in told
+    assert "gpt-x (gpt-x-2)" in told
+    assert "not public" in told
+    assert "16 frames here, 120 in the paper" in differences(REPORTED["mlvu"], changed)
+
+
+def test_the_doubt_about_mm_vet_is_told():
+    assert "Mipha" in REPORTED["mm-vet"].note

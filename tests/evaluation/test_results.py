@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linvt_cli.errors import DatasetError
+from linvt_cli.evaluation.benchmarks import BENCHMARKS
+from linvt_cli.evaluation.items import Item
+from linvt_cli.evaluation.results import (
+    Failure,
+    Scored,
+    compare_results,
+    read_results,
+    submission,
+    to_document,
+)
+from linvt_cli.evaluation.scoring import Verdict
+
+SETTINGS = {
+    "model": {"backbone": "nano", "tokenizer": "linvt", "checkpoint": "bundled"},
+    "frames": 16,
+    "by": "letter",
+    "split": "dev",
+    "subtitles": False,
+    "limit": None,
+    "categories": [],
+    "judge": None,
+}
+
+
+def scored(
+    name: str,
+    task: str,
+    score: float | None,
+    *,
+    prediction: str | None = "A",
+    rating: int | None = None,
+    by: str = "rule",
+) -> Scored:
+    item = Item(name, Path(f"{name}.mp4"), "?", ("x", "y"), 0, groups=(("task", task),))
+    return Scored(item, "(A)", Verdict(prediction, score, rating, by))
+
+
+def mlvu(*scores: float) -> dict[str, Any]:
+    """Three questions of one task, one of another; scores in this order."""
+    tasks = ("count", "count", "count", "plotQA")
+    rows = [
+        scored(f"q{number}", task, score)
+        for number, (task, score) in enumerate(zip(tasks, scores, strict=True))
+    ]
+    return to_document(BENCHMARKS["mlvu"], SETTINGS, rows, [])
+
+
+def test_the_accuracy_of_mlvu_is_the_mean_over_its_tasks():
+    document = mlvu(1.0, 0.0, 0.0, 1.0)
+    assert document["accuracy"]["value"] == pytest.approx((1 / 3 + 1) / 2, abs=1e-6)
+    assert document["groups"]["task"]["count"]["value"] == pytest.approx(1 / 3, abs=1e-6)
+    assert document["groups"]["task"]["count"]["count"] == 3
+    assert document["paper"]["accuracy"] == 0.689
+    assert json.loads(json.dumps(document)) == document
+
+
+def test_failures_and_answers_without_an_option_are_counted():
+    rows = [scored("a", "CH", 1.0), scored("b", "CH", 0.0, prediction=None)]
+    failure = Failure("c", (("task", "CH"),), "VideoError", "gone")
+    document = to_document(BENCHMARKS["next-qa"], SETTINGS, rows, [failure])
+    assert document["questions"] == {
+        "asked": 3,
+        "answered": 2,
+        "scored": 2,
+        "failed": 1,
+        "without_option": 1,
+        "scored_by": {"rule": 2},
+    }
+    assert document["accuracy"]["value"] == 0.5
+    assert document["accuracy_if_failures_are_wrong"] == pytest.approx(1 / 3, abs=1e-6)
+    assert document["failures"][0]["message"] == "gone"
+
+
+def test_a_rating_is_the_mean_of_the_judges():
+    rows = [
+        scored("a", "x", 1.0, rating=5, by="judge"),
+        scored("b", "x", 0.0, rating=2, by="judge"),
+    ]
+    document = to_document(BENCHMARKS["msvd-qa"], SETTINGS, rows, [])
+    assert document["rating"]["value"] == 3.5
+    assert document["paper"]["rating"] == 4.4
+
+
+def test_hidden_answers_have_no_score_but_a_place_in_the_submission():
+    hidden = Item("u", Path("a.mp4"), "?", ("v", "w"))
+    rows = [Scored(hidden, "B", Verdict("B", None)), scored("a", "", None, prediction=None)]
+    document = to_document(BENCHMARKS["egoschema"], SETTINGS, rows, [])
+    assert document["accuracy"] is None
+    assert document["questions"]["scored"] == 0
+    assert document["accuracy_if_failures_are_wrong"] is None
+    assert submission(rows) == {"u": 1}
+
+
+def test_two_documents_are_compared_over_the_questions_that_both_scored(tmp_path):
+    first, second = mlvu(1.0, 0.0, 0.0, 1.0), mlvu(1.0, 1.0, 0.0, 1.0)
+    second["rows"].append({**second["rows"][0], "id": "other"})
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(second))
+    result, unmatched = compare_results(first, read_results(tmp_path), place=str(path))
+    assert (result.count, unmatched, result.only_second) == (4, 1, 1)
+    assert result.difference == pytest.approx(1 / 6)
+
+
+def test_documents_that_cannot_be_compared_are_errors(tmp_path):
+    first = mlvu(1.0, 0.0, 0.0, 1.0)
+    with pytest.raises(DatasetError, match="'b' is about mvbench, the other one about mlvu"):
+        compare_results(first, {**first, "benchmark": "mvbench"}, place="b")
+    with pytest.raises(DatasetError, match="no question of the other run"):
+        compare_results(first, {**first, "rows": []}, place="b")
+    for content in ("{", "[]", '{"schema_version": 1}', '{"schema_version": 9}'):
+        path = tmp_path / "a.json"
+        path.write_text(content)
+        with pytest.raises(DatasetError, match="is no file of results"):
+            read_results(path)
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_results(tmp_path / "none.json")

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from linvt_cli.errors import JudgementError
+from linvt_cli.evaluation.benchmarks import BENCHMARKS
+from linvt_cli.evaluation.items import Item
+from linvt_cli.evaluation.scoring import Verdict, choices_for, is_choice, score_answer, score_place
+
+CHOICE = Item("1", Path("a.mp4"), "?", ("red", "blue"), 1)
+OPEN = Item("q", Path("a.mp4"), "who?", answer="two dogs")
+
+
+class Scripted:
+    """A judge that gives one reply after the other."""
+
+    label = "scripted"
+
+    def __init__(self, *replies: str) -> None:
+        self.replies = list(replies)
+        self.attempts: list[int] = []
+
+    def reply(self, request: str, attempt: int) -> str:
+        self.attempts.append(attempt)
+        return str(self.replies.pop(0))
+
+
+@pytest.mark.parametrize("name", [name for name, each in BENCHMARKS.items() if each.rule])
+@pytest.mark.parametrize("said", ["", "  ", "\n"])
+def test_an_empty_answer_never_counts_as_right(name, said):
+    for right in (0, 1):
+        task = "yes_no" if name == "tempcompass" else ""
+        item = Item("1", Path("a.mp4"), "?", ("yes", "no"), right, task=task)
+        judge = Scripted()
+        assert score_answer(BENCHMARKS[name], item, said, judge) == Verdict(None, 0.0)
+        assert judge.attempts == []
+
+
+@pytest.mark.parametrize("name", ["activitynet-qa", "mm-vet"])
+def test_an_empty_open_answer_is_wrong_and_no_judge_is_asked(name):
+    verdict = score_answer(BENCHMARKS[name], OPEN, " ", Scripted())
+    assert (verdict.score, verdict.rating) == (0.0, 0 if name == "activitynet-qa" else None)
+
+
+def test_a_letter_is_compared_with_the_right_one():
+    assert score_answer(BENCHMARKS["mvbench"], CHOICE, "(B)", None) == Verdict("B", 1.0)
+    assert score_answer(BENCHMARKS["mvbench"], CHOICE, "(A)", None) == Verdict("A", 0.0)
+    assert score_answer(BENCHMARKS["mvbench"], CHOICE, "blue", None) == Verdict(None, 0.0)
+
+
+def test_an_answer_that_is_not_public_has_no_score():
+    assert score_place(Item("1", Path("a.mp4"), "?", ("x", "y")), 1) == Verdict("B", None)
+
+
+def test_a_judge_is_asked_again_until_its_reply_means_something():
+    judge = Scripted("well", "{'pred': 'yes', 'score': 4}")
+    verdict = score_answer(BENCHMARKS["msvd-qa"], OPEN, "some dogs", judge)
+    assert verdict == Verdict(None, 1.0, 4, "judge")
+    assert judge.attempts == [0, 1]
+
+
+def test_a_judge_that_never_says_anything_is_an_error_that_names_the_question():
+    with pytest.raises(JudgementError, match="about question q is no judgement: 'well'"):
+        score_answer(BENCHMARKS["msvd-qa"], OPEN, "some dogs", Scripted(*["well"] * 3))
+
+
+def test_without_a_judge_words_are_compared():
+    verdict = score_answer(BENCHMARKS["msvd-qa"], OPEN, "Two dogs.", None)
+    assert verdict == Verdict(None, 1.0, 5, "words")
+
+
+def test_tempcompass_asks_a_judge_only_where_its_rules_are_silent():
+    bench = BENCHMARKS["tempcompass"]
+    item = Item("1", Path("a.mp4"), "?", ("A. red", "B. blue"), 1, "B. blue", task="multi-choice")
+    assert score_answer(bench, item, "B", Scripted()) == Verdict("B", 1.0)
+    assert score_answer(bench, item, "blue", None) == Verdict(None, 0.0)
+    judged = score_answer(bench, item, "blue", Scripted("Correct"))
+    assert judged == Verdict(None, 1.0, None, "judge")
+
+
+def test_a_caption_is_always_judged():
+    bench = BENCHMARKS["tempcompass"]
+    item = Item("1", Path("a.mp4"), "Write.", ("A. red", "B. blue"), 1, "?", task="captioning")
+    assert not is_choice(bench, item)
+    assert score_answer(bench, item, "It is blue", Scripted("Answer: B")).score == 1.0
+    assert score_answer(bench, item, "It is blue", None) == Verdict(None, 1.0, None, "words")
+
+
+def test_likelihood_compares_letters_or_texts():
+    assert choices_for(CHOICE, "letter-likelihood") == ("A", "B")
+    assert choices_for(CHOICE, "text-likelihood") == ("red", "blue")
+    yes = Item("1", Path("a.mp4"), "?", ("yes", "no"), 0, task="yes_no")
+    assert choices_for(yes, "letter-likelihood") == ("yes", "no")
+    lines = ("Option 1: A dog.", "Option 2: A cat.")
+    matching = Item("1", Path("a.mp4"), "?", lines, 0, task="caption_matching")
+    assert choices_for(matching, "letter-likelihood") == ("Option 1", "Option 2")
