@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 from linvt_cli import errors
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.batch import Batch, BatchVideo, Turn, terminated_like_interrupted
-from linvt_cli.cli.batch_progress import BatchProgress
+from linvt_cli.cli.batch_progress import batch_progress
 from linvt_cli.cli.benchmark_options import BenchmarkOptions
 from linvt_cli.cli.benchmark_results import score_all, tell, write_results
 from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.model_version import weights_versions
 from linvt_cli.cli.output import Output, print_message
 from linvt_cli.cli.result_files import ResultFile
 from linvt_cli.cli.resume import settings_of
 from linvt_cli.cli.row_formats import JsonLines
+from linvt_cli.cli.watching import fetch_model
 from linvt_cli.config import AnswerShape, GenerationConfig
 from linvt_cli.errors import LinVTError, MachineError
 from linvt_cli.evaluation.benchmarks import BENCHMARKS, Benchmark, read_items
@@ -91,6 +93,7 @@ class _Run:
         )
         self._file: ResultFile | None = None
         self._rows: dict[str, dict[str, Any]] = {}  # by id of the question
+        self._versions: tuple[str | None, ...] = ()  # of the model's weights
 
     def run(self) -> ExitCode:
         with ExitStack() as while_running:
@@ -128,9 +131,11 @@ class _Run:
     def _ask(self) -> ModelOptions:
         """Ask what has no answer yet; return which model was asked."""
         batch = Batch(self._options.model, self._options.decoding, self._output)
+        fetch_model(batch.model, self._output)
+        self._versions = weights_versions(batch.model)
         parts = self._open_parts(batch.model)
         with (
-            BatchProgress(self._output, len(parts)) as progress,
+            batch_progress(self._output, len(parts)) as progress,
             closing(batch.turns([part.video for part in parts])) as turns,
         ):
             for turn in turns:
@@ -166,7 +171,7 @@ class _Run:
 
     def _settings_of(self, model: ModelOptions, frames: FrameOptions, item: Item) -> str:
         asked = [
-            settings_of(model, frames, self._generation),
+            settings_of(model, frames, self._generation, versions=self._versions),
             self._benchmark.name,
             VERSION,
             self._options.by,

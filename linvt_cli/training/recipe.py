@@ -42,7 +42,7 @@ _STATISTICS_CLIPS = 200
 
 @dataclass(frozen=True, slots=True)
 class NanoRecipe:
-    """The sizes of a nano run. The shipped weights took four times the image steps: ``docs/log.md``."""
+    """The sizes of a nano run; the shipped weights took more image steps: ``docs/log.md``."""
 
     vision_steps: int = 1300
     num_clips: int = 8400
