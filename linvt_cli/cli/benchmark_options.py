@@ -52,7 +52,9 @@ class JudgeOptions:
             return
         if benchmark.judged is None:
             raise ConfigError(
-                f"{benchmark.title} is scored by a rule, and needs no judge", field="judge"
+                f"{benchmark.title} is scored by a rule, and needs no judge",
+                field="judge",
+                hint="leave out --judge",
             )
         if self.judge is None or (self.judge != EXACT and self.model is None):
             raise ConfigError(
@@ -62,7 +64,9 @@ class JudgeOptions:
                 " --judge exact",
             )
         if self.judge == EXACT and self.model is not None:
-            raise ConfigError("--judge exact has no model", field="judge_model")
+            raise ConfigError(
+                "--judge exact has no model", field="judge_model", hint="leave out --judge-model"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +99,26 @@ class BenchmarkOptions:
                 f"{benchmark.title} has no split '{self.split}'."
                 f" Expected {' or '.join(benchmark.splits)}",
                 field="split",
+                hint="leave out --split for the usual one",
             )
         if self.subtitles and not benchmark.has_subtitles:
-            raise ConfigError(f"{benchmark.title} has no subtitles", field="subtitles")
+            raise ConfigError(
+                f"{benchmark.title} has no subtitles",
+                field="subtitles",
+                hint="leave out --subtitles",
+            )
         if self.by != "letter" and benchmark.rule is None:
             raise ConfigError(
-                f"{benchmark.title} has no options whose likelihood could be compared", field="by"
+                f"{benchmark.title} has no options whose likelihood could be compared",
+                field="by",
+                hint="leave out --by",
             )
         if self.resume and self.folder is None:
             raise ConfigError("--resume needs --output", field="resume", hint="-o results")
         if self.retry_errors and not self.resume:
-            raise ConfigError("--retry-errors needs --resume", field="retry_errors")
+            raise ConfigError(
+                "--retry-errors needs --resume",
+                field="retry_errors",
+                hint="--resume --retry-errors -o results",
+            )
         self.judge.check(benchmark)

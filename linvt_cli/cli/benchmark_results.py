@@ -187,7 +187,10 @@ def write_results(
             folder / "results.png", lambda path: draw_bars(document, benchmark.dimension, path)
         )
     except OSError as error:
-        raise MachineError(f"'{folder}' cannot be written: {error.strerror or error}") from error
+        raise MachineError(
+            f"'{folder}' cannot be written: {error.strerror or error}",
+            hint="name another folder with --output",
+        ) from error
     except MachineError as error:  # no Matplotlib: the chart is the only thing that is lacking
         output.warning(f"{error.message}; {error.hint}")
 

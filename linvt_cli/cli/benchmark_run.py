@@ -119,7 +119,10 @@ class _Run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise MachineError(f"'{folder}' cannot be made: {error.strerror}") from error
+            raise MachineError(
+                f"'{folder}' cannot be made: {error.strerror}",
+                hint="name another folder with --output",
+            ) from error
         return ResultFile(folder / ANSWERS, JsonLines(), resume=self._options.resume)
 
     def _tell_broken(self) -> None:

@@ -136,4 +136,5 @@ def _check_categories(options: ReadOptions, known: set[str], benchmark: Benchmar
                 f"No question of {benchmark.title} is in the category '{category}'."
                 f" There are {', '.join(sorted(known)) or 'no categories'}",
                 field="categories",
+                hint="name one of those, or leave out --categories",
             )

@@ -17,6 +17,7 @@ from linvt_cli.errors import DatasetError, MachineError
 from linvt_cli.evaluation.items import LETTERS, BrokenItem, Item
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".MP4")
+_AS_PUBLISHED = "fetch the file again, as it is published"
 _MISSING = object()
 
 
@@ -195,7 +196,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(_content(path))
     except (ValueError, RecursionError) as error:
-        raise DatasetError(f"'{path}' is no JSON: {error}", path=path) from error
+        raise DatasetError(
+            f"'{path}' is no JSON: {error}", path=path, hint=_AS_PUBLISHED
+        ) from error
 
 
 def json_rows(path: Path) -> Iterator[Row]:
@@ -206,7 +209,7 @@ def json_rows(path: Path) -> Iterator[Row]:
     """
     entries = read_json(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise DatasetError(f"'{path}' is no JSON list of objects", path=path)
+        raise DatasetError(f"'{path}' is no JSON list of objects", path=path, hint=_AS_PUBLISHED)
     for number, entry in enumerate(entries, start=1):
         yield Row(entry, path, number)
 
@@ -219,7 +222,7 @@ def json_table(path: Path) -> dict[str, Any]:
     """
     table = read_json(path)
     if not isinstance(table, dict):
-        raise DatasetError(f"'{path}' is no JSON object", path=path)
+        raise DatasetError(f"'{path}' is no JSON object", path=path, hint=_AS_PUBLISHED)
     return table
 
 
@@ -236,7 +239,9 @@ def csv_rows(path: Path, fields: Sequence[str]) -> Iterator[Row]:
     reader = csv.DictReader(io.StringIO(_content(path), newline=""))
     lacking = [field for field in fields if field not in (reader.fieldnames or ())]
     if lacking:
-        raise DatasetError(f"'{path}' has no column '{lacking[0]}'", path=path, line=1)
+        raise DatasetError(
+            f"'{path}' has no column '{lacking[0]}'", path=path, line=1, hint=_AS_PUBLISHED
+        )
     for number, values in enumerate(reader, start=1):
         yield Row(values, path, number)
 
@@ -259,10 +264,12 @@ def parquet_rows(path: Path, fields: Sequence[str]) -> Iterator[Row]:
     try:
         table = parquet.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"'{path}' is no Parquet file: {error}", path=path) from error
+        raise DatasetError(
+            f"'{path}' is no Parquet file: {error}", path=path, hint=_AS_PUBLISHED
+        ) from error
     lacking = [field for field in fields if field not in table.column_names]
     if lacking:
-        raise DatasetError(f"'{path}' has no column '{lacking[0]}'", path=path)
+        raise DatasetError(f"'{path}' has no column '{lacking[0]}'", path=path, hint=_AS_PUBLISHED)
     for number, values in enumerate(table.to_pylist(), start=1):
         yield Row(values, path, number)
 
@@ -293,4 +300,6 @@ def _content(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DatasetError(f"'{path}' cannot be read: {reason}", path=path) from error
+        raise DatasetError(
+            f"'{path}' cannot be read: {reason}", path=path, hint=_AS_PUBLISHED
+        ) from error

@@ -53,7 +53,10 @@ class LocalJudge:
             JudgeError: if the model fails.
         """
         if attempt:
-            raise JudgementError(f"What {self.label} replies is no judgement")
+            raise JudgementError(
+                f"What {self.label} replies is no judgement",
+                hint="another --judge-model may be able to judge",
+            )
         key = hashlib.sha256(json.dumps([self.label, request]).encode()).hexdigest()
         kept = self.kept.find(key)
         if kept is not None:

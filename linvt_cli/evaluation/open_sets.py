@@ -131,7 +131,11 @@ def read_mm_vet(folder: Path, options: ReadOptions) -> Read:
 
     for name, values in json_table(file).items():
         if not isinstance(values, dict):
-            raise DatasetError(f"Entry '{name}' of '{file}' is no object", path=file)
+            raise DatasetError(
+                f"Entry '{name}' of '{file}' is no object",
+                path=file,
+                hint="fetch the file again, as it is published",
+            )
         yield item_or_broken(make, Row(values, file, name), name)
 
 

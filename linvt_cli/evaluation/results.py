@@ -201,7 +201,11 @@ def read_results(path: Path) -> dict[str, Any]:
         known = document["schema_version"] == SCHEMA_VERSION
         lacking = [name for name in ("benchmark", "settings", "rows") if name not in document]
     except OSError as error:
-        raise DatasetError(f"'{file}' cannot be read: {error.strerror}", path=file) from error
+        raise DatasetError(
+            f"'{file}' cannot be read: {error.strerror}",
+            path=file,
+            hint="name a folder that linvt evaluate -o has written",
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise _foreign(file) from error
     if not known or lacking:
@@ -237,11 +241,16 @@ def compare_results(
         raise DatasetError(
             f"'{place}' is about {second['benchmark']}, the other one about {first['benchmark']}",
             path=place,
+            hint="compare runs of one benchmark",
         )
     one, other = _scores(first, place), _scores(second, place)
     shared = [name for name in one if name in other]
     if not shared:
-        raise DatasetError(f"'{place}' has no question of the other run", path=place)
+        raise DatasetError(
+            f"'{place}' has no question of the other run",
+            path=place,
+            hint="compare runs over the same questions",
+        )
     over = first.get("averaged_over")
     groups = [_first(one[name][2], over) for name in shared] if over else None
     compared = compare(

@@ -104,4 +104,7 @@ def _asked(judge: Judge, kind: Kind, item: Item, said: str) -> Judgement:
         if judged is not None:
             return judged
     shown = " ".join(reply.split())[:80]
-    raise JudgementError(f"The judge's reply about question {item.id} is no judgement: '{shown}'")
+    raise JudgementError(
+        f"The judge's reply about question {item.id} is no judgement: '{shown}'",
+        hint="--resume --retry-errors asks it again",
+    )

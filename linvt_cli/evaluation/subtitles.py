@@ -26,7 +26,11 @@ def read_srt(path: Path) -> tuple[Subtitle, ...]:
     try:
         content = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
-        raise DatasetError(f"'{path}' cannot be read: {error.strerror}", path=path) from error
+        raise DatasetError(
+            f"'{path}' cannot be read: {error.strerror}",
+            path=path,
+            hint="fetch the file again, as it is published",
+        ) from error
     found = []
     for block in re.split(r"\r?\n[ \t]*\r?\n", content):
         span = _SPAN.search(block)
@@ -36,7 +40,11 @@ def read_srt(path: Path) -> tuple[Subtitle, ...]:
         if text:
             found.append(Subtitle(_seconds(span.groups()[:4]), _seconds(span.groups()[4:]), text))
     if not found and content.strip():
-        raise DatasetError(f"'{path}' holds no subtitles in the SubRip format", path=path)
+        raise DatasetError(
+            f"'{path}' holds no subtitles in the SubRip format",
+            path=path,
+            hint="fetch the file again, as it is published",
+        )
     return tuple(found)
 
 
@@ -58,12 +66,16 @@ def read_longvideobench(path: Path, *, begins: float, duration: float) -> tuple[
     """
     entries = read_json(path)
     if not isinstance(entries, list):
-        raise DatasetError(f"'{path}' is no JSON list", path=path)
+        raise DatasetError(
+            f"'{path}' is no JSON list", path=path, hint="fetch the file again, as it is published"
+        )
     try:
         return tuple(_entry(entry, begins, duration) for entry in entries)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise DatasetError(
-            f"'{path}' has a subtitle without its fields: {error}", path=path
+            f"'{path}' has a subtitle without its fields: {error}",
+            path=path,
+            hint="fetch the file again, as it is published",
         ) from error
 
 

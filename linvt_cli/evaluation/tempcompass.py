@@ -49,12 +49,17 @@ def _rows(file: Path) -> Iterator[tuple[Row, str, str]]:
     """Yield each entry with its video and dimension."""
     for video, dimensions in json_table(file).items():
         if not isinstance(dimensions, dict):
-            raise DatasetError(f"Entry '{video}' of '{file}' is no object", path=file)
+            raise DatasetError(
+                f"Entry '{video}' of '{file}' is no object",
+                path=file,
+                hint="fetch the file again, as it is published",
+            )
         for dimension, entries in dimensions.items():
             if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
                 raise DatasetError(
                     f"Field '{dimension}' of entry '{video}' in '{file}' is no list of objects",
                     path=file,
+                    hint="fetch the file again, as it is published",
                 )
             for number, entry in enumerate(entries, start=1):
                 yield Row(entry, file, f"{video}/{dimension}/{number}"), video, dimension

@@ -39,7 +39,9 @@ def read_frame_folder(folder: str | Path, sampling: FrameSampling, *, frame_rate
     """
     began = time.perf_counter()
     if frame_rate <= 0:
-        raise ConfigError(f"Frames per second must be positive, not {frame_rate}", field="fps")
+        raise ConfigError(
+            f"Frames per second must be positive, not {frame_rate}", field="fps", hint="3 is usual"
+        )
     place = Path(folder)
     pictures = _pictures(place)
     times = _times(pictures, frame_rate)
@@ -79,7 +81,11 @@ def _pictures(folder: Path) -> list[Path]:
             hint="Check the spelling and the folder",
         ) from error
     if not found:
-        raise VideoDecodeError(f"No JPEG or PNG file is in {shown_name(folder)}", path=folder)
+        raise VideoDecodeError(
+            f"No JPEG or PNG file is in {shown_name(folder)}",
+            path=folder,
+            hint="name a folder that holds the pictures of one video",
+        )
     if all(path.stem.isdecimal() for path in found):
         found.sort(key=lambda path: int(path.stem))
     return found
