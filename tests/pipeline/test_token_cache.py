@@ -56,7 +56,8 @@ def test_other_frames_other_weights_and_another_format_are_looked_at_anew(cache,
         .cached
     )
     slots = {
-        cache.slot(video, FOUR, qa.identity, dtype) for dtype in (torch.float32, torch.bfloat16)
+        cache.slot("sha256:1", FOUR, qa.identity, dtype)
+        for dtype in (torch.float32, torch.bfloat16)
     }
     assert len(slots) == 2
     assert len(cache.entries()) == 3
