@@ -72,7 +72,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    output, model = Output(quiet=True), ModelOptions("nano")
+    output, model = Output(quiet=True), ModelOptions("nano", token_cache=0)
     ahead = Batch(model, DecodingOptions(), output)
     in_turn = Batch(model, DecodingOptions(workers=0), output)
     with tempfile.TemporaryDirectory() as folder:
