@@ -46,7 +46,12 @@ def test_answers_in_a_shape_come_one_by_one(loads, qa, video, monkeypatch):
 def test_what_is_wrong_with_the_video_is_found_once(loads, qa, tmp_path, monkeypatch):
     calls = []
     usual = qa.watch
-    monkeypatch.setattr(qa, "watch", lambda *a, **b: calls.append(a) or usual(*a, **b))
+
+    def watch(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
+        return usual(*arguments, **options)
+
+    monkeypatch.setattr(qa, "watch", watch)
     assert outcomes(watching(tmp_path / "none.mp4")) == [VideoNotFoundError] * 3
     assert len(calls) == 1
 
