@@ -14,6 +14,7 @@ from linvt_cli.generation.together import MAX_POSITIONS, answer_together
 from linvt_cli.types import Answer, PromptEmbeds, VideoTokens
 
 if TYPE_CHECKING:
+    from linvt_cli.generation.decode import Completion
     from linvt_cli.pipeline.video_qa import VideoQA
     from linvt_cli.pipeline.watched import WatchedVideo
 
@@ -62,6 +63,31 @@ def check_question(question: str) -> None:
         raise ConfigError(
             "The question is empty", field="question", hint="to ask nothing: linvt describe"
         )
+
+
+def to_answer(
+    qa: VideoQA,
+    watched: WatchedVideo,
+    question: str,
+    video_tokens: VideoTokens,
+    completion: Completion,
+) -> Answer:
+    """Return what was generated with all that it rests on."""
+    return Answer(
+        video=watched.video,
+        question=question,
+        text=completion.text,
+        finish_reason=completion.finish_reason,
+        model=qa.model,
+        frames=watched.frames,
+        stats=completion.stats,
+        vision_seconds=watched.vision_seconds,
+        tokenize_seconds=watched.refined.seconds + video_tokens.seconds,
+        cached=watched.cached,
+        video_tokens=video_tokens,
+        choices=completion.choices,
+        structured=completion.structured,
+    )
 
 
 def in_order(numbered: Iterable[tuple[int, Outcome]]) -> Iterator[Outcome]:
@@ -115,7 +141,7 @@ def _answer_some(
         interrupted=interrupted,
     ):
         number, tokens = fitting[place]
-        yield number, qa.to_answer(watched, questions[number], tokens, completion)
+        yield number, to_answer(qa, watched, questions[number], tokens, completion)
 
 
 def _condense(qa: VideoQA, watched: WatchedVideo, questions: Sequence[str]) -> list[VideoTokens]:

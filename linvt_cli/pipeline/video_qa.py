@@ -15,11 +15,11 @@ from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.config import ANY_SHAPE, AnswerShape, FrameSampling, GenerationConfig
 from linvt_cli.errors import LinVTError
-from linvt_cli.generation.decode import Completion, stream_answer
+from linvt_cli.generation.decode import stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.generation.shapes import complete
 from linvt_cli.pipeline.loading import load_parts
-from linvt_cli.pipeline.questions import Outcome, answer_each, check_question
+from linvt_cli.pipeline.questions import Outcome, answer_each, check_question, to_answer
 from linvt_cli.pipeline.token_cache import TokenCache
 from linvt_cli.pipeline.watched import WatchedVideo
 from linvt_cli.pipeline.watcher import VideoWatcher
@@ -196,31 +196,7 @@ class VideoQA(VideoWatcher):
             shape or ANY_SHAPE,
             num_visual_tokens=watched.num_visual_tokens,
         )
-        return self.to_answer(watched, question, video_tokens, completion)
-
-    def to_answer(
-        self,
-        watched: WatchedVideo,
-        question: str,
-        video_tokens: VideoTokens,
-        completion: Completion,
-    ) -> Answer:
-        """Return what was generated with all that it rests on."""
-        return Answer(
-            video=watched.video,
-            question=question,
-            text=completion.text,
-            finish_reason=completion.finish_reason,
-            model=self.model,
-            frames=watched.frames,
-            stats=completion.stats,
-            vision_seconds=watched.vision_seconds,
-            tokenize_seconds=watched.refined.seconds + video_tokens.seconds,
-            cached=watched.cached,
-            video_tokens=video_tokens,
-            choices=completion.choices,
-            structured=completion.structured,
-        )
+        return to_answer(self, watched, question, video_tokens, completion)
 
     def choose(
         self,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ FOUR = FrameSampling(num_frames=4)
 EIGHT_TOKENS = GenerationConfig(max_new_tokens=8)
 
 
-def qa_with(tokenizer: VideoTokenizer, **backbone: int) -> VideoQA:
-    return VideoQA(TinyBackbone(**backbone), tokenizer, sampling=FOUR)
+def qa_with(tokenizer: VideoTokenizer, max_context: int = 4096) -> VideoQA:
+    return VideoQA(TinyBackbone(max_context=max_context), tokenizer, sampling=FOUR)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_outcomes_wait_for_those_before_them():
     errors = [LinVTError(str(number)) for number in range(4)]
     taken = []
 
-    def arriving():
+    def arriving() -> Iterator[tuple[int, LinVTError]]:
         for number in (1, 0, 3, 2):
             taken.append(number)
             yield number, errors[number]
