@@ -86,11 +86,12 @@ def median_ratio(
     rounds: Sequence[dict[str, Cost]], kind: str, many: Sequence[str], one: Sequence[str]
 ) -> float:
     """Return what some works cost together as a multiple of others, in the median round."""
-    return statistics.median(
+    ratios: list[float] = [
         sum(getattr(each[name], kind) for name in many)
         / sum(getattr(each[name], kind) for name in one)
         for each in rounds
-    )
+    ]
+    return statistics.median(ratios)
 
 
 def take_up(video: str) -> None:
