@@ -77,13 +77,19 @@ class TinyBackbone:
         mask: torch.Tensor | None = None,
         logits_to_keep: int = 0,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Read embeddings by a recurrence that forgets slowly; the cache is all of them."""
+        """Read embeddings by a recurrence that forgets slowly; the cache is all of them.
+
+        Padding stands in it as NaN, so that nothing can come of it unnoticed.
+        """
         self.step_lengths.append(inputs_embeds.shape[1])
+        if mask is not None:
+            inputs_embeds = inputs_embeds.masked_fill(~mask[..., None], torch.nan)
         all_BSD = inputs_embeds if kv_cache is None else torch.cat([kv_cache, inputs_embeds], dim=1)
         state_BD = torch.zeros(len(all_BSD), self.embed_dim)
         states = []
         for embedding_BD in all_BSD.unbind(dim=1):
-            state_BD = torch.tanh(0.9 * state_BD.roll(1, dims=1) + embedding_BD)
+            next_BD = torch.tanh(0.9 * state_BD.roll(1, dims=1) + embedding_BD)
+            state_BD = next_BD.where(~embedding_BD.isnan(), state_BD)
             states.append(state_BD)
         logits_BSV = torch.stack(states, dim=1) @ self._head_DV
         if self._script is not None:

@@ -38,7 +38,10 @@ class Backbone(Protocol):
         ...
 
     def embed_video(self, video_KD: torch.Tensor) -> torch.Tensor:
-        """Return what the language model reads where video tokens stand: (K, D) -> (K, D)."""
+        """Return what the language model reads where video tokens stand: (…, K, D), as given.
+
+        Several videos at once give what each gives alone.
+        """
         ...
 
     def place_prompt(
@@ -88,9 +91,10 @@ class Backbone(Protocol):
         Args:
             inputs_embeds: (B, P, D); B is 1, or more with prompts padded on the left.
             kv_cache: what the last step returned; None at the start.
-            positions: (axes, B, P) of the first step, where they are not 0, 1, 2, …; later steps
-                go on from the last of them.
-            mask: (B, P) of the first step: True for tokens, False for padding.
+            positions: (axes, B, P), where they are not 0, 1, 2, …, or do not go on from the last
+                ones.
+            mask: (B, P) of these embeddings: True for tokens, False for padding, which stands
+                before them and which no token sees, now or later.
             logits_to_keep: how many last positions are wanted; 0 for all.
 
         Returns:

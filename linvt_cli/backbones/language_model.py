@@ -16,7 +16,7 @@ class LanguageModelCache:
 
     keys_and_values: Cache
     next_positions: Tensor  # (B,), where the next token stands
-    mask: Tensor | None  # (B, P) of all tokens so far; None without padding
+    mask: Tensor | None  # (B, S) of all that was read so far; None without padding
 
 
 def run_language_model(
@@ -37,8 +37,9 @@ def run_language_model(
         model: a decoder of transformers that takes ``inputs_embeds``.
         inputs_embeds: (B, P, D).
         cache: what the last step returned; None at the start.
-        positions: (axes, B, P) of the first step, where they do not simply count tokens.
-        mask: (B, P) of the first step; True for tokens, False for padding, which is on the left.
+        positions: (axes, B, P), where they do not simply count on.
+        mask: (B, P) of these embeddings: True for tokens, False for padding, which stands before
+            them; None where all are tokens.
         num_axes: how many axes the model's positions have; None for the plain (B, P).
 
     Returns:
@@ -48,21 +49,22 @@ def run_language_model(
     if cache is None:
         keys_and_values: Cache = DynamicCache()
         starts_B = torch.zeros(batch, dtype=torch.long, device=inputs_embeds.device)
+        whole_mask = mask
     else:
         keys_and_values, starts_B = cache.keys_and_values, cache.next_positions
-        mask = _grown(cache.mask, length)
+        whole_mask = _joined(cache.mask, mask, keys_and_values.get_seq_length(), length)
     if positions is None:
         counted_BP = _counted(starts_B, length, mask)
         positions = counted_BP[None].expand(num_axes or 1, -1, -1)
     output = model(
         inputs_embeds=inputs_embeds,
-        attention_mask=None if mask is None else mask.long(),
+        attention_mask=None if whole_mask is None else whole_mask.long(),
         position_ids=positions[0] if num_axes is None else positions,
         past_key_values=keys_and_values,
         use_cache=True,
     )
     ends_B = positions.amax(dim=(0, 2)).floor().long() + 1
-    return output.last_hidden_state, LanguageModelCache(keys_and_values, ends_B, mask)
+    return output.last_hidden_state, LanguageModelCache(keys_and_values, ends_B, whole_mask)
 
 
 def repeat_cache(cache: LanguageModelCache, batch: int) -> LanguageModelCache:
@@ -79,14 +81,22 @@ def repeat_cache(cache: LanguageModelCache, batch: int) -> LanguageModelCache:
     )
 
 
-def _grown(mask_BP: Tensor | None, length: int) -> Tensor | None:
-    if mask_BP is None:
+def _joined(
+    before: Tensor | None, new: Tensor | None, num_before: int, num_new: int
+) -> Tensor | None:
+    """Return the mask of all that was read, (B, S), of what came before and of what is new."""
+    known = new if before is None else before
+    if known is None:
         return None
-    return torch.cat([mask_BP, mask_BP.new_ones(len(mask_BP), length)], dim=1)
+    if before is None:
+        before = known.new_ones(len(known), num_before)
+    if new is None:
+        new = known.new_ones(len(known), num_new)
+    return torch.cat([before, new], dim=1)
 
 
 def _counted(starts_B: Tensor, length: int, mask: Tensor | None) -> Tensor:
     """Count tokens from where each row stands; padding counts for nothing: (B, P)."""
-    if mask is not None and mask.shape[1] == length:
-        return (mask.long().cumsum(dim=1) - 1).clamp(min=0)
-    return starts_B[:, None] + torch.arange(length, device=starts_B.device)
+    if mask is None:
+        return starts_B[:, None] + torch.arange(length, device=starts_B.device)
+    return starts_B[:, None] + (mask.long().cumsum(dim=1) - 1).clamp(min=0)

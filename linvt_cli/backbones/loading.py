@@ -103,6 +103,12 @@ def memory_errors_translated(device: torch.device, *, hint: str = _SMALLER) -> I
         ) from error
 
 
+def give_memory_back(device: torch.device) -> None:
+    """Give back what nothing refers to any more, so that other shapes find room."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Say whether an error of PyTorch's means that an allocation failed."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):

@@ -131,8 +131,9 @@ class Nano:
         return embeddings
 
     def embed_video(self, video_KD: Tensor) -> Tensor:
-        """Let the video tokens see each other: (K, D) -> (K, D)."""
-        return self.model.relate(video_KD[None].to(self.dtype))[0]
+        """Let the video tokens see each other: (…, K, D), as given."""
+        tokens_BKD = video_KD.reshape(-1, *video_KD.shape[-2:]).to(self.dtype)
+        return self.model.relate(tokens_BKD).view(video_KD.shape)
 
     def place_prompt(self, lengths: Sequence[int], placement: VideoPlacement) -> None:
         """Return None: nano counts positions 0, 1, 2, …"""

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
+from linvt_cli.cli.asking import answer_all
 from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output, print_error
@@ -18,7 +19,7 @@ from linvt_cli.errors import LinVTError
 if TYPE_CHECKING:
     from linvt_cli.config import GenerationConfig
     from linvt_cli.pipeline import VideoQA, WatchedVideo
-    from linvt_cli.types import GenerationStats
+    from linvt_cli.types import Answer, GenerationStats
 
 
 class AnswerSheet:
@@ -89,6 +90,9 @@ class AnswerSheet:
         regular_file(self._video)
         watching = Watching(model, self._video, frames, self._output)
         watching.start()
+        if len(self._questions) > 1 and shape.is_free and not self._output.is_read_along:
+            answer_all(watching, self._questions, generation, shape, self._give)
+            return
         for question in self._questions:
             answer = _OneAnswer(question, generation, self._output, shape)
             with self._failure_recorded(question):
@@ -96,6 +100,24 @@ class AnswerSheet:
                     self._output.aside(question)
                 watching.use(answer.give, may_repeat=answer.may_repeat)
             self._num_closed += 1
+
+    def _give(self, outcome: Answer | LinVTError, watched: WatchedVideo | None) -> bool:
+        question = self._questions[self._num_closed]
+        self._num_closed += 1
+        if self._output.form == "text":
+            self._output.aside(question)
+        if isinstance(outcome, LinVTError):
+            print_error(outcome)
+            self._record_failure(question, outcome)
+        elif self._output.form == "text":
+            self._output.line(outcome.text)
+            if watched is not None:
+                self._output.aside(closing_line(watched, outcome.stats))
+        else:
+            from linvt_cli.pipeline import to_record
+
+            self._output.record(to_record(outcome))
+        return True
 
     @contextmanager
     def _failure_recorded(self, question: str) -> Iterator[None]:

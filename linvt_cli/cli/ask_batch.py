@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from linvt_cli import errors
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
+from linvt_cli.cli.asking import answer_all
 from linvt_cli.cli.batch import (
     Batch,
     BatchVideo,
@@ -32,7 +33,7 @@ from linvt_cli.errors import ConfigError, LinVTError
 
 if TYPE_CHECKING:
     from linvt_cli.config import GenerationConfig
-    from linvt_cli.pipeline import VideoQA, WatchedVideo
+    from linvt_cli.types import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,38 +176,33 @@ class _Asking:
                     break
 
     def _ask_about(self, turn: Turn, what: Open) -> None:
-        said = None
-        for asked in what.asked:
-            try:
-                record = self._answer(turn, asked)
-                self._num_answered += 1
-            except LinVTError as error:
-                if error.message != said:
-                    said = error.message
-                    print_message(f"error: {said}")
-                record = self._failure(turn, asked, error)
-                self._failed.append(type(error).__name__)
-                self._stopped = self._options.results.fail_fast
-            self._give(record, turn, asked, what.settings)
-            if self._stopped:
-                return
-
-    def _answer(self, turn: Turn, asked: Asked) -> dict[str, Any]:
         from linvt_cli.pipeline import to_record
 
+        left = deque(what.asked)
+        said: set[str] = set()
+
+        def give(outcome: Answer | LinVTError, _: object = None) -> bool:
+            asked = left.popleft()
+            if isinstance(outcome, LinVTError):
+                if outcome.message not in said:
+                    said.add(outcome.message)
+                    print_message(f"error: {outcome.message}")
+                record = self._failure(turn, asked, outcome)
+                self._failed.append(type(outcome).__name__)
+                self._stopped = self._options.results.fail_fast
+            else:
+                record = to_record(outcome)
+                self._num_answered += 1
+            self._give(record, turn, asked, what.settings)
+            return not self._stopped
+
         if isinstance(turn.watching, LinVTError):
-            raise turn.watching
-        # The last is the one that counts: work is done again where memory ran out.
-        answers: deque[dict[str, Any]] = deque(maxlen=1)
-
-        def answer(qa: VideoQA, watched: WatchedVideo) -> None:
-            chosen = self._options
-            answers.append(
-                to_record(qa.ask(watched, asked.question, chosen.generation, chosen.shape))
-            )
-
-        turn.watching.use(answer, may_repeat=lambda: True)
-        return answers.pop()
+            while left and give(turn.watching):
+                pass
+            return
+        questions = [asked.question for asked in what.asked]
+        chosen = self._options
+        answer_all(turn.watching, questions, chosen.generation, chosen.shape, give)
 
     def _failure(self, turn: Turn, asked: Asked, error: LinVTError) -> dict[str, Any]:
         from linvt_cli.pipeline import error_record

@@ -14,11 +14,12 @@ from linvt_cli.cli.output import Output
 from linvt_cli.cli.watching import Watching
 from linvt_cli.config import DECODE_TIMEOUT
 from linvt_cli.errors import LinVTError
-from linvt_cli.types import Frames
 
 if TYPE_CHECKING:
     from linvt_cli.pipeline import VideoQA, WatchedVideo
-    from linvt_cli.video.decode_worker import DecodeJob
+    from linvt_cli.pipeline.token_cache import Memory
+    from linvt_cli.types import Frames
+    from linvt_cli.video.decode_worker import Decoded, DecodeJob
     from linvt_cli.video.fingerprint import Fingerprint
 
 
@@ -83,12 +84,15 @@ class Batch:
             return
         from linvt_cli.video.decode_ahead import DecodeAhead
 
-        default_frames = self._watching.load().sampling.num_frames
-        jobs = [_job(each, default_frames) for each in videos]
+        qa = self._watching.load()
+        memory = qa.memory
+        jobs = [_job(each, qa.sampling.num_frames) for each in videos]
+        del qa  # it may be loaded again, in fewer bits
         ahead = DecodeAhead(
             [job for job in jobs if not isinstance(job, LinVTError)],
             workers=self._decoding.workers,
             timeout=self._decoding.timeout,
+            known=lambda job: _held(memory, job),
         )
         with ahead:
             outcomes = iter(ahead)
@@ -97,20 +101,26 @@ class Batch:
                     yield Turn(number, each.video, None, job)
                     continue
                 decoded = next(outcomes)
-                ready = decoded.frames
-                watching = self._taken_up(each, ready) if isinstance(ready, Frames) else ready
-                yield Turn(number, each.video, decoded.source, watching)
-                del decoded, ready, watching  # or two videos would lie in memory at once
+                yield Turn(number, each.video, decoded.source, self._taken_up(each, decoded))
+                del decoded  # or two videos would lie in memory at once
 
-    def _taken_up(self, each: BatchVideo, frames: Frames) -> Watching:
-        for warning in frames.warnings:
-            self._output.warning(f"{each.video}: {warning}")
-        self._watching.turn_to(lambda qa: watch_frames(qa, each, frames))
+    def _taken_up(self, each: BatchVideo, decoded: Decoded) -> Watching | LinVTError:
+        frames, source = decoded.frames, decoded.source
+        if isinstance(frames, LinVTError):
+            return frames
+        if frames is None:
+            self._watching.turn_to(lambda qa: watch_again(qa, each, self._output))
+        else:
+            for warning in frames.warnings:
+                self._output.warning(f"{each.video}: {warning}")
+            self._watching.turn_to(lambda qa: watch_frames(qa, each, frames, source))
         return self._watching
 
 
-def watch_frames(qa: VideoQA, each: BatchVideo, frames: Frames) -> WatchedVideo:
-    """Look at the decoded frames of a video.
+def watch_frames(
+    qa: VideoQA, each: BatchVideo, frames: Frames, source: Fingerprint | None
+) -> WatchedVideo:
+    """Look at the decoded frames of a video, and keep its tokens for later.
 
     Raises:
         CoverageError: if they are too few.
@@ -119,7 +129,32 @@ def watch_frames(qa: VideoQA, each: BatchVideo, frames: Frames) -> WatchedVideo:
     from linvt_cli.pipeline.watched import check_coverage
 
     check_coverage(frames, each.video, each.frames.min_coverage)
-    return qa.refine(each.video, *qa.look(frames))
+    watched = qa.refine(each.video, *qa.look(frames))
+    qa.remember(watched, each.frames.sampling(qa.sampling.num_frames), source)
+    return watched
+
+
+def watch_again(qa: VideoQA, each: BatchVideo, output: Output) -> WatchedVideo:
+    """Take up what is kept of a video; where that turns out to be gone, decode the video now.
+
+    Raises:
+        VideoError: if neither can be read.
+        CoverageError: if too few frames were decoded.
+        OutOfMemoryError: if the device runs out of memory.
+    """
+    sampling = each.frames.sampling(qa.sampling.num_frames)
+    watched = qa.watch(each.video, sampling, min_coverage=each.frames.min_coverage)
+    for warning in watched.frames.warnings:
+        output.warning(f"{each.video}: {warning}")
+    return watched
+
+
+def _held(memory: Memory, job: DecodeJob) -> Fingerprint | None:
+    """Return which file a job is about, if tokens of it are on disk."""
+    try:
+        return memory.holds(job.video, job.sampling)
+    except LinVTError:  # whoever decodes it will say what is wrong
+        return None
 
 
 def _job(each: BatchVideo, default_frames: int) -> DecodeJob | LinVTError:

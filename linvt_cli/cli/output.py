@@ -61,6 +61,11 @@ class Output:
             encoding = None if form == "text" else "utf-8"
             self._stdout.reconfigure(encoding=encoding, errors="backslashreplace")
 
+    @property
+    def is_read_along(self) -> bool:
+        """Whether answers are text on a terminal, where somebody reads them as they grow."""
+        return self.form == "text" and self._stdout.isatty()
+
     @contextmanager
     def sole_writer(self) -> Iterator[None]:
         """Send what anything else prints in this block to stderr, so that stdout stays pure."""

@@ -173,10 +173,10 @@ def _of_video(video: str) -> list[CachedTokens]:
     Raises:
         ConfigError: if that is nothing.
     """
-    from linvt_cli.pipeline.token_cache import known_hash
+    from linvt_cli.pipeline.token_cache import known_fingerprint
 
     try:
-        content = known_hash(video)
+        content = known_fingerprint(video).digest
     except VideoError:
         content = None
     found = [

@@ -18,6 +18,8 @@ def assemble(
     video_KD: torch.Tensor,
     question: str,
     placement: VideoPlacement | None = None,
+    *,
+    embedded_KD: torch.Tensor | None = None,
 ) -> PromptEmbeds:
     """Put a video where the backbone's chat template wants it: (K, D) -> (1, P, D).
 
@@ -28,6 +30,7 @@ def assemble(
         video_KD: video tokens.
         question: anything.
         placement: where the tokens come from; where left out, they stand one after the other.
+        embedded_KD: what the backbone's ``embed_video`` returned for them, if that is known.
 
     Raises:
         ContextLengthError: if the prompt leaves no room for a single token of the answer.
@@ -46,7 +49,7 @@ def assemble(
             hint="use fewer video tokens (another --tokenizer, fewer --frames)"
             " or a shorter question",
         )
-    video_KD = backbone.embed_video(video_KD)
+    video_KD = backbone.embed_video(video_KD) if embedded_KD is None else embedded_KD
     pieces = [backbone.embed_text(texts[0])]
     spans = []
     start = len(texts[0])

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 Sampler = Callable[[torch.Tensor], int]
 """Takes logits (V,) and returns a token id."""
+BatchSampler = Callable[[torch.Tensor], list[int]]
+"""Takes logits (B, V) and returns a token id for each row."""
 
 
 def make_sampler(config: GenerationConfig) -> Sampler:
@@ -32,6 +34,16 @@ def make_sampler(config: GenerationConfig) -> Sampler:
     return sample
 
 
+def make_samplers(config: GenerationConfig, count: int) -> BatchSampler:
+    """Return what chooses for several answers at once, for each as a sampler of its own would."""
+    if config.temperature == 0:
+        return _most_likely_of_each
+    samplers = [make_sampler(config) for _ in range(count)]
+    return lambda logits_BV: [
+        sample(logits_V) for sample, logits_V in zip(samplers, logits_BV, strict=True)
+    ]
+
+
 def nucleus(probabilities_V: torch.Tensor, top_p: float) -> torch.Tensor:
     """Zero all but the fewest most likely tokens that together reach ``top_p``.
 
@@ -47,3 +59,8 @@ def nucleus(probabilities_V: torch.Tensor, top_p: float) -> torch.Tensor:
 
 def _most_likely(logits_V: torch.Tensor) -> int:
     return int(logits_V.argmax())
+
+
+def _most_likely_of_each(logits_BV: torch.Tensor) -> list[int]:
+    tokens: list[int] = logits_BV.argmax(dim=-1).tolist()  # one transfer from the device
+    return tokens

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from linvt_cli.backbones.base import Backbone
-from linvt_cli.backbones.loading import memory_errors_translated
+from linvt_cli.backbones.loading import give_memory_back, memory_errors_translated
 from linvt_cli.errors import OutOfMemoryError
 from linvt_cli.types import Frames, VisualFeatures
 
@@ -32,8 +32,7 @@ def look_at(backbone: Backbone, frames: Frames) -> tuple[Frames, VisualFeatures]
         if len(frames.times) == 1:
             raise
     # Not above: there the error still holds all that was computed.
-    if backbone.device.type == "cuda":
-        torch.cuda.empty_cache()
+    give_memory_back(backbone.device)
     with memory_errors_translated(backbone.device):
         features = [backbone.encode_frames(_single(frames, t)) for t in range(len(frames.times))]
     return replace(frames, warnings=(*frames.warnings, ONE_BY_ONE)), VisualFeatures(

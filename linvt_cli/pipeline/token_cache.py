@@ -20,12 +20,13 @@ from linvt_cli.pipeline.token_file import (
     FORMAT_VERSION,
     SUFFIX,
     SavedTokens,
+    names_token_file,
     read_token_file,
     write_token_file,
 )
 from linvt_cli.pipeline.watched import WatchedVideo
 from linvt_cli.video.files import regular_file
-from linvt_cli.video.fingerprint import fingerprint
+from linvt_cli.video.fingerprint import Fingerprint, fingerprint
 
 DEFAULT_MAX_BYTES = 1 << 30
 _RECIPE = 1  # raised when decoding, resizing or refining changes what comes out
@@ -64,19 +65,20 @@ class TokenCache:
         self.max_bytes = max_bytes
 
     def slot(
-        self, video: str | Path, sampling: FrameSampling, identity: Identity, dtype: torch.dtype
+        self, content: str, sampling: FrameSampling, identity: Identity, dtype: torch.dtype
     ) -> Path:
         """Return the file for some frames of a video as some weights see them, there or not.
 
-        The same bytes under another name have the same slot.
-
-        Raises:
-            VideoError: if the video is no file that can be read.
+        Args:
+            content: hash of the video's file; its name plays no part.
+            sampling: which frames.
+            identity: of the weights.
+            dtype: in which they compute.
         """
         facts = {
             "format": FORMAT_VERSION,
             "recipe": _RECIPE,
-            "content": known_hash(video),
+            "content": content,
             "sampling": asdict(sampling),
             "identity": asdict(identity),
             "dtype": str(dtype),
@@ -133,17 +135,45 @@ class TokenCache:
                 entry.path.unlink(missing_ok=True)
 
 
-def known_hash(video: str | Path) -> str:
-    """Return the hash of a file; a file that has not changed since is not read again.
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The cache as one model sees it. Holds no weights; threads may ask it at the same time."""
+
+    cache: TokenCache | None
+    identity: Identity
+    dtype: torch.dtype
+
+    def slot(self, cache: TokenCache, source: Fingerprint, sampling: FrameSampling) -> Path:
+        """Return the file for some frames of a video, there or not."""
+        return cache.slot(source.digest, sampling, self.identity, self.dtype)
+
+    def holds(self, video: str | Path, sampling: FrameSampling) -> Fingerprint | None:
+        """Return what file a video is, if it need not be decoded: its tokens are on disk.
+
+        Whether they can be read is seen when they are read.
+
+        Raises:
+            VideoError: if it is no file that can be read.
+        """
+        if names_token_file(video):
+            return known_fingerprint(video)
+        if self.cache is None:
+            return None
+        source = known_fingerprint(video)
+        return source if self.slot(self.cache, source, sampling).exists() else None
+
+
+def known_fingerprint(video: str | Path) -> Fingerprint:
+    """Return what a file holds; a file that has not changed since is not read again.
 
     Raises:
         VideoError: if it is no file that can be read.
     """
     path = regular_file(video)
     status = path.stat()
-    return _content_hash(path, status.st_size, status.st_mtime_ns)
+    return _content(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
-def _content_hash(path: Path, size: int, changed: int) -> str:
-    return fingerprint(path).digest
+def _content(path: Path, size: int, changed: int) -> Fingerprint:
+    return fingerprint(path)

@@ -14,11 +14,12 @@ import torch
 from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.config import ANY_SHAPE, AnswerShape, FrameSampling, GenerationConfig
-from linvt_cli.errors import ConfigError
+from linvt_cli.errors import LinVTError
 from linvt_cli.generation.decode import stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.generation.shapes import complete
 from linvt_cli.pipeline.loading import load_parts
+from linvt_cli.pipeline.questions import Outcome, answer_each, check_question, to_answer
 from linvt_cli.pipeline.token_cache import TokenCache
 from linvt_cli.pipeline.watched import WatchedVideo
 from linvt_cli.pipeline.watcher import VideoWatcher
@@ -129,10 +130,7 @@ class VideoQA(VideoWatcher):
         Raises:
             ConfigError: if the question is empty.
         """
-        if not question.strip():
-            raise ConfigError(
-                "The question is empty", field="question", hint="to ask nothing: linvt describe"
-            )
+        check_question(question)
         with torch.no_grad(), memory_errors_translated(self.backbone.device):
             text_LD = self.backbone.embed_text(self.backbone.encode_question(question))
             return self.tokenizer.condense(watched.refined, text_LD)
@@ -144,7 +142,7 @@ class VideoQA(VideoWatcher):
             ConfigError: if the question is empty.
             ContextLengthError: if it does not fit into the language model's context.
         """
-        return self._assemble(watched, self.condense(watched, question), question)
+        return self.assemble(watched, self.condense(watched, question), question)
 
     def stream(
         self,
@@ -190,7 +188,7 @@ class VideoQA(VideoWatcher):
         """
         watched = self._watched(video)
         video_tokens = self.condense(watched, question)
-        prompt = self._assemble(watched, video_tokens, question)
+        prompt = self.assemble(watched, video_tokens, question)
         completion = complete(
             self.backbone,
             prompt,
@@ -198,21 +196,7 @@ class VideoQA(VideoWatcher):
             shape or ANY_SHAPE,
             num_visual_tokens=watched.num_visual_tokens,
         )
-        return Answer(
-            video=watched.video,
-            question=question,
-            text=completion.text,
-            finish_reason=completion.finish_reason,
-            model=self.model,
-            frames=watched.frames,
-            stats=completion.stats,
-            vision_seconds=watched.vision_seconds,
-            tokenize_seconds=watched.refined.seconds + video_tokens.seconds,
-            cached=watched.cached,
-            video_tokens=video_tokens,
-            choices=completion.choices,
-            structured=completion.structured,
-        )
+        return to_answer(self, watched, question, video_tokens, completion)
 
     def choose(
         self,
@@ -234,9 +218,40 @@ class VideoQA(VideoWatcher):
         questions: Iterable[str],
         generation: GenerationConfig | None = None,
     ) -> list[Answer]:
-        """Answer several questions about one video, which is decoded and encoded once."""
-        watched = self._watched(video)
-        return [self.ask(watched, question, generation) for question in questions]
+        """Answer several questions about one video, which is decoded and encoded once.
+
+        They are answered together, which takes less time than one after the other and gives the
+        same answers up to rounding.
+
+        Raises:
+            LinVTError: as ``ask`` does, for the first question that cannot be answered.
+        """
+        answers = []
+        for outcome in self.ask_each(self._watched(video), questions, generation):
+            if isinstance(outcome, LinVTError):
+                raise outcome
+            answers.append(outcome)
+        return answers
+
+    def ask_each(
+        self,
+        watched: WatchedVideo,
+        questions: Iterable[str],
+        generation: GenerationConfig | None = None,
+        *,
+        interrupted: Callable[[], bool] | None = None,
+    ) -> Iterator[Outcome]:
+        """Answer several questions about one video together; one that fails stops no other.
+
+        Yields:
+            An answer or an error for each question, in their order, as soon as it is known.
+
+        Raises:
+            OutOfMemoryError: if memory does not suffice for a single answer.
+        """
+        return answer_each(
+            self, watched, tuple(questions), generation or GenerationConfig(), interrupted
+        )
 
     def describe(
         self, video: str | Path | WatchedVideo, generation: GenerationConfig | None = None
@@ -247,9 +262,27 @@ class VideoQA(VideoWatcher):
     def _watched(self, video: str | Path | WatchedVideo) -> WatchedVideo:
         return video if isinstance(video, WatchedVideo) else self.watch(video)
 
-    def _assemble(
-        self, watched: WatchedVideo, video_tokens: VideoTokens, question: str
+    def assemble(
+        self,
+        watched: WatchedVideo,
+        video_tokens: VideoTokens,
+        question: str,
+        *,
+        embedded_KD: torch.Tensor | None = None,
     ) -> PromptEmbeds:
+        """Return the prompt for a question whose video tokens are made: (1, P, D).
+
+        Args:
+            watched: the video.
+            video_tokens: what ``condense`` returned for the question.
+            question: anything but white space.
+            embedded_KD: what the backbone's ``embed_video`` returned for them, if that is known.
+
+        Raises:
+            ContextLengthError: if it does not fit into the language model's context.
+        """
         placement = watched.place(video_tokens, self.tokenizer.position_layout)
         with torch.no_grad(), memory_errors_translated(self.backbone.device):
-            return assemble(self.backbone, video_tokens.tokens, question, placement)
+            return assemble(
+                self.backbone, video_tokens.tokens, question, placement, embedded_KD=embedded_KD
+            )

@@ -17,11 +17,12 @@ from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.config import MIN_COVERAGE, FrameSampling
 from linvt_cli.pipeline.identity import Identity, check_identity, identify
 from linvt_cli.pipeline.looking import look_at
-from linvt_cli.pipeline.token_cache import TokenCache, known_hash
+from linvt_cli.pipeline.token_cache import Memory, TokenCache, known_fingerprint
 from linvt_cli.pipeline.token_file import SavedTokens, names_token_file, read_token_file
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
 from linvt_cli.types import Frames, ModelInfo, VisualFeatures
 from linvt_cli.video.files import regular_file
+from linvt_cli.video.fingerprint import Fingerprint
 from linvt_cli.video.reader import OnProgress, read_frames
 from linvt_cli.video_tokenizer.base import VideoTokenizer
 
@@ -48,6 +49,11 @@ class VideoWatcher:
     def identity(self) -> Identity:
         """Which weights these are, for video tokens that outlive the process."""
         return identify(self.backbone, self.tokenizer, self.model)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What is known of videos that were watched before, here or in earlier processes."""
+        return Memory(self.token_cache, self.identity, self.backbone.dtype)
 
     def watch(
         self,
@@ -101,29 +107,40 @@ class VideoWatcher:
             return replace(saved.watched, video=str(video), cached=True)
         if self.token_cache is None:
             return None
-        return self.token_cache.find(self._slot(self.token_cache, video, sampling), video, *place)
+        source = known_fingerprint(video)
+        slot = self.memory.slot(self.token_cache, source, sampling or self.sampling)
+        return self.token_cache.find(slot, video, *place)
 
-    def remember(self, watched: WatchedVideo, sampling: FrameSampling | None = None) -> None:
+    def remember(
+        self,
+        watched: WatchedVideo,
+        sampling: FrameSampling | None = None,
+        source: Fingerprint | None = None,
+    ) -> None:
         """Keep a watched video in the cache, if there is one.
 
         Args:
             watched: what ``watch`` or ``refine`` returned.
             sampling: which frames it looked at; where left out, the default.
+            source: what the file is; where left out, it is read.
         """
         if self.token_cache is not None:
-            slot = self._slot(self.token_cache, watched.video, sampling)
-            self.token_cache.keep(slot, self.to_save(watched))
+            source = source or known_fingerprint(watched.video)
+            slot = self.memory.slot(self.token_cache, source, sampling or self.sampling)
+            self.token_cache.keep(slot, self.to_save(watched, source))
 
-    def to_save(self, watched: WatchedVideo) -> SavedTokens:
+    def to_save(self, watched: WatchedVideo, source: Fingerprint | None = None) -> SavedTokens:
         """Return what a token file is to hold of a watched video.
+
+        Args:
+            watched: the video.
+            source: what the file is; where left out, it is read.
 
         Raises:
             VideoError: if the video is there no more.
         """
-        return SavedTokens(watched, self.identity, known_hash(watched.video))
-
-    def _slot(self, cache: TokenCache, video: str | Path, sampling: FrameSampling | None) -> Path:
-        return cache.slot(video, sampling or self.sampling, self.identity, self.backbone.dtype)
+        digest = (source or known_fingerprint(watched.video)).digest
+        return SavedTokens(watched, self.identity, digest)
 
     def look(self, frames: Frames) -> tuple[Frames, VisualFeatures]:
         """Encode frames; where memory was short on the way, the frames say so.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import Self
 from linvt_cli.config import DECODE_TIMEOUT
 from linvt_cli.video.decode_process import DecodeProcess
 from linvt_cli.video.decode_worker import Decoded, DecodeJob, decode
+from linvt_cli.video.fingerprint import Fingerprint
 
 MAX_BYTES = 1 << 30
 """Bytes of pixels that wait to be looked at, the video that is next excepted."""
@@ -37,12 +38,16 @@ class DecodeAhead:
     decoded ahead, and no more than ``max_bytes`` of their pixels are kept, but for the one that is
     next. A file that makes its process hang or crash costs only itself.
 
+    What need not be decoded is asked for ahead too, in the threads that wait for the processes.
+
     Args:
         jobs: what to decode.
         workers: how many processes decode; with 0, this one does, and nothing is ahead.
         timeout: seconds for one video.
         max_bytes: of pixels that wait.
         command: what is started to decode.
+        known: says what file a job is about if its frames are not needed, else None; called from
+            several threads.
     """
 
     def __init__(
@@ -53,8 +58,10 @@ class DecodeAhead:
         timeout: float = DECODE_TIMEOUT,
         max_bytes: int = MAX_BYTES,
         command: Sequence[str] | None = None,
+        known: Callable[[DecodeJob], Fingerprint | None] = lambda _: None,
     ) -> None:
         self._jobs = jobs
+        self._known = known
         count = min(usual_workers() if workers is None else workers, len(jobs))
         self._processes = [DecodeProcess(timeout=timeout, command=command) for _ in range(count)]
         self._window = _AHEAD_OF_EACH * count
@@ -95,7 +102,11 @@ class DecodeAhead:
     def __iter__(self) -> Iterator[Decoded]:
         """Give the outcomes in the order of the jobs."""
         for number, job in enumerate(self._jobs):
-            yield self._outcome(number) if self._processes else decode(job)
+            yield self._outcome(number) if self._processes else self._do(job, decode)
+
+    def _do(self, job: DecodeJob, decode_it: Callable[[DecodeJob], Decoded]) -> Decoded:
+        source = self._known(job)
+        return decode_it(job) if source is None else Decoded(None, source)
 
     def _outcome(self, number: int) -> Decoded:
         with self._state:
@@ -119,7 +130,8 @@ class DecodeAhead:
         while (number := self._next_job()) is not None:
             outcome: Decoded | BaseException
             try:
-                outcome = process.decode(self._jobs[number], partial(self._admit, number=number))
+                admit = partial(self._admit, number=number)
+                outcome = self._do(self._jobs[number], partial(process.decode, admit=admit))
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
                 outcome = error
             with self._state:

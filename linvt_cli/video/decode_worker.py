@@ -51,9 +51,9 @@ class DecodeJob:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What came of a job: frames, or why there are none."""
+    """What came of a job: frames, why there are none, or None where none are needed."""
 
-    frames: Frames | LinVTError
+    frames: Frames | LinVTError | None
     source: Fingerprint | None  # None where there is no file to read
 
 
@@ -96,6 +96,8 @@ def header_of(decoded: Decoded) -> dict[str, Any]:
     """Return all of an outcome but the pixels, as plain data."""
     source = None if decoded.source is None else asdict(decoded.source)
     frames = decoded.frames
+    if frames is None:
+        raise ValueError("A process decodes what it is given")
     if isinstance(frames, LinVTError):
         error = {"type": type(frames).__name__, "message": frames.message, "hint": frames.hint}
         return {"source": source, "error": error}

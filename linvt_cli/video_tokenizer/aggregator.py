@@ -146,7 +146,7 @@ class Aggregator(nn.Module):
         Rows are >= 0, sum to 1 and stand in the order of their queries' first anchors.
 
         Args:
-            kept: What the refiner kept.
+            kept: What the refiner kept: of B videos, or of one that B questions are asked about.
             text_BLD: Question embeddings; None or L = 0 where nothing is asked.
             text_mask_BL: True for text, False for padding; None where all is text.
         """

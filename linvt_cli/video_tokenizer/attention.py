@@ -38,16 +38,19 @@ class Attention(nn.Module):
     ) -> torch.Tensor:
         """Let every query look at the sources of its own batch row: (B, Q, w) -> (B, Q, w).
 
+        Of queries or sources there may be one row for all rows of the others.
+
         Args:
             query_BQw: What asks.
             source_BSw: What is looked at; keys and values are made of it.
             mask_BS: True where a source may be looked at; every row needs at least one.
         """
         mask_B11S = None if mask_BS is None else mask_BS[:, None, None, :]
+        batch = max(len(query_BQw), len(source_BSw))
         mixed_BhQc = F.scaled_dot_product_attention(
-            self._split_heads(self.q_proj(query_BQw)),
-            self._split_heads(self.k_proj(source_BSw)),
-            self._split_heads(self.v_proj(source_BSw)),
+            self._split_heads(self.q_proj(query_BQw)).expand(batch, -1, -1, -1),
+            self._split_heads(self.k_proj(source_BSw)).expand(batch, -1, -1, -1),
+            self._split_heads(self.v_proj(source_BSw)).expand(batch, -1, -1, -1),
             attn_mask=mask_B11S,
         )
         mixed_BQw: torch.Tensor = self.out_proj(mixed_BhQc.transpose(1, 2).flatten(2))

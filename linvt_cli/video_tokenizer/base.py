@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -97,3 +98,23 @@ class VideoTokenizer(Protocol):
     def condense(self, refined: RefinedTokens, text_LD: torch.Tensor) -> VideoTokens:
         """Make the video tokens for one question, of which L may be 0."""
         ...
+
+    def condense_each(
+        self, refined: RefinedTokens, texts: Sequence[torch.Tensor]
+    ) -> list[VideoTokens]:
+        """Make the video tokens for several questions at once; seconds are shares."""
+        ...
+
+
+class QuestionFree:
+    """The half of a video tokenizer that is to heed the question, where that plays no part."""
+
+    def condense(self, refined: RefinedTokens, text_LD: torch.Tensor) -> VideoTokens:
+        """Return what refining made."""
+        return refined.question_free()
+
+    def condense_each(
+        self, refined: RefinedTokens, texts: Sequence[torch.Tensor]
+    ) -> list[VideoTokens]:
+        """Return what refining made, for each question."""
+        return [refined.question_free()] * len(texts)

@@ -10,12 +10,12 @@ import torch
 
 from linvt_cli.config import PositionLayout
 from linvt_cli.errors import ConfigError
-from linvt_cli.types import TokenizerName, VideoTokens, VisualFeatures
+from linvt_cli.types import TokenizerName, VisualFeatures
 from linvt_cli.video_tokenizer.averaging import average_by_label, keep_all
-from linvt_cli.video_tokenizer.base import RefinedTokens, condensed_tokens
+from linvt_cli.video_tokenizer.base import QuestionFree, RefinedTokens, condensed_tokens
 
 
-class MeanTokenizer:
+class MeanTokenizer(QuestionFree):
     """Means over equal parts of the video, K in all; blind to what the frames show.
 
     With fewer tokens than frames, token i is the mean of all of frames ⌊iT/K⌋ to ⌊(i+1)T/K⌋ - 1.
@@ -53,10 +53,6 @@ class MeanTokenizer:
             features, average_by_label(features, labels_S, num_labels), started=started
         )
 
-    def condense(self, refined: RefinedTokens, text_LD: torch.Tensor) -> VideoTokens:
-        """Return the means; the question plays no part."""
-        return refined.question_free()
-
     def _label_regions(self, num_frames: int, grid: tuple[int, int]) -> torch.Tensor:
         bounds = [t * self.num_video_tokens // num_frames for t in range(num_frames + 1)]
         labels, offset = [], 0
@@ -67,7 +63,7 @@ class MeanTokenizer:
         return torch.stack(labels)
 
 
-class AllTokenizer:
+class AllTokenizer(QuestionFree):
     """Keeps every visual token: what the language model would see without a video tokenizer."""
 
     name: TokenizerName = "all"
@@ -78,10 +74,6 @@ class AllTokenizer:
         """Keep everything."""
         started = time.perf_counter()
         return condensed_tokens(features, keep_all(features), started=started)
-
-    def condense(self, refined: RefinedTokens, text_LD: torch.Tensor) -> VideoTokens:
-        """Return everything; the question plays no part."""
-        return refined.question_free()
 
 
 def frame_regions(grid: tuple[int, int], num_regions: int) -> torch.Tensor:

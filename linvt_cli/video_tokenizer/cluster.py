@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 from linvt_cli.config import PositionLayout
 from linvt_cli.errors import ConfigError
-from linvt_cli.types import TokenizerName, VideoTokens, VisualFeatures
+from linvt_cli.types import TokenizerName, VisualFeatures
 from linvt_cli.video_tokenizer.averaging import average_by_label, keep_all
-from linvt_cli.video_tokenizer.base import RefinedTokens, condensed_tokens
+from linvt_cli.video_tokenizer.base import QuestionFree, RefinedTokens, condensed_tokens
 
 _TIME_WEIGHT = 0.5  # of a token's own weight 1, in the squared distance
 _PLACE_WEIGHT = 0.25  # for the row, and again for the column
@@ -28,7 +28,7 @@ _CHUNK_TOKENS = 8192  # source tokens compared with all centres at a time
 _SEED = 0
 
 
-class ClusterTokenizer:
+class ClusterTokenizer(QuestionFree):
     """K means of similar tokens that lie near in time and place. Deterministic.
 
     A video of at most K visual tokens is kept as it is.
@@ -61,10 +61,6 @@ class ClusterTokenizer:
         labels_S = _in_order(labels_S, places_S3, self.num_video_tokens)
         video_tokens = average_by_label(features, labels_S, self.num_video_tokens)
         return condensed_tokens(features, video_tokens, started=started)
-
-    def condense(self, refined: RefinedTokens, text_LD: torch.Tensor) -> VideoTokens:
-        """Return the cluster means; the question plays no part."""
-        return refined.question_free()
 
 
 def cluster(points_SC: torch.Tensor, num_clusters: int) -> torch.Tensor:

@@ -7,9 +7,11 @@ factor is row-stochastic, so every video token is a weighted average of original
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pad_sequence
 
 from linvt_cli.config import LinVTConfig, PositionLayout
 from linvt_cli.types import SourceWeights, TokenizerName, VideoTokens, VisualFeatures
@@ -84,19 +86,30 @@ class LinearVideoTokenizer(nn.Module):
     @torch.no_grad()
     def condense(self, refined: RefinedTokens, text_LD: torch.Tensor) -> VideoTokens:
         """Weigh the kept tokens of one video for one question: K tokens and their sources."""
+        (video_tokens,) = self.condense_each(refined, [text_LD])
+        return video_tokens
+
+    @torch.no_grad()
+    def condense_each(
+        self, refined: RefinedTokens, texts: Sequence[torch.Tensor]
+    ) -> list[VideoTokens]:
+        """Weigh the kept tokens of one video for several questions, which are read as one batch."""
         kept = refined.kept
-        if kept is None:
-            return refined.question_free()
+        if kept is None or not texts:
+            return [refined.question_free() for _ in texts]
         started = time.perf_counter()
-        weights_1Kk = self.aggregator(kept, text_LD[None])
-        weights = _source_weights(weights_1Kk[0], kept, refined)
-        return VideoTokens(
-            tokens=_mix(weights_1Kk, kept.values)[0],
-            weights=weights,
-            times=mean_times(weights, refined.times),
-            scores=kept.gates[0],
-            seconds=time.perf_counter() - started,
-        )
+        text_BLD = pad_sequence(list(texts), batch_first=True)
+        lengths_B1 = torch.tensor([[len(text_LD)] for text_LD in texts], device=text_BLD.device)
+        mask_BL = torch.arange(text_BLD.shape[1], device=text_BLD.device) < lengths_B1
+        weights_BKk = self.aggregator(kept, text_BLD, mask_BL).expand(len(texts), -1, -1)
+        weights = [_source_weights(weights_Kk, kept, refined) for weights_Kk in weights_BKk]
+        times = [mean_times(each, refined.times) for each in weights]
+        tokens_BKD = _mix(weights_BKk, kept.values)
+        seconds = (time.perf_counter() - started) / len(texts)
+        return [
+            VideoTokens(tokens_KD, each, when, scores=kept.gates[0], seconds=seconds)
+            for tokens_KD, each, when in zip(tokens_BKD, weights, times, strict=True)
+        ]
 
     def _passes_through(self, num_frames: int, tokens_per_frame: int) -> bool:
         return num_frames == 1 and tokens_per_frame <= self.num_video_tokens

@@ -13,7 +13,6 @@ from linvt_cli.generation.prompt import assemble
 from linvt_cli.generation.streaming import TextStream
 from linvt_cli.types import Frames
 from tests.all_backbones import BUILDERS, build, frames
-from tests.fakes import TinyBackbone
 
 QUESTION = "What happens to the dog?"
 
@@ -194,8 +193,6 @@ def test_greedy_answers_are_the_same_each_time(backbone):
 
 @torch.no_grad()
 def test_prompts_padded_on_the_left_answer_as_they_do_alone(backbone):
-    if isinstance(backbone, TinyBackbone):
-        pytest.skip("the fake reads one prompt at a time")
     short, long = embeddings(backbone, 7), embeddings(backbone, 11)
     padding = torch.zeros(1, 4, backbone.embed_dim, dtype=backbone.dtype)
     mask = torch.ones(2, 11, dtype=torch.bool)
@@ -209,6 +206,33 @@ def test_prompts_padded_on_the_left_answer_as_they_do_alone(backbone):
         torch.testing.assert_close(logits[row], expected[0], rtol=1e-4, atol=1e-4)
         expected, _ = backbone.step(token, own_cache)
         torch.testing.assert_close(more[row], expected[0], rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_padding_between_what_is_cached_and_what_is_new_counts_for_nothing(backbone):
+    embeds = embeddings(backbone)
+    starts, short, long = embeds[:, :6], embeds[:, 6:9], embeds[:, 7:12]
+    padding = torch.full((1, 2, backbone.embed_dim), 0.5, dtype=backbone.dtype)
+    mask = torch.ones(2, 5, dtype=torch.bool)
+    mask[0, :2] = False
+    _, cache = backbone.step(starts, None)
+    both = torch.cat([torch.cat([padding, short], dim=1), long])
+    logits, cache = backbone.step(both, backbone.repeat_cache(cache, 2), mask=mask)
+    token = embeds[:, :1]
+    more, _ = backbone.step(token.expand(2, -1, -1), cache)
+    for row, alone in enumerate((short, long)):
+        whole = torch.cat([starts, alone, token], dim=1)
+        expected, _ = backbone.step(whole, None)
+        last_two = torch.stack([logits[row, -1], more[row, -1]])
+        torch.testing.assert_close(last_two, expected[0, -2:], rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_several_videos_are_embedded_as_each_alone(backbone):
+    videos = torch.randn((3, 5, backbone.embed_dim), generator=torch.Generator().manual_seed(1))
+    together = backbone.embed_video(videos)
+    for video, embedded in zip(videos, together, strict=True):
+        torch.testing.assert_close(backbone.embed_video(video), embedded, rtol=1e-4, atol=1e-4)
 
 
 @torch.no_grad()

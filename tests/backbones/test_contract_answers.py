@@ -95,6 +95,21 @@ def test_several_questions_cost_one_look_and_equal_single_ones(backbone, monkeyp
     ]
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("tokenizer", [ClusterTokenizer(4), AllTokenizer()], ids=lambda t: t.name)
+def test_answers_generated_together_are_those_generated_alone(
+    backbone, monkeypatch, tokenizer, temperature
+):
+    stop_free(backbone, monkeypatch)
+    qa = VideoQA(backbone, tokenizer)
+    config = GenerationConfig(max_new_tokens=6, temperature=temperature, seed=3)
+    watched = qa.watch(CLIP, FrameSampling(num_frames=2))
+    questions = ("What?", "Where is the dog, and what does it do?", "Who is it?")
+    together = qa.ask_many(watched, questions, config)
+    alone = [qa.ask(watched, question, config) for question in questions]
+    assert [answer.text for answer in together] == [answer.text for answer in alone]
+
+
 def test_a_video_of_one_frame_is_answered(backbone):
     qa = VideoQA(backbone, AllTokenizer())
     watched = qa.watch(CLIP, FrameSampling(num_frames=1))

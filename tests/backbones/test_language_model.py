@@ -42,3 +42,17 @@ def test_padding_counts_for_nothing(model):
     expected, _ = run_language_model(model, embeds, None)
     torch.testing.assert_close(hidden[:, 2:], expected, atol=1e-5, rtol=1e-5)
     assert cache.next_positions.tolist() == [3]
+
+
+@torch.no_grad()
+def test_padding_of_a_later_step_counts_for_nothing(model):
+    embeds = torch.randn(1, 6, 16, generator=torch.Generator().manual_seed(0))
+    expected, _ = run_language_model(model, embeds, None)
+    _, cache = run_language_model(model, embeds[:, :3], None)
+    padded = torch.cat([torch.full((1, 2, 16), 7.0), embeds[:, 3:5]], dim=1)
+    mask = torch.tensor([[False, False, True, True]])
+    some, cache = run_language_model(model, padded, cache, mask=mask)
+    last, cache = run_language_model(model, embeds[:, 5:], cache)
+    hidden = torch.cat([some[:, 2:], last], dim=1)
+    torch.testing.assert_close(hidden, expected[:, 3:], atol=1e-5, rtol=1e-5)
+    assert cache.next_positions.tolist() == [6]

@@ -31,14 +31,14 @@ STATS = GenerationStats(
 @pytest.fixture
 def too_long(monkeypatch, qa):
     """Let the fake model refuse questions that start with 'Long'."""
-    usual_condense = qa.condense
+    usual_assemble = qa.assemble
 
-    def condense(watched, question):
+    def assemble(watched, video_tokens, question, **options):
         if question.startswith("Long"):
             raise ContextLengthError("Too long", length=9, limit=8)
-        return usual_condense(watched, question)
+        return usual_assemble(watched, video_tokens, question, **options)
 
-    monkeypatch.setattr(qa, "condense", condense)
+    monkeypatch.setattr(qa, "assemble", assemble)
 
 
 def fill(video: Path, questions: list[str], output: Output) -> ExitCode:
@@ -74,6 +74,21 @@ def test_the_text_form_prints_the_answers_that_there_are(loads, too_long, video,
     assert capsys.readouterr() == ("A grey wall.\n", "error: Too long\n")
 
 
+def test_answers_are_generated_together_unless_somebody_reads_along(
+    loads, qa, monkeypatch, video, capsys
+):
+    def steps() -> int:
+        before = len(qa.backbone.step_lengths)
+        fill(video, ["One?", "Two and more?", "Three?"], Output())
+        return len(qa.backbone.step_lengths) - before
+
+    together = steps()
+    assert together == len("A grey wall.") + 1
+    monkeypatch.setattr(Output, "is_read_along", True)
+    assert steps() == 3 * together
+    assert capsys.readouterr().out == 6 * "A grey wall.\n"
+
+
 def test_when_all_questions_fail_the_code_is_that_of_the_failure(loads, too_long, video, capsys):
     assert fill(video, ["Long?", "Longer?"], Output("json")) == ExitCode.RESOURCES
     assert len(json.loads(capsys.readouterr().out)) == 2
@@ -96,14 +111,15 @@ def test_an_error_before_the_first_answer_is_the_record_of_every_question(
 
 
 def test_an_interruption_keeps_the_answers_that_are_done(loads, qa, monkeypatch, video, capsys):
-    usual_ask = qa.ask
+    usual_ask = qa.ask_each
 
-    def ask(watched, question, generation, shape):
-        if question == "Two?":
-            raise KeyboardInterrupt
-        return usual_ask(watched, question, generation, shape)
+    def ask_each(watched, questions, generation):
+        for outcome in usual_ask(watched, questions, generation):
+            if outcome.question == "Two?":
+                raise KeyboardInterrupt
+            yield outcome
 
-    monkeypatch.setattr(qa, "ask", ask)
+    monkeypatch.setattr(qa, "ask_each", ask_each)
     with pytest.raises(KeyboardInterrupt):
         fill(video, ["One?", "Two?", "Three?"], Output("json"))
     rows = json.loads(capsys.readouterr().out)

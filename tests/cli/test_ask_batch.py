@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from linvt_cli.cli.app import run
+from linvt_cli.pipeline import TokenCache
 from tests.cli.faults import write_clip
 from tests.cli.schema import validate
 
@@ -46,6 +47,59 @@ def test_a_folder_gives_a_row_for_each_video_and_question(loads, qa, folder, cap
     assert qa.backbone.encode_calls == 3
     assert captured.err.count("error: ") == 1
     assert captured.err.endswith("6 answered, 2 failed\n")
+
+
+def test_the_questions_about_a_video_are_answered_together(loads, qa, folder, capsys):
+    assert run(["ask", "in/a.mp4", "in/-d.mp4", "Who?", "-q", "And why?", "--jsonl", *HERE]) == 0
+    assert len(qa.backbone.step_lengths) == 2 * (len("A grey wall.") + 1)
+
+
+def test_a_video_that_was_watched_before_is_not_decoded(
+    loads, qa, folder, capsys, monkeypatch, tmp_path
+):
+    qa.token_cache = TokenCache(tmp_path / "cache")
+    command = ["ask", "in", "Who?", "--jsonl", "--decode-workers", "1", "--model", "nano"]
+    assert run(command) == 7
+    first = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (tmp_path / "in" / "a.mp4").rename(tmp_path / "in" / "new name.mp4")
+    monkeypatch.setattr("linvt_cli.video.decode_ahead.DecodeProcess.decode", decoded_again)
+    assert run([*command, "--exclude", "broken.mp4"]) == 0
+    again = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for row in again:
+        validate(row)
+    assert qa.backbone.encode_calls == 3
+    assert [row["tokens"]["cached"] for row in (*first[:3], *again)] == [False] * 3 + [True] * 3
+    assert sorted(row["source"]["digest"] for row in again) == sorted(
+        row["source"]["digest"] for row in first[:3]
+    )
+    assert {row["answer"] for row in again} == {"A grey wall."}
+    assert names(again) == ["in/-d.mp4", "in/b 'c\".mp4", "in/new name.mp4"]
+
+
+def decoded_again(*_: object, **__: object) -> None:
+    pytest.fail("decoded")
+
+
+def test_the_cache_of_a_single_video_serves_a_batch_and_the_other_way_round(
+    loads, qa, folder, capsys, tmp_path
+):
+    qa.token_cache = TokenCache(tmp_path / "cache")
+    assert run(["ask", "in/a.mp4", "Who?", "--model", "nano"]) == 0
+    assert run(["ask", "in/a.mp4", "in/-d.mp4", "Who?", *HERE]) == 0
+    assert run(["ask", "in/-d.mp4", "Who?", "--model", "nano"]) == 0
+    assert qa.backbone.encode_calls == 2
+
+
+def test_token_files_are_asked_like_videos(loads, qa, folder, capsys):
+    assert run(["tokens", "make", "in/a.mp4", "-o", "a.linvt", "--model", "nano"]) == 0
+    Path("torn.linvt").write_bytes(b"torn")
+    capsys.readouterr()
+    inputs = ["a.linvt", "torn.linvt", "none.linvt"]
+    assert run(["ask", *inputs, "Who?", "--jsonl", *HERE]) == 7
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["answer"] for row in rows] == ["A grey wall.", None, None]
+    kinds = [row["error"]["type"] for row in rows[1:]]
+    assert kinds == ["TokenFileError", "VideoNotFoundError"]
 
 
 def test_json_is_one_list(loads, folder, capsys):

@@ -13,6 +13,7 @@ from linvt_cli.cli.batch import Batch, BatchVideo, DecodingOptions, terminated_l
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.watching import Watching
 from linvt_cli.errors import ConfigError, CoverageError, LinVTError, OutOfMemoryError, VideoError
+from linvt_cli.pipeline import TokenCache
 from linvt_cli.video import decode_worker
 from linvt_cli.video.reader import read_frames
 from tests.cli.faults import write_clip
@@ -90,6 +91,33 @@ def test_fewer_bits_stay_for_the_videos_that_follow(loads, qa, clips, monkeypatc
     turns = Batch(model, DecodingOptions(workers=0), Output(quiet=True)).turns(videos(*clips))
     assert [use(turn.watching).video for turn in turns] == clips
     assert [load["quantization"] for load in loads] == ["auto", "int8"]
+
+
+def test_tokens_that_are_gone_when_they_are_needed_are_made_again(loads, qa, clips, tmp_path):
+    qa.token_cache = TokenCache(tmp_path / "cache")
+    for _ in range(2):
+        turns = batch().turns(videos(clips[0]))
+        turn = next(turns)
+        for entry in qa.token_cache.entries():
+            entry.path.unlink()
+        assert not use(turn.watching).cached
+        turns.close()
+    (turn,) = batch().turns(videos(clips[0]))
+    assert use(turn.watching).cached
+
+
+def test_too_few_frames_stay_too_few_when_they_are_recalled(loads, qa, clips, tmp_path):
+    qa.token_cache = TokenCache(tmp_path / "cache")
+    (turn,) = batch().turns(videos(clips[0]))
+    frames = use(turn.watching).frames
+    poor = replace(frames, coverage=0.3, warnings=("cut off",))
+    watched = replace(use(turn.watching), frames=poor)
+    qa.remember(watched, FrameOptions().sampling(qa.sampling.num_frames))
+    (turn,) = batch().turns(videos(clips[0]))
+    with pytest.raises(CoverageError):
+        use(turn.watching)
+    (turn,) = batch().turns(videos(clips[0], min_coverage=0.2))
+    assert use(turn.watching).cached
 
 
 def test_nothing_to_watch_needs_no_model(loads):

@@ -171,3 +171,12 @@ def test_json_is_utf8_and_text_never_fails_whatever_the_locale(monkeypatch, form
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="latin-1"))
     Output(form).line("✓ é")
     assert raw.getvalue() == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "stdout", "read_along"),
+    [("text", Terminal, True), ("text", io.StringIO, False), ("jsonl", Terminal, False)],
+)
+def test_only_text_on_a_terminal_is_read_along(monkeypatch, form, stdout, read_along):
+    monkeypatch.setattr(sys, "stdout", stdout())
+    assert Output(form).is_read_along is read_along

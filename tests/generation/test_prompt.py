@@ -57,3 +57,10 @@ def test_a_prompt_that_leaves_no_room_for_an_answer_is_refused_with_its_numbers(
     with pytest.raises(ContextLengthError, match="12 tokens, 5 of them of the video") as caught:
         assemble(backbone, video_tokens(backbone), QUESTION)
     assert (caught.value.length, caught.value.limit) == (length, length)
+
+
+def test_video_tokens_that_were_embedded_before_are_taken_as_they_are():
+    backbone = TinyBackbone()
+    tokens_KD = video_tokens(backbone)
+    prompt = assemble(backbone, tokens_KD, QUESTION, embedded_KD=2 * tokens_KD)
+    assert torch.equal(prompt.inputs_embeds[0, prompt.video_spans[0]], 2 * tokens_KD)

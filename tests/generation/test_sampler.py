@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from linvt_cli.config import GenerationConfig
-from linvt_cli.generation.sampler import make_sampler, nucleus
+from linvt_cli.generation.sampler import make_sampler, make_samplers, nucleus
 
 LOGITS = torch.tensor([0.0, 2.0, 1.0, -1.0])
 
@@ -68,3 +68,15 @@ def test_the_nucleus_is_the_fewest_tokens_that_reach_top_p(top_p, kept):
 def test_half_precision_logits_are_drawn_from_in_single_precision():
     sample = make_sampler(GenerationConfig(temperature=1.0, top_p=0.9))
     assert sample(LOGITS.to(torch.bfloat16)) in {0, 1, 2}
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_several_answers_are_sampled_as_each_alone(temperature):
+    config = GenerationConfig(temperature=temperature, seed=7)
+    choose = make_samplers(config, 3)
+    logits_BV = torch.stack([LOGITS, LOGITS.flip(0), LOGITS])
+    drawn_together = [choose(logits_BV) for _ in range(50)]
+    first, second, third = zip(*drawn_together, strict=True)
+    assert list(first) == list(third) == drawn(config, 50)
+    sample = make_sampler(config)
+    assert list(second) == [sample(LOGITS.flip(0)) for _ in range(50)]

@@ -9,8 +9,9 @@ import torch
 
 from linvt_cli.config import FrameSampling
 from linvt_cli.errors import VideoNotFoundError
-from linvt_cli.pipeline import TokenCache, VideoQA, watcher
+from linvt_cli.pipeline import TokenCache, VideoQA, watcher, write_token_file
 from linvt_cli.pipeline.token_cache import cache_folder
+from linvt_cli.video.fingerprint import fingerprint
 from linvt_cli.video_tokenizer.baselines import MeanTokenizer
 from tests.fakes import TinyBackbone
 
@@ -56,7 +57,8 @@ def test_other_frames_other_weights_and_another_format_are_looked_at_anew(cache,
         .cached
     )
     slots = {
-        cache.slot(video, FOUR, qa.identity, dtype) for dtype in (torch.float32, torch.bfloat16)
+        cache.slot("sha256:1", FOUR, qa.identity, dtype)
+        for dtype in (torch.float32, torch.bfloat16)
     }
     assert len(slots) == 2
     assert len(cache.entries()) == 3
@@ -134,3 +136,29 @@ def test_the_folder_is_in_the_home_of_linvt_else_in_the_users_cache(monkeypatch,
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder().parts[-2:] == ("linvt", "tokens")
+
+
+def test_the_memory_of_a_model_tells_what_need_not_be_decoded(cache, video, tmp_path):
+    qa = qa_with(cache)
+    assert qa.memory.holds(video, FOUR) is None
+    watched = qa.watch(video)
+    assert qa.memory.holds(video, FOUR) == fingerprint(video)
+    assert qa.memory.holds(video, FrameSampling(num_frames=3)) is None
+    token_file = tmp_path / "a.linvt"
+    write_token_file(token_file, qa.to_save(watched))
+    assert qa_with(None).memory.holds(token_file, FOUR) == fingerprint(token_file)
+    assert qa_with(None).memory.holds(video, FOUR) is None
+    with pytest.raises(VideoNotFoundError):
+        qa.memory.holds("gone.mp4", FOUR)
+
+
+def test_what_is_remembered_needs_no_file_where_that_is_known(cache, video, tmp_path):
+    copy = tmp_path / "copy.mp4"
+    shutil.copy(video, copy)
+    qa = qa_with(None)
+    watched = qa.watch(copy)
+    source = fingerprint(copy)
+    copy.unlink()
+    qa = qa_with(cache)
+    qa.remember(watched, None, source)
+    assert qa.watch(video).cached

@@ -10,7 +10,8 @@ from linvt_cli.config import FrameSampling
 from linvt_cli.errors import DecoderCrashedError, DecodeTimeoutError, VideoDecodeError
 from linvt_cli.types import Frames
 from linvt_cli.video.decode_ahead import DecodeAhead, usual_workers
-from linvt_cli.video.decode_worker import DecodeJob
+from linvt_cli.video.decode_worker import Decoded, DecodeJob
+from linvt_cli.video.fingerprint import Fingerprint
 from tests.video.test_decode_process import FAKE_WORKER
 
 
@@ -58,6 +59,27 @@ def test_files_that_hang_or_crash_cost_only_themselves():
         kinds = [type(outcome.frames) for outcome in decoded]
     expected = [Frames, DecodeTimeoutError, Frames, DecoderCrashedError, DecoderCrashedError]
     assert kinds == [*expected, Frames]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_known_is_not_decoded(log, workers):
+    source = Fingerprint("sha256:2", 2)
+    with DecodeAhead(
+        jobs("1", "2", "3"),
+        workers=workers,
+        command=FAKE_WORKER,
+        known=lambda job: source if job.video == "2" else None,
+    ) as decoded:
+        first, second, third = decoded
+    assert (width(first.frames), width(third.frames)) == (1, 3)
+    assert second == Decoded(None, source)
+    assert len(log.read_text().splitlines()) == 2
+
+
+def test_without_processes_too_what_is_known_is_not_decoded(video):
+    source = Fingerprint("sha256:2", 2)
+    with DecodeAhead(jobs(str(video)), workers=0, known=lambda _: source) as decoded:
+        assert list(decoded) == [Decoded(None, source)]
 
 
 def test_no_more_is_decoded_ahead_than_the_window(log):

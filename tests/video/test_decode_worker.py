@@ -10,7 +10,13 @@ import pytest
 from PIL import Image
 
 from linvt_cli.config import FrameSampling
-from linvt_cli.errors import ConfigError, VideoDecodeError, VideoError, VideoNotFoundError
+from linvt_cli.errors import (
+    ConfigError,
+    LinVTError,
+    VideoDecodeError,
+    VideoError,
+    VideoNotFoundError,
+)
 from linvt_cli.types import Frames
 from linvt_cli.video.decode_process import worker_command
 from linvt_cli.video.decode_worker import (
@@ -85,9 +91,14 @@ def test_errors_keep_their_class_and_words(error):
     header = json.loads(json.dumps(header_of(Decoded(error, source))))
     again = outcome_of(header, None, "a.mp4")
     assert again.source == source
-    assert not isinstance(again.frames, Frames)
+    assert isinstance(again.frames, LinVTError)
     assert again.frames.__class__ is error.__class__
     assert (again.frames.message, again.frames.hint) == (error.message, error.hint)
+
+
+def test_frames_that_nobody_needs_are_not_written():
+    with pytest.raises(ValueError, match="decodes what it is given"):
+        header_of(Decoded(None, None))
 
 
 def test_a_broken_file_has_a_fingerprint_and_a_missing_one_has_none(tmp_path):

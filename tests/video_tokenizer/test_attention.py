@@ -19,6 +19,19 @@ def test_self_attention_in_chunks_equals_one_pass(monkeypatch: pytest.MonkeyPatc
     torch.testing.assert_close(chunked, whole)
 
 
+@pytest.mark.parametrize("sizes", [(1, 3), (3, 1), (1, 1)])
+def test_one_row_may_serve_all_rows_of_the_others(sizes: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    module = Attention(8, 2)
+    query, source = torch.randn(sizes[0], 4, 8), torch.randn(sizes[1], 5, 8)
+
+    mixed = module(query, source)
+
+    batch = max(sizes)
+    expected = module(query.expand(batch, -1, -1), source.expand(batch, -1, -1))
+    torch.testing.assert_close(mixed, expected)
+
+
 def test_a_chunk_holds_no_more_rows_than_the_limit_allows(monkeypatch: pytest.MonkeyPatch) -> None:
     module = Attention(8, 2)
     rows: list[int] = []

@@ -47,6 +47,27 @@ def test_tokens_are_convex_combinations_of_the_visual_tokens(
     torch.testing.assert_close(video_tokens.tokens, rebuilt, atol=1e-4, rtol=0)
 
 
+def test_several_questions_are_condensed_as_each_alone(
+    tokenizer: VideoTokenizer, make_features: MakeFeatures, text_LD: torch.Tensor
+) -> None:
+    texts = [text_LD, text_LD[:2].flip(0), text_LD[:0]]
+    refined = tokenizer.refine(make_features())
+
+    together = tokenizer.condense_each(refined, texts)
+
+    for video_tokens, text in zip(together, texts, strict=True):
+        alone = tokenizer.condense(refined, text)
+        torch.testing.assert_close(video_tokens.tokens, alone.tokens, atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            video_tokens.weights.matrix.to_dense(),
+            alone.weights.matrix.to_dense(),
+            atol=1e-6,
+            rtol=0,
+        )
+        assert video_tokens.times == pytest.approx(alone.times, abs=1e-4)
+    assert tokenizer.condense_each(refined, []) == []
+
+
 def test_sparse_weights_are_valid_as_they_are_declared(
     tokenizer: VideoTokenizer, make_features: MakeFeatures, text_LD: torch.Tensor
 ) -> None:
