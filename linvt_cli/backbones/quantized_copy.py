@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from importlib.metadata import version
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 
+from linvt_cli.backbones.copy_description import DESCRIPTION, write_description
 from linvt_cli.backbones.quantization import quantization_settings
-from linvt_cli.backbones.snapshot import INDEX, SHAPES, read_config, weight_dtypes, weight_shapes
+from linvt_cli.backbones.snapshot import INDEX, read_config, weight_dtypes, weight_shapes
 from linvt_cli.config import Quantization
 
 SHARD_SIZE = 2**30  # bytes; a shard is in memory twice while it is written
@@ -53,7 +53,7 @@ def write_copy(
     weights in the first run, and cannot put them back exactly.
 
     Args:
-        model: as ``load_model`` returned it.
+        model: as ``load_model`` returned it, its vision encoder tested.
         original: the folder that it was loaded from.
         target: an empty folder.
         quantization: int8 or nf4.
@@ -68,16 +68,14 @@ def write_copy(
     told: Any = settings
     config = {**read_config(original), "quantization_config": told.to_dict()}
     _write_json(target / "config.json", config)
-    shapes = {name: list(shape) for name, shape in weight_shapes(original).items()}
-    about = {
-        "format_version": 1,
-        "quantization": quantization,
-        "bitsandbytes": version("bitsandbytes"),
-        "parameters": sum(map(prod, shapes.values())),
-        "shapes": shapes,
-    }
-    _write_json(target / SHAPES, about)
     _write_weights(model, target)
+    write_description(
+        target,
+        weight_shapes(original),
+        quantization,
+        dtype=model.dtype,
+        device=model.device,
+    )
 
 
 def as_saved(model_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
@@ -87,14 +85,9 @@ def as_saved(model_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
     return saved
 
 
-def is_copy(folder: Path) -> bool:
-    """Whether a folder holds a quantized copy."""
-    return (folder / SHAPES).is_file()
-
-
 def _text_files(original: Path) -> list[Path]:
     found = {path for pattern in _TEXT_FILES for path in original.glob(pattern)}
-    return sorted(path for path in found if path.name not in ("config.json", INDEX, SHAPES))
+    return sorted(path for path in found if path.name not in ("config.json", INDEX, DESCRIPTION))
 
 
 def _write_weights(model: PreTrainedModel, target: Path) -> None:
