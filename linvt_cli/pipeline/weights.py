@@ -9,7 +9,7 @@ import torch
 
 from linvt_cli.backbones.prequantized import stored_quantization
 from linvt_cli.backbones.registry import BackboneSpec
-from linvt_cli.config import Quantization
+from linvt_cli.config import Quantization, Workload
 from linvt_cli.errors import OutOfMemoryError, StoreError
 from linvt_cli.models.copies import find_copy_of
 from linvt_cli.models.files import find_snapshot, require_folder
@@ -57,6 +57,7 @@ def find_weights(
     choice: str,
     device: torch.device,
     dtype: torch.dtype,
+    work: Workload,
     keep_quantized: bool,
     notify: Notify,
 ) -> Weights:
@@ -69,6 +70,7 @@ def find_weights(
         choice: the quantization as the user chose it.
         device: where it will run.
         dtype: in which it will compute.
+        work: what it is to do.
         keep_quantized: whether a quantized copy is made, and looked for.
         notify: told, in a line, what takes long or did not work.
 
@@ -78,12 +80,12 @@ def find_weights(
         OutOfMemoryError: if the weights do not fit.
     """
     if named is None and spec.weights is not None:
-        quantization = choose_quantization(choice, device, dtype, spec)
+        quantization = choose_quantization(choice, device, dtype, spec, work)
         return Weights(spec.weights, spec.revision, quantization)
     original = find_files(source, named)
     if original is None:
-        return _copied(spec, source, choice, device, dtype, allowed=keep_quantized)
-    chosen = choose_quantization(choice, device, dtype, spec)
+        return _copied(spec, source, choice, device, dtype, work, allowed=keep_quantized)
+    chosen = choose_quantization(choice, device, dtype, spec, work, notify=notify)
     if stored_quantization(original) != "none":
         stored = respect_stored(choice, chosen, original)
         return Weights(original, commit_of(original), stored)
@@ -136,6 +138,7 @@ def _copied(
     choice: str,
     device: torch.device,
     dtype: torch.dtype,
+    work: Workload,
     *,
     allowed: bool,
 ) -> Weights:
@@ -146,7 +149,7 @@ def _copied(
         if found is None or choice not in ("auto", quantization):
             continue
         try:
-            choose_quantization(quantization, device, dtype, spec)
+            choose_quantization(quantization, device, dtype, spec, work)
         except OutOfMemoryError as error:
             too_large = error
         else:
