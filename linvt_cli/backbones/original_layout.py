@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 from linvt_cli.backbones.attention import AttentionChoice, choose_attention, fall_back
 from linvt_cli.backbones.copy_description import DESCRIPTION, is_copy
 from linvt_cli.backbones.loading import is_out_of_memory
+from linvt_cli.backbones.mapped_files import pages_given_back
 from linvt_cli.backbones.prequantized import layers_left_alone, stored_quantization
 from linvt_cli.backbones.quantization import quantization_settings
 from linvt_cli.backbones.quantized_copy import as_saved
@@ -128,10 +129,12 @@ def load_model(
         "trust_remote_code": False,
         "output_loading_info": True,
     }
+    quantizing = pages_given_back(folder) if settings is not None else nullcontext()
     try:
-        model, info = _load_with_attention(
-            model_class, folder, choose_attention(device, dtype, model_class), options
-        )
+        with quantizing:
+            model, info = _load_with_attention(
+                model_class, folder, choose_attention(device, dtype, model_class), options
+            )
     except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise

@@ -13,7 +13,7 @@ from linvt_cli.backbones.spec import BackboneSpec
 from linvt_cli.config import Workload
 from linvt_cli.pipeline.model_choice import checkpoint_of, find_checkpoint, find_model
 from linvt_cli.pipeline.precision import LIGHTER_HINT, choose_dtype
-from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
+from linvt_cli.pipeline.tokenizer_choice import TokenizerChoice, choose_tokenizer
 from linvt_cli.pipeline.weights import find_weights, source_of_weights
 from linvt_cli.types import ModelInfo, TokenizerName
 from linvt_cli.video_tokenizer.base import VideoTokenizer
@@ -55,7 +55,7 @@ def load_parts(
     )
     place = select_device(device)
     precision = choose_dtype(dtype, place, spec)
-    work = replace(work, video_tokens=choice.num_video_tokens)
+    work = replace(work, video_tokens=_video_tokens(spec, choice, work))
     with memory_errors_translated(place, hint=LIGHTER_HINT):
         found = find_weights(
             spec,
@@ -97,3 +97,10 @@ def load_parts(
             revision=found.revision,
         ),
     )
+
+
+def _video_tokens(spec: BackboneSpec, choice: TokenizerChoice, work: Workload) -> int:
+    """Return how many tokens of the video the language model will read."""
+    if choice.name == "all":
+        return (work.frames or spec.default_frames) * spec.tokens_per_frame
+    return choice.num_video_tokens

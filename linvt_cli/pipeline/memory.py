@@ -58,7 +58,7 @@ def memory_need(
     """Return what a model takes.
 
     Args:
-        spec: its row, which must have shapes.
+        spec: its row; without shapes, a quarter of the weights is put down for the work.
         quantization: of its language model.
         dtype: of all weights that are not quantized.
         work: what it is to do.
@@ -66,7 +66,8 @@ def memory_need(
     """
     shapes, bytes_each = spec.shapes, dtype.itemsize
     if shapes is None:
-        return MemoryNeed(spec.parameters * bytes_each, 0, 0, 0, RUNTIME[device])
+        weights = _weights_by_table(spec, quantization, bytes_each)
+        return MemoryNeed(weights, weights // 4, 0, 0, RUNTIME[device])
     frames = spec.default_frames if work.frames is None else work.frames
     visual = frames * spec.tokens_per_frame * shapes.hidden * bytes_each
     decoded = frames * _FRAME if device == "cpu" else 0
@@ -81,6 +82,13 @@ def memory_need(
         answering=decoded + _answer(shapes, video_tokens, work.new_tokens, quantization, dtype),
         runtime=RUNTIME[device],
     )
+
+
+def _weights_by_table(spec: BackboneSpec, quantization: Quantization, bytes_each: int) -> int:
+    if spec.memory is None:
+        return spec.parameters * bytes_each
+    gib = spec.memory.of(quantization)
+    return int(gib * _GIB * (bytes_each / 2 if quantization == "none" else 1))
 
 
 def weights_need(

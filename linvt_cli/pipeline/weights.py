@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from linvt_cli.backbones.loading import free_memory
 from linvt_cli.backbones.prequantized import stored_quantization
 from linvt_cli.backbones.registry import BackboneSpec
 from linvt_cli.config import Quantization, Workload
@@ -22,7 +23,12 @@ from linvt_cli.models.source import (
 )
 from linvt_cli.models.store import QUANTIZED, Store
 from linvt_cli.pipeline.model_choice import find_model, missing_files
-from linvt_cli.pipeline.precision import choose_quantization, respect_stored
+from linvt_cli.pipeline.precision import (
+    choose_quantization,
+    has_room,
+    needed,
+    respect_stored,
+)
 from linvt_cli.pipeline.quantizing import Notify, Published, require_published
 from linvt_cli.settings.catalogue import what_stands_for
 
@@ -85,10 +91,11 @@ def find_weights(
     original = find_files(source, named)
     if original is None:
         return _copied(spec, source, choice, device, dtype, work, allowed=keep_quantized)
-    chosen = choose_quantization(choice, device, dtype, spec, work, notify=notify)
     if stored_quantization(original) != "none":
+        chosen = choose_quantization(choice, device, dtype, spec, work)
         stored = respect_stored(choice, chosen, original)
         return Weights(original, commit_of(original), stored)
+    chosen = choose_quantization(choice, device, dtype, spec, work, notify=notify)
     found = Weights(original, commit_of(original), chosen)
     if chosen == "none" or not keep_quantized:
         return found
@@ -144,7 +151,13 @@ def _copied(
 ) -> Weights:
     """Find a quantized copy of files that are not here any more."""
     too_large: OutOfMemoryError | None = None
-    for quantization in QUANTIZED if allowed else ():
+    free = free_memory(device)
+    # The most bits that leave room for the work, before those that hold the weights alone.
+    by_room = sorted(
+        QUANTIZED if allowed and spec.memory is not None else (),
+        key=lambda bits: not has_room(needed(spec, bits, dtype, work, device), free),
+    )
+    for quantization in by_room:
         found = None if source is None else find_copy_of(Store(), source, quantization)
         if found is None or choice not in ("auto", quantization):
             continue

@@ -58,10 +58,14 @@ def test_the_hungriest_step_counts_alone():
     assert need.total == need.weights + need.answering + RUNTIME["cpu"]
 
 
-def test_a_model_without_shapes_needs_its_weights():
+def test_a_model_without_shapes_needs_its_weights_and_a_quarter_more():
     nano = find_backbone("nano")
     need = memory_need(nano, "none", torch.float32, Workload())
-    assert need.total == 4 * nano.parameters + RUNTIME["cpu"]
+    assert need.total == 5 * nano.parameters + RUNTIME["cpu"]
+    need = memory_need(replace(QWEN, shapes=None), "nf4", BF16, Workload())
+    assert need.weights == int(6.4 * _GIB)
+    need = memory_need(replace(QWEN, shapes=None), "none", torch.float32, Workload())
+    assert need.weights == int(30.8 * _GIB)
 
 
 @pytest.mark.slow
