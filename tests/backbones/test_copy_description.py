@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,8 @@ def test_on_another_kind_of_device_it_is_tested_again(copied):
 
 @pytest.mark.parametrize("package", ["torch", "transformers", "bitsandbytes"])
 def test_under_another_version_it_is_tested_again(copied, monkeypatch, package):
-    known = copy_description.version
     monkeypatch.setattr(
-        copy_description, "version", lambda name: "0.0" if name == package else known(name)
+        copy_description, "version", lambda name: "0.0" if name == package else version(name)
     )
     assert not passed_before(copied, dtype=torch.bfloat16, device=CPU)
 
