@@ -26,6 +26,15 @@ DECODE_TIMEOUT = 300.0
 
 
 @dataclass(frozen=True, slots=True)
+class Workload:
+    """What a model is to do at once, for how much memory that takes; None as the model likes it."""
+
+    frames: int | None = None
+    video_tokens: int | None = None
+    new_tokens: int = 256
+
+
+@dataclass(frozen=True, slots=True)
 class FrameSampling:
     """Which frames of a video are looked at.
 

@@ -234,6 +234,12 @@ class DeviceError(LinVTError):
 class OutOfMemoryError(DeviceError):
     """The device has not enough memory."""
 
+    def __init__(
+        self, message: str, *, hint: str | None = None, quantization: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.quantization = quantization  # of the model that did not fit, where it was being loaded
+
 
 class MachineError(LinVTError):
     """A library, a folder or a disk of this machine is missing, broken or full."""

@@ -19,10 +19,10 @@ from transformers.models.siglip import SiglipVisionConfig
 
 from linvt_cli.backbones.blip3_parts import Blip3Config, Blip3Model
 from linvt_cli.backbones.chat import ENGLISH_ASSISTANT, ChatTemplate
+from linvt_cli.backbones.copy_description import published_shapes
 from linvt_cli.backbones.image_llm import Blueprint, Grid, PixelValues
 from linvt_cli.backbones.llava import Llava
 from linvt_cli.backbones.original_layout import JoinRows, register_layout
-from linvt_cli.backbones.snapshot import published_shapes
 
 _TOWER = {
     "hidden_size": 1152,

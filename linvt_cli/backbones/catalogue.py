@@ -5,9 +5,11 @@ To add a backbone: one row here and the adapter file that the row names.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from linvt_cli.backbones.shapes import SHAPES
 from linvt_cli.backbones.spec import BackboneSpec, WeightsMemory
 
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -85,7 +87,7 @@ _SMOLVLM2 = partial(
     max_context=8192,
 )
 
-BACKBONES = (
+_ROWS = (
     BackboneSpec(
         name="nano",
         adapter="linvt_cli.backbones.nano:Nano",
@@ -288,3 +290,5 @@ BACKBONES = (
         repo="HuggingFaceTB/SmolVLM2-2.2B-Instruct",
     ),
 )
+
+BACKBONES = tuple(replace(row, shapes=SHAPES.get(row.name)) for row in _ROWS)

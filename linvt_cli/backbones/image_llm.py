@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from linvt_cli.backbones.chat import Chat, ChatTemplate
+from linvt_cli.backbones.copy_description import passed_before
 from linvt_cli.backbones.language_model import (
     LanguageModelCache,
     repeat_cache,
@@ -112,7 +113,8 @@ class ImageLLM(ABC):
             full_precision=cls.full_precision,
         )
         backbone = cls(spec.name, model, tokenizer)
-        if quantization != "none" or dtype != torch.float32:
+        narrowed = quantization != "none" or dtype != torch.float32
+        if narrowed and not passed_before(folder, dtype=dtype, device=device):
             require_working_tower(
                 lambda pixels: backbone.encode_pictures(pixels)[0], folder=folder, dtype=dtype
             )

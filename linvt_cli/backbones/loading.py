@@ -82,12 +82,15 @@ def wait_for(device: torch.device) -> None:
 
 
 @contextmanager
-def memory_errors_translated(device: torch.device, *, hint: str = _SMALLER) -> Iterator[None]:
+def memory_errors_translated(
+    device: torch.device, *, hint: str = _SMALLER, quantization: str | None = None
+) -> Iterator[None]:
     """Turn PyTorch's failed allocations inside the block into one of our errors.
 
     Args:
         device: where it runs.
         hint: what to do about it.
+        quantization: of the model that the block loads, if it does.
 
     Raises:
         OutOfMemoryError: if the block runs out of memory.
@@ -100,6 +103,7 @@ def memory_errors_translated(device: torch.device, *, hint: str = _SMALLER) -> I
         raise OutOfMemoryError(
             f"Device '{device}' has not enough memory",
             hint=hint,
+            quantization=quantization,
         ) from error
 
 

@@ -22,10 +22,11 @@ from transformers.models.olmoe import OlmoeConfig
 from transformers.models.qwen2 import Qwen2Config
 
 from linvt_cli.backbones.chat import ChatTemplate
+from linvt_cli.backbones.copy_description import published_shapes
 from linvt_cli.backbones.image_llm import Blueprint, Grid, ImageLLM, PixelValues
 from linvt_cli.backbones.molmo_layout import HEAD, MARKS, VOCABULARY
 from linvt_cli.backbones.molmo_parts import MolmoConfig, MolmoModel, MolmoNormAfterModel
-from linvt_cli.backbones.snapshot import COMPLETE_HINT, published_shapes
+from linvt_cli.backbones.snapshot import COMPLETE_HINT
 from linvt_cli.errors import BackboneLoadError
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,21 @@ from transformers.core_model_loading import ConversionOps
 from transformers.utils import logging as transformers_logging
 
 from linvt_cli.backbones.attention import AttentionChoice, choose_attention, fall_back
+from linvt_cli.backbones.copy_description import is_copy
 from linvt_cli.backbones.loading import is_out_of_memory
+from linvt_cli.backbones.mapped_files import pages_given_back
 from linvt_cli.backbones.prequantized import layers_left_alone, stored_quantization
 from linvt_cli.backbones.quantization import quantization_settings
-from linvt_cli.backbones.quantized_copy import as_saved, is_copy
+from linvt_cli.backbones.quantized_copy import as_saved
 from linvt_cli.backbones.snapshot import COMPLETE_HINT, shortened, weight_shapes
 from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError
+from linvt_cli.types import QUANTIZED_COPY
 
 _LOGGER = logging.getLogger(__name__)
+_OTHER_MODEL = "these files belong to another model or to another version of it"
+_OTHER_COPY = f"{QUANTIZED_COPY} describes other weights: quantize the model again (linvt quantize)"
+_MISMATCHED = "ignore_mismatched_sizes"  # in the words of transformers
 _RENAMED: set[type[PreTrainedModel]] = set()  # classes whose public files have other names
 
 
@@ -124,13 +130,20 @@ def load_model(
         "trust_remote_code": False,
         "output_loading_info": True,
     }
+    quantizing = pages_given_back(folder) if settings is not None else nullcontext()
     try:
-        model, info = _load_with_attention(
-            model_class, folder, choose_attention(device, dtype, model_class), options
-        )
+        with quantizing:
+            model, info = _load_with_attention(
+                model_class, folder, choose_attention(device, dtype, model_class), options
+            )
     except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise
+        if _MISMATCHED in str(error):
+            raise BackboneLoadError(
+                f"The weights in '{folder}' have other shapes than is said of them",
+                hint=_OTHER_COPY if is_copy(folder) else _OTHER_MODEL,
+            ) from error
         raise BackboneLoadError(
             f"The weights in '{folder}' cannot be loaded: {_first_line(error)}",
             hint=COMPLETE_HINT,
@@ -204,7 +217,7 @@ def _require_exact(folder: Path, info: dict[str, Any]) -> None:
         if names:
             raise BackboneLoadError(
                 f"The weights in '{folder}' {what} {shortened(names)}",
-                hint="these files belong to another model or to another version of it",
+                hint=_OTHER_COPY if is_copy(folder) else _OTHER_MODEL,
             )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from importlib.metadata import version
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 
+from linvt_cli.backbones.copy_description import write_description
 from linvt_cli.backbones.quantization import quantization_settings
 from linvt_cli.backbones.snapshot import read_config, weight_dtypes, weight_shapes
 from linvt_cli.config import Quantization
@@ -54,7 +54,7 @@ def write_copy(
     weights in the first run, and cannot put them back exactly.
 
     Args:
-        model: as ``load_model`` returned it.
+        model: as ``load_model`` returned it, its vision encoder tested.
         original: the folder that it was loaded from.
         target: an empty folder.
         quantization: int8 or nf4.
@@ -69,16 +69,14 @@ def write_copy(
     told: Any = settings
     config = {**read_config(original), "quantization_config": told.to_dict()}
     _write_json(target / "config.json", config)
-    shapes = {name: list(shape) for name, shape in weight_shapes(original).items()}
-    about = {
-        "format_version": 1,
-        "quantization": quantization,
-        "bitsandbytes": version("bitsandbytes"),
-        "parameters": sum(map(prod, shapes.values())),
-        "shapes": shapes,
-    }
-    _write_json(target / QUANTIZED_COPY, about)
     _write_weights(model, target)
+    write_description(
+        target,
+        weight_shapes(original),
+        quantization,
+        dtype=model.dtype,
+        device=model.device,
+    )
 
 
 def as_saved(model_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
@@ -86,11 +84,6 @@ def as_saved(model_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
     saved = type(f"Saved{model_class.__name__}", (model_class,), {})
     register_checkpoint_conversion_mapping(saved.__name__, [], overwrite=True)
     return saved
-
-
-def is_copy(folder: Path) -> bool:
-    """Whether a folder holds a quantized copy."""
-    return (folder / QUANTIZED_COPY).is_file()
 
 
 def _text_files(original: Path) -> list[Path]:

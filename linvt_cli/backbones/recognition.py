@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from linvt_cli.backbones.catalogue import BACKBONES
+from linvt_cli.backbones.shapes import ModelShapes
 from linvt_cli.backbones.spec import BackboneSpec, WeightsMemory
 from linvt_cli.errors import BackboneLoadError
 
@@ -53,6 +54,7 @@ def recognize(name: str, config: Mapping[str, Any], *, parameters: int) -> Backb
         license="unknown",
         summary=f"A {family} of your own",
         memory=_scaled(nearest.memory, parameters / nearest.parameters),
+        shapes=_deepened(nearest.shapes, parameters / nearest.parameters),
         repo=None,
         revision=None,
     )
@@ -68,3 +70,10 @@ def _scaled(memory: WeightsMemory | None, ratio: float) -> WeightsMemory | None:
     if memory is None:
         return None
     return WeightsMemory(memory.none * ratio, memory.int8 * ratio, memory.nf4 * ratio)
+
+
+def _deepened(shapes: ModelShapes | None, ratio: float) -> ModelShapes | None:
+    """Return the shapes of a model that has its other parameters in more or fewer layers."""
+    if shapes is None:
+        return None
+    return replace(shapes, layers=max(1, round(shapes.layers * ratio)))

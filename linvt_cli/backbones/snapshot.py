@@ -13,10 +13,9 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from linvt_cli.errors import BackboneLoadError
-from linvt_cli.types import QUANTIZED_COPY, WEIGHTS_INDEX
+from linvt_cli.types import WEIGHTS_INDEX
 
 COMPLETE_HINT = "the folder must hold a complete copy of the model's repository"
-
 _POINTER = b"version https://git-lfs"
 _SHOWN = 3  # names in a message
 
@@ -27,7 +26,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         BackboneLoadError: if it is missing or no JSON.
     """
-    return _read_object(folder, "config.json")
+    return read_object(folder, "config.json")
 
 
 def require_type(folder: Path, raw: dict[str, Any], known: Collection[str]) -> str:
@@ -62,7 +61,7 @@ def require_weights(folder: Path) -> None:
         BackboneLoadError: if files are missing, or are pointers to files that were never fetched.
     """
     if (folder / WEIGHTS_INDEX).exists():
-        shards = _read_object(folder, WEIGHTS_INDEX).get("weight_map")
+        shards = read_object(folder, WEIGHTS_INDEX).get("weight_map")
         if not isinstance(shards, dict):
             raise BackboneLoadError(
                 f"'{folder}' has no readable {WEIGHTS_INDEX}", hint=COMPLETE_HINT
@@ -108,18 +107,6 @@ def weight_dtypes(folder: Path) -> dict[str, str]:
     return {name: str(weight.get_dtype()) for name, weight in _weights(folder)}
 
 
-def published_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the weights as they were published, of a quantized copy as well.
-
-    Raises:
-        BackboneLoadError: if a file cannot be read.
-    """
-    if not (folder / QUANTIZED_COPY).is_file():
-        return weight_shapes(folder)
-    shapes = _read_object(folder, QUANTIZED_COPY).get("shapes", {})
-    return {name: tuple(shape) for name, shape in shapes.items()}
-
-
 def shortened(names: Collection[str]) -> str:
     """Return a few of many names for a message."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -138,10 +125,15 @@ def _weights(folder: Path) -> Iterator[tuple[str, Any]]:
         ) from error
 
 
-def _read_object(folder: Path, name: str) -> dict[str, Any]:
+def read_object(folder: Path, name: str) -> dict[str, Any]:
+    """Return the object that a JSON file of a checkpoint holds.
+
+    Raises:
+        BackboneLoadError: if it is missing or no such file.
+    """
     try:
         raw = json.loads((folder / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BackboneLoadError(f"'{folder}' has no readable {name}", hint=COMPLETE_HINT) from error
     if not isinstance(raw, dict):
         raise BackboneLoadError(f"The {name} in '{folder}' is no object", hint=COMPLETE_HINT)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linvt_cli.backbones.shapes import ModelShapes
+
 if TYPE_CHECKING:
     from linvt_cli.config import Quantization
 
@@ -39,6 +41,7 @@ class BackboneSpec:
     max_context: int  # tokens
     tokens_per_frame: int  # N; at most, where it depends on the shape of the picture
     memory: WeightsMemory | None = None  # None where it is never quantized
+    shapes: ModelShapes | None = None  # None where memory is no matter
     repo: str | None = None  # on the hub; None where the weights come with linvt
     default_frames: int = 16
     default_video_tokens: int = 256  # K of the tokenizers that need no training

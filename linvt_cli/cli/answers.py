@@ -88,6 +88,7 @@ class AnswerSheet:
         # What is wrong with options and paths is said before the model is loaded.
         frames.sampling(model.default_frames)
         regular_file(self._video)
+        model = model.doing(frames, generation)
         watching = Watching(model, self._video, frames, self._output)
         watching.start()
         if len(self._questions) > 1 and shape.is_free and not self._output.is_read_along:

@@ -125,7 +125,9 @@ class _Asking:
                 self._file = while_running.enter_context(
                     open_results(results.file, resume=results.resume)
                 )
-            batch = Batch(self._options.model, self._options.decoding, self._output)
+            options = self._options
+            model = options.model.doing(options.frames, options.generation)
+            batch = Batch(model, options.decoding, self._output)
             plan = self._plan(batch.model)
             try:
                 self._ask_all(batch, plan.todo)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.backbones.spec import DESCRIBE_QUESTION, BackboneSpec
-from linvt_cli.config import MIN_COVERAGE, TOKEN_CACHE_MIB, DecoderChoice, FrameSampling
+from linvt_cli.config import (
+    MIN_COVERAGE,
+    TOKEN_CACHE_MIB,
+    DecoderChoice,
+    FrameSampling,
+    GenerationConfig,
+    Workload,
+)
 from linvt_cli.errors import ConfigError
 from linvt_cli.models.source import names_folder, names_repository
 from linvt_cli.settings.catalogue import find_own, what_stands_for
@@ -15,6 +22,10 @@ from linvt_cli.types import TokenizerName
 DEFAULT_MODEL = "nano"
 AUTO = "auto"
 """The name that stands for the largest model on this machine that fits."""
+
+
+_AS_IT_LIKES = Workload()
+_FRAMES_AT_A_RATE = 64  # supposed before the video is opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,13 @@ class FrameOptions:
     end: str | None = None
     decoder: DecoderChoice = "auto"
     min_coverage: float = MIN_COVERAGE
+
+    @property
+    def expected(self) -> int | None:
+        """How many frames there will be, for their memory; None as the model likes it."""
+        if self.frames is None and self.fps is not None:
+            return _FRAMES_AT_A_RATE
+        return self.frames if self.at is None else self.at.count(",") + 1
 
     def sampling(self, default_frames: int) -> FrameSampling:
         """Return the sampling that the options mean, for a model that likes ``default_frames``.
@@ -68,6 +86,13 @@ class ModelOptions:
     pull: bool = False
     keep_quantized: bool = True
     token_cache: int = TOKEN_CACHE_MIB  # MiB
+    work: Workload = _AS_IT_LIKES
+    fitted: bool = False  # whether linvt chose the quantization, and said so
+
+    def doing(self, frames: FrameOptions, generation: GenerationConfig) -> ModelOptions:
+        """Return the options with what the model is to do, for how much memory it takes."""
+        work = Workload(frames.expected, self.video_tokens, generation.max_new_tokens)
+        return replace(self, work=work)
 
     @property
     def chosen(self) -> str:

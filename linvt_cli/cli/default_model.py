@@ -45,10 +45,13 @@ def settle_model(model: ModelOptions, output: Output) -> ModelOptions:
     settle_offline(model.offline)
     device = select_device(model.device)
     if model.name == AUTO or device.type == "cuda":
-        choice = largest_that_fits(device, dtype=model.dtype, quantization=model.quant)
+        choice = largest_that_fits(
+            device, dtype=model.dtype, quantization=model.quant, work=model.work
+        )
         if choice is not None:
             output.notice(choice.reason)
-            return replace(model, name=choice.spec.name)
+            fitted = model.quant == "auto"
+            return replace(model, name=choice.spec.name, quant=choice.quantization, fitted=fitted)
     name = _offered(device, output) if device.type == "cuda" else None
     if name is None:
         output.notice(DEFAULT_NOTICE)

@@ -98,7 +98,7 @@ class DescriptionSheet:
         """
         from linvt_cli.video.files import regular_file
 
-        model = settle_model(model, self._output)
+        model = settle_model(model.doing(frames, generation), self._output)
         self._question = model.describe_question
         # What is wrong with options and paths is said before the model is loaded.
         frames.sampling(model.default_frames)

@@ -14,7 +14,7 @@ from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.sizes import bytes_text, date_text, table
 from linvt_cli.cli.watching import load_model, watch_video
-from linvt_cli.config import MIN_COVERAGE
+from linvt_cli.config import MIN_COVERAGE, GenerationConfig
 from linvt_cli.errors import ConfigError, StoreError, TokenFileError, VideoError
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def make(
                 field="video",
                 hint="name the video that it was made from, or use the file as it is",
             )
+        asked = asked.doing(looked, GenerationConfig())
         qa = load_model(settle_model(asked, output), output)
         saved = qa.to_save(watch_video(qa, video, looked, output))
         try:

@@ -35,7 +35,7 @@ class Watching:
         self, model: ModelOptions, video: str, frames: FrameOptions, output: Output
     ) -> None:
         self._model = settle_model(model, output)
-        self._may_step_down = model.quant == "auto"
+        self._may_step_down = self._model.quant == "auto" or self._model.fitted
         self._video = video
         self._frames = frames
         self._output = output
@@ -96,7 +96,7 @@ class Watching:
         try:
             work()
         except OutOfMemoryError as error:
-            fewer = self._fewer_bits()
+            fewer = self._fewer_bits(error.quantization or self._model.quant)
             if fewer is None or not may_repeat():
                 raise
             failed = OutOfMemoryError(error.message, hint=error.hint)
@@ -127,12 +127,12 @@ class Watching:
             self._watched = self._watch(qa)
         return qa, self._watched
 
-    def _fewer_bits(self) -> str | None:
+    def _fewer_bits(self, quantization: str) -> str | None:
         """Return the next smaller quantization, if the model has one and the user left it open."""
         spec = self._model.spec
         if not self._may_step_down or (spec is not None and spec.memory is None):
             return None
-        return _FEWER_BITS.get(self._model.quant)
+        return _FEWER_BITS.get(quantization)
 
 
 def _free_memory() -> None:
@@ -174,6 +174,7 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
             weights=model.weights,
             quantization=model.quant,
             dtype=model.dtype,
+            work=model.work,
             keep_quantized=model.keep_quantized,
             token_cache=cache,
             on_notice=output.notice,

@@ -31,7 +31,12 @@ class Original:
 
     repo: str  # "owner/name"; the owner is LOCAL_OWNER where it is a folder
     version: str  # a commit, or a fingerprint that looks like one
-    revision: str  # as the user asked for it: a branch, a tag or the version itself
+    revision: str  # as the user asked for it: a branch, a tag or a commit; a folder's own word
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of the user's."""
+        return self.repo.startswith(f"{LOCAL_OWNER}/")
 
 
 def original_of(folder: Path, source: HubSource | None) -> Original:
@@ -43,8 +48,8 @@ def original_of(folder: Path, source: HubSource | None) -> Original:
     """
     if source is not None and is_commit(folder.name):
         return Original(source.repo, folder.name, source.revision)
-    version = _fingerprint(folder)
-    return Original(local_repo(folder), version, version)
+    place = sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    return Original(local_repo(folder), _fingerprint(folder), f"folder-{place}")
 
 
 def local_repo(folder: Path) -> str:
@@ -108,7 +113,19 @@ def make_copy(
                 free=free,
                 hint="make room (linvt models prune) or set LINVT_HOME",
             )
-        return _make(shelf, original, quantization, write)
+        made = _make(shelf, original, quantization, write)
+        if original.is_folder:
+            _remove_older(shelf, original)
+        return made
+
+
+def _remove_older(shelf: Shelf, original: Original) -> None:
+    """Remove the copies of a folder as it was before: nothing can be made the same again."""
+    for model in shelf.pulled():
+        if model.manifest.commit != original.version and (
+            original.revision in model.manifest.revisions
+        ):
+            shelf.remove(model.manifest.commit)
 
 
 def _make(

@@ -74,7 +74,7 @@ def count_parameters(folder: Path) -> int:
     if (folder / QUANTIZED_COPY).is_file():
         about = read_json(folder / QUANTIZED_COPY, name=QUANTIZED_COPY)
         try:
-            return int(about["parameters"])
+            return _plausible(about["parameters"], folder)
         except (KeyError, TypeError, ValueError) as error:
             raise BackboneLoadError(
                 f"'{folder / QUANTIZED_COPY}' does not describe a quantized copy",
@@ -88,6 +88,14 @@ def count_parameters(folder: Path) -> int:
         except (OSError, SafetensorError) as error:
             raise BackboneLoadError(f"'{path}' is damaged", hint="fetch it again") from error
     return total
+
+
+def _plausible(parameters: Any, folder: Path) -> int:
+    """Return a number of parameters that the files of a copy can hold: at most two a byte."""
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if type(parameters) is not int or parameters < 1 or (size and parameters > 4 * size):
+        raise ValueError(parameters)
+    return parameters
 
 
 def _in_hub_cache(source: HubSource) -> Path | None:

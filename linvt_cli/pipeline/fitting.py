@@ -9,12 +9,13 @@ import torch
 
 from linvt_cli.backbones.loading import free_memory
 from linvt_cli.backbones.registry import BACKBONES, BackboneSpec
-from linvt_cli.config import Quantization
+from linvt_cli.config import Quantization, Workload
 from linvt_cli.models.copies import find_copy_of
 from linvt_cli.models.files import find_snapshot
 from linvt_cli.models.source import DEFAULT_REVISION, HubSource
 from linvt_cli.models.store import QUANTIZED, Store
-from linvt_cli.pipeline.precision import ORDER, choose_dtype, fits
+from linvt_cli.pipeline.memory import MemoryNeed
+from linvt_cli.pipeline.precision import ORDER, choose_dtype, has_room, needed
 
 _GIB = 2**30
 
@@ -26,6 +27,8 @@ class Choice:
     spec: BackboneSpec
     quantization: Quantization
     free: int  # bytes that the device has
+    need: MemoryNeed
+    frames: int  # that the need is for
 
     @property
     def reason(self) -> str:
@@ -33,14 +36,19 @@ class Choice:
         bits = "" if self.quantization == "none" else f" in {self.quantization}"
         return (
             f"{self.spec.name}{bits}: the largest model on this machine that fits into"
-            f" {self.free / _GIB:.1f} GiB of free memory"
+            f" {self.free / _GIB:.1f} GiB of free memory;"
+            f" it takes {self.need.gib:.1f} GiB with {self.frames} frames"
         )
 
 
 def largest_that_fits(
-    device: torch.device, *, dtype: str = "auto", quantization: str = "auto"
+    device: torch.device,
+    *,
+    dtype: str = "auto",
+    quantization: str = "auto",
+    work: Workload | None = None,
 ) -> Choice | None:
-    """Return the model with the most parameters whose weights fit, with a quarter to spare.
+    """Return the model with the most parameters that fits with what it is to do.
 
     Only models whose files, or quantized copies, are on this machine are looked at.
 
@@ -48,20 +56,27 @@ def largest_that_fits(
         device: where it will run.
         dtype: as the user chose it.
         quantization: as the user chose it; ``auto`` takes the most bits that fit.
+        work: what it is to do; as each model likes it where left out.
 
     Raises:
         ConfigError: if the dtype is unknown.
     """
-    free = free_memory(device)
+    free, work = free_memory(device), work or Workload()
     found = (
-        Choice(spec, bits, free)
+        Choice(
+            spec,
+            bits,
+            free,
+            needed(spec, bits, choose_dtype(dtype, device, spec), work, device),
+            work.frames or spec.default_frames,
+        )
         for spec in BACKBONES
         if spec.memory is not None
         for bits in _available(spec)
         if quantization in ("auto", bits)
-        if fits(spec.memory, bits, choose_dtype(dtype, device, spec), free)
     )
-    return max(found, key=_rank, default=None)
+    fitting = (choice for choice in found if has_room(choice.need, free))
+    return max(fitting, key=_rank, default=None)
 
 
 def recommended(device: torch.device) -> BackboneSpec | None:
@@ -71,7 +86,12 @@ def recommended(device: torch.device) -> BackboneSpec | None:
         spec
         for spec in BACKBONES
         if spec.recommended and spec.memory is not None
-        if any(fits(spec.memory, bits, choose_dtype("auto", device, spec), free) for bits in ORDER)
+        if any(
+            has_room(
+                needed(spec, bits, choose_dtype("auto", device, spec), Workload(), device), free
+            )
+            for bits in ORDER
+        )
     )
     return max(fitting, key=lambda spec: spec.parameters, default=None)
 

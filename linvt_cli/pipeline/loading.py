@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated, select_device
 from linvt_cli.backbones.registry import load_backbone
 from linvt_cli.backbones.spec import BackboneSpec
+from linvt_cli.config import Workload
 from linvt_cli.pipeline.model_choice import checkpoint_of, find_checkpoint, find_model
 from linvt_cli.pipeline.precision import LIGHTER_HINT, choose_dtype
-from linvt_cli.pipeline.tokenizer_choice import choose_tokenizer
+from linvt_cli.pipeline.tokenizer_choice import TokenizerChoice, choose_tokenizer
 from linvt_cli.pipeline.weights import find_weights, source_of_weights
 from linvt_cli.types import ModelInfo, TokenizerName
 from linvt_cli.video_tokenizer.base import VideoTokenizer
@@ -39,6 +40,7 @@ def load_parts(
     weights: str | Path | None,
     quantization: str,
     dtype: str,
+    work: Workload,
     keep_quantized: bool,
     on_notice: Callable[[str], None],
 ) -> LoadedParts:
@@ -53,6 +55,7 @@ def load_parts(
     )
     place = select_device(device)
     precision = choose_dtype(dtype, place, spec)
+    work = replace(work, video_tokens=_video_tokens(spec, choice, work))
     with memory_errors_translated(place, hint=LIGHTER_HINT):
         found = find_weights(
             spec,
@@ -61,9 +64,11 @@ def load_parts(
             choice=quantization,
             device=place,
             dtype=precision,
+            work=work,
             keep_quantized=keep_quantized,
             notify=on_notice,
         )
+    with memory_errors_translated(place, hint=LIGHTER_HINT, quantization=found.quantization):
         backbone = load_backbone(
             spec,
             folder=found.folder,
@@ -92,3 +97,10 @@ def load_parts(
             revision=found.revision,
         ),
     )
+
+
+def _video_tokens(spec: BackboneSpec, choice: TokenizerChoice, work: Workload) -> int:
+    """Return how many tokens of the video the language model will read."""
+    if choice.name == "all":
+        return (work.frames or spec.default_frames) * spec.tokens_per_frame
+    return choice.num_video_tokens

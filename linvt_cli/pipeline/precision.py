@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from linvt_cli.backbones.loading import free_memory, select_dtype
 from linvt_cli.backbones.prequantized import stored_quantization
-from linvt_cli.backbones.spec import BackboneSpec, WeightsMemory
-from linvt_cli.config import Quantization
+from linvt_cli.backbones.spec import BackboneSpec
+from linvt_cli.config import Quantization, Workload
 from linvt_cli.errors import ConfigError, OutOfMemoryError
+from linvt_cli.pipeline.memory import MemoryNeed, memory_need
 
 LIGHTER_HINT = "use --quant nf4 or a smaller --model (linvt models list), or another --device"
 _GIB = 2**30
-_ROOM = 1.25  # of the weights: caches, activations and visual tokens come on top
+_ROOM = 1.15  # of the need: so exact is the model of it
 ORDER: tuple[Quantization, ...] = ("none", "int8", "nf4")
 """The most bits first."""
 
@@ -44,18 +46,26 @@ def choose_dtype(choice: str, device: torch.device, spec: BackboneSpec) -> torch
 
 
 def choose_quantization(
-    choice: str, device: torch.device, dtype: torch.dtype, spec: BackboneSpec
+    choice: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    spec: BackboneSpec,
+    work: Workload | None = None,
+    *,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Quantization:
     """Return the quantization that a choice stands for.
 
-    ``auto`` is the least quantization whose weights fit into the device's free memory with a
-    quarter to spare. Weights that cannot fit are refused before hours of loading.
+    ``auto`` is the least quantization with which model and work fit into the device's free memory.
+    Weights that cannot fit are refused before hours of loading.
 
     Args:
         choice: ``auto``, ``none``, ``int8`` or ``nf4``.
         device: where the backbone runs.
         dtype: in which it computes.
         spec: its row.
+        work: what it is to do; as it likes it where left out.
+        notify: told, in a line, of fewer bits than the files have, and why.
 
     Raises:
         ConfigError: if the choice is none of these words, or the backbone is never quantized.
@@ -77,23 +87,40 @@ def choose_quantization(
         return "none"
     free_bytes = free_memory(device)
     free = free_bytes / _GIB
-    needs = {name: _needed_gib(spec.memory, name, dtype) for name in ORDER}
-    if choice == "auto":
-        fitting = [name for name in ORDER if fits(spec.memory, name, dtype, free_bytes)]
-        choice = fitting[0] if fitting else ORDER[-1]
-    chosen = next(name for name in ORDER if name == choice)
+    work = work or Workload()
+    all_needs = {name: needed(spec, name, dtype, work, device) for name in ORDER}
+    needs = {name: need.weights / _GIB for name, need in all_needs.items()}
+    fitting = [name for name in ORDER if has_room(all_needs[name], free_bytes)]
+    chosen = next((name for name in ORDER if name == choice), (*fitting, ORDER[-1])[0])
     if needs[chosen] > free:
         raise OutOfMemoryError(
             f"'{spec.name}' needs {needs[chosen]:.1f} GiB for its weights ({chosen}), and device"
             f" '{device}' has {free:.1f} GiB free",
             hint=_what_fits(needs, free),
         )
+    if choice == "auto" and chosen != "none":
+        notify(
+            f"{spec.name} in {chosen}, for {free:.1f} GiB of free memory:"
+            f" {all_needs[chosen].gib:.1f} GiB with {work.frames or spec.default_frames} frames;"
+            f" unquantized {all_needs['none'].gib:.1f} GiB"
+        )
     return chosen
 
 
-def fits(memory: WeightsMemory, quantization: Quantization, dtype: torch.dtype, free: int) -> bool:
-    """Whether weights fit into so many free bytes, with a quarter to spare."""
-    return _needed_gib(memory, quantization, dtype) * _ROOM <= free / _GIB
+def needed(
+    spec: BackboneSpec,
+    quantization: Quantization,
+    dtype: torch.dtype,
+    work: Workload,
+    device: torch.device,
+) -> MemoryNeed:
+    """Return what a model takes on a device for what it is to do."""
+    return memory_need(spec, quantization, dtype, work, device=device.type)
+
+
+def has_room(need: MemoryNeed, free: int) -> bool:
+    """Whether a need fits into so many free bytes, however wrong the model of it may be."""
+    return need.total * _ROOM <= free
 
 
 def respect_stored(choice: str, chosen: Quantization, folder: Path) -> Quantization:
@@ -119,11 +146,6 @@ def respect_stored(choice: str, chosen: Quantization, folder: Path) -> Quantizat
             hint="leave out --quant, or use the files as first published",
         )
     return stored
-
-
-def _needed_gib(memory: WeightsMemory, quantization: Quantization, dtype: torch.dtype) -> float:
-    needed = memory.of(quantization)
-    return needed * dtype.itemsize / 2 if quantization == "none" else needed
 
 
 def _what_fits(needs: dict[Quantization, float], free: float) -> str:

@@ -97,7 +97,9 @@ class Published:
         # Here, not above: who only answers with nano need not wait for parts of transformers.
         from linvt_cli.backbones.quantized_copy import published_dtype, write_copy
 
-        with memory_errors_translated(device, hint="use another --device"):
+        with memory_errors_translated(
+            device, hint="use another --device", quantization=quantization
+        ):
             backbone: Any = load_backbone(
                 self.spec,
                 folder=self.folder,

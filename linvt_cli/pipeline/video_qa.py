@@ -13,7 +13,13 @@ import torch
 
 from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated
-from linvt_cli.config import ANY_SHAPE, AnswerShape, FrameSampling, GenerationConfig
+from linvt_cli.config import (
+    ANY_SHAPE,
+    AnswerShape,
+    FrameSampling,
+    GenerationConfig,
+    Workload,
+)
 from linvt_cli.errors import LinVTError
 from linvt_cli.generation.decode import stream_answer
 from linvt_cli.generation.prompt import assemble
@@ -74,6 +80,7 @@ class VideoQA(VideoWatcher):
         weights: str | Path | None = None,
         quantization: str = "auto",
         dtype: str = "auto",
+        work: Workload | None = None,
         keep_quantized: bool = True,
         token_cache: TokenCache | None = None,
         on_notice: Callable[[str], None] = lambda _: None,
@@ -92,6 +99,7 @@ class VideoQA(VideoWatcher):
                 store of pulled models, or in the cache that Hugging Face tools share.
             quantization: ``auto``, ``none``, ``int8`` or ``nf4``, of the language model.
             dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+            work: what it will have to do at once, which ``auto`` quantization leaves room for.
             keep_quantized: whether what was quantized once is kept, and read at later starts.
             token_cache: where what is seen of videos is kept for later processes.
             on_notice: told, in a line, what takes long.
@@ -112,6 +120,7 @@ class VideoQA(VideoWatcher):
             weights=weights,
             quantization=quantization,
             dtype=dtype,
+            work=work or Workload(),
             keep_quantized=keep_quantized,
             on_notice=on_notice,
         )

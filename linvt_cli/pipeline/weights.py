@@ -7,9 +7,10 @@ from pathlib import Path
 
 import torch
 
+from linvt_cli.backbones.loading import free_memory
 from linvt_cli.backbones.prequantized import stored_quantization
 from linvt_cli.backbones.registry import BackboneSpec
-from linvt_cli.config import Quantization
+from linvt_cli.config import Quantization, Workload
 from linvt_cli.errors import OutOfMemoryError, StoreError
 from linvt_cli.models.copies import find_copy_of
 from linvt_cli.models.files import find_snapshot, require_folder
@@ -22,7 +23,12 @@ from linvt_cli.models.source import (
 )
 from linvt_cli.models.store import QUANTIZED, Store
 from linvt_cli.pipeline.model_choice import find_model, missing_files
-from linvt_cli.pipeline.precision import choose_quantization, respect_stored
+from linvt_cli.pipeline.precision import (
+    choose_quantization,
+    has_room,
+    needed,
+    respect_stored,
+)
 from linvt_cli.pipeline.quantizing import Notify, Published, require_published
 from linvt_cli.settings.catalogue import what_stands_for
 
@@ -57,6 +63,7 @@ def find_weights(
     choice: str,
     device: torch.device,
     dtype: torch.dtype,
+    work: Workload,
     keep_quantized: bool,
     notify: Notify,
 ) -> Weights:
@@ -69,6 +76,7 @@ def find_weights(
         choice: the quantization as the user chose it.
         device: where it will run.
         dtype: in which it will compute.
+        work: what it is to do.
         keep_quantized: whether a quantized copy is made, and looked for.
         notify: told, in a line, what takes long or did not work.
 
@@ -78,15 +86,16 @@ def find_weights(
         OutOfMemoryError: if the weights do not fit.
     """
     if named is None and spec.weights is not None:
-        quantization = choose_quantization(choice, device, dtype, spec)
+        quantization = choose_quantization(choice, device, dtype, spec, work)
         return Weights(spec.weights, spec.revision, quantization)
     original = find_files(source, named)
     if original is None:
-        return _copied(spec, source, choice, device, dtype, allowed=keep_quantized)
-    chosen = choose_quantization(choice, device, dtype, spec)
+        return _copied(spec, source, choice, device, dtype, work, allowed=keep_quantized)
     if stored_quantization(original) != "none":
+        chosen = choose_quantization(choice, device, dtype, spec, work)
         stored = respect_stored(choice, chosen, original)
         return Weights(original, commit_of(original), stored)
+    chosen = choose_quantization(choice, device, dtype, spec, work, notify=notify)
     found = Weights(original, commit_of(original), chosen)
     if chosen == "none" or not keep_quantized:
         return found
@@ -136,17 +145,24 @@ def _copied(
     choice: str,
     device: torch.device,
     dtype: torch.dtype,
+    work: Workload,
     *,
     allowed: bool,
 ) -> Weights:
     """Find a quantized copy of files that are not here any more."""
     too_large: OutOfMemoryError | None = None
-    for quantization in QUANTIZED if allowed else ():
+    free = free_memory(device)
+    # The most bits that leave room for the work, before those that hold the weights alone.
+    by_room = sorted(
+        QUANTIZED if allowed and spec.memory is not None else (),
+        key=lambda bits: not has_room(needed(spec, bits, dtype, work, device), free),
+    )
+    for quantization in by_room:
         found = None if source is None else find_copy_of(Store(), source, quantization)
         if found is None or choice not in ("auto", quantization):
             continue
         try:
-            choose_quantization(quantization, device, dtype, spec)
+            choose_quantization(quantization, device, dtype, spec, work)
         except OutOfMemoryError as error:
             too_large = error
         else:

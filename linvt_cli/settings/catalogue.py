@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +47,30 @@ def own_models() -> dict[str, OwnModel]:
     """
     path = catalogue_file()
     try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        facts = path.stat()
+        return _read(path, facts.st_mtime_ns, facts.st_size)
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, changed: int, size: int) -> dict[str, OwnModel]:
+    """Read the catalogue once for as long as it is not changed: a command asks for many names."""
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(
-            f"The catalogue '{path}' cannot be read: {error}",
-            field="model",
-            hint="mend it with a text editor, or move it away",
-        ) from error
+        raise _unreadable(path, error) from error
     return {name: _entry(path, name, about) for name, about in entries.items()}
+
+
+def _unreadable(path: Path, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"The catalogue '{path}' cannot be read: {error}",
+        field="model",
+        hint="mend it with a text editor, or move it away",
+    )
 
 
 def find_own(name: str | None) -> OwnModel | None:

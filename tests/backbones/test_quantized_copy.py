@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,17 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from linvt_cli.backbones import quantized_copy
-from linvt_cli.backbones.quantized_copy import is_copy, published_dtype, write_copy
+from linvt_cli.backbones import image_llm, quantized_copy
+from linvt_cli.backbones.copy_description import is_copy
+from linvt_cli.backbones.molmo_layout import VOCABULARY
+from linvt_cli.backbones.quantized_copy import published_dtype, write_copy
 from linvt_cli.backbones.registry import find_backbone, load_backbone
 from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError
 from tests.all_backbones import frames
 from tests.public_layouts import LAYOUTS
 from tests.tiny_checkpoints import write_weights
+from tests.tiny_molmo import write_molmo
 from tests.tiny_qwen2_vl import write_qwen
 
 pytest.importorskip("bitsandbytes")
@@ -107,3 +111,37 @@ def test_the_format_of_most_numbers_is_that_of_the_files(tmp_path, dtype):
     weights = {"large": torch.ones(64, 64, dtype=dtype), "small": torch.ones(4)}
     write_weights(tmp_path, {**weights, "counts": torch.ones(8, dtype=torch.int64)})
     assert published_dtype(tmp_path) == dtype
+
+
+def test_the_vision_encoder_of_a_copy_is_not_tested_again(tmp_path, monkeypatch):
+    tests: list[Path] = []
+    monkeypatch.setattr(
+        image_llm, "require_working_tower", lambda encode, folder, dtype: tests.append(folder)
+    )
+    (tmp_path / "original").mkdir()
+    write_qwen(tmp_path / "original")
+    fresh = load(tmp_path / "original", "qwen2-vl-2b", "nf4")
+    copied = copy_of(fresh, tmp_path / "original", tmp_path / "copy", "nf4")
+    load(copied, "qwen2-vl-2b", "nf4")
+    assert tests == [tmp_path / "original"]
+    fetched = tmp_path / "fetched"
+    shutil.copytree(copied, fetched, copy_function=shutil.copyfile)
+    load(fetched, "qwen2-vl-2b", "nf4")
+    assert tests == [tmp_path / "original", fetched]
+
+
+def test_a_copy_described_wrongly_is_refused_with_the_file_to_blame(tmp_path):
+    (tmp_path / "original").mkdir()
+    write_molmo(tmp_path / "original")
+    fresh = load(tmp_path / "original", "molmo-7b-d", "int8")
+    copied = copy_of(fresh, tmp_path / "original", tmp_path / "copy", "int8")
+    path = copied / "linvt_copy.json"
+    about = json.loads(path.read_text(encoding="utf-8"))
+    vocabulary, width = about["shapes"][VOCABULARY]
+    about["shapes"][VOCABULARY] = [vocabulary + 1, width]
+    about["parameters"] += width
+    path.write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(BackboneLoadError, match="have other shapes than is said") as caught:
+        load(copied, "molmo-7b-d", "int8")
+    assert caught.value.hint is not None
+    assert "linvt_copy.json describes other weights" in caught.value.hint

@@ -4,7 +4,7 @@ import pytest
 
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
-from linvt_cli.config import FrameSampling
+from linvt_cli.config import FrameSampling, GenerationConfig, Workload
 from linvt_cli.errors import ConfigError, UnknownBackboneError
 
 
@@ -56,3 +56,18 @@ def test_a_model_that_users_bring_is_known_only_once_its_files_are_read(name):
     assert brought.spec is None
     assert brought.default_frames == FrameSampling().num_frames
     assert brought.describe_question == "Describe this video."
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        (FrameOptions(), None),
+        (FrameOptions(frames=40), 40),
+        (FrameOptions(at="1,2,0:03"), 3),
+        (FrameOptions(fps=2), 64),
+        (FrameOptions(frames=8, fps=2), 8),
+    ],
+)
+def test_what_a_model_is_to_do_is_known_before_the_video_is(frames, expected):
+    asked = ModelOptions("nano", video_tokens=9).doing(frames, GenerationConfig(70))
+    assert asked.work == Workload(expected, 9, 70)

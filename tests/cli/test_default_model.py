@@ -15,6 +15,7 @@ from linvt_cli.cli.output import Output
 from linvt_cli.errors import DeviceError
 from linvt_cli.pipeline import fitting
 from linvt_cli.pipeline.fitting import Choice
+from linvt_cli.pipeline.memory import MemoryNeed
 
 QWEN = find_backbone("qwen2-vl-7b")
 
@@ -28,7 +29,7 @@ def cuda(monkeypatch):
 @pytest.fixture
 def here(monkeypatch):
     """One model on this machine, which fits in 4 bits."""
-    choice = Choice(QWEN, "nf4", 10 * 2**30)
+    choice = Choice(QWEN, "nf4", 10 * 2**30, MemoryNeed(7 * 2**30, 0, 0, 0, 0), 16)
     monkeypatch.setattr(fitting, "largest_that_fits", lambda device, **_: choice)
 
 
@@ -55,6 +56,13 @@ def terminal(monkeypatch):
     return told
 
 
+def test_what_was_chosen_is_told_once_and_can_still_step_down(cuda, here, capsys):
+    settled = settle_model(ModelOptions("auto"), Output())
+    assert (settled.name, settled.quant, settled.fitted) == ("qwen2-vl-7b", "nf4", True)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not settle_model(ModelOptions("auto", quant="nf4"), Output()).fitted
+
+
 def test_a_named_model_is_left_as_it_is(cuda, here):
     model = ModelOptions("nano")
     assert settle_model(model, Output()) is model
@@ -67,9 +75,10 @@ def test_without_a_cuda_device_it_is_nano_with_a_notice(here, capsys):
 
 def test_with_a_cuda_device_it_is_the_largest_that_fits_with_the_reason(cuda, here, capsys):
     settled = settle_model(ModelOptions(), Output())
-    assert (settled.name, settled.quant) == ("qwen2-vl-7b", "auto")
+    assert (settled.name, settled.quant) == ("qwen2-vl-7b", "nf4")
     reason = "qwen2-vl-7b in nf4: the largest model on this machine that fits into 10.0 GiB"
-    assert capsys.readouterr().err == f"{reason} of free memory\n"
+    need = "it takes 7.0 GiB with 16 frames"
+    assert capsys.readouterr().err == f"{reason} of free memory; {need}\n"
 
 
 def test_auto_takes_the_largest_that_fits_on_any_device(here):

@@ -24,15 +24,18 @@ def forbid(event, arguments):
 
 sys.addaudithook(forbid)
 from linvt_cli.cli.app import run
-sys.exit(run(sys.argv[1:]))
 """
+ONE = FORBIDDEN + "sys.exit(run(sys.argv[1:]))"
+SEVERAL = FORBIDDEN + "sys.exit(max(run(line.split()) for line in sys.argv[1:]))"
 
 
-def run_without_sockets(tmp_path: Path, *arguments: str, **variables: str) -> tuple[int, str]:
+def run_without_sockets(
+    tmp_path: Path, *arguments: str, script: str = ONE, **variables: str
+) -> tuple[int, str]:
     """Run linvt and return its exit code and what it says on stderr."""
     clean = {k: v for k, v in os.environ.items() if not k.endswith("OFFLINE")}
     done = subprocess.run(
-        [sys.executable, "-c", FORBIDDEN, *arguments],
+        [sys.executable, "-c", script, *arguments],
         cwd=ROOT,
         env={**clean, "LINVT_HOME": str(tmp_path), **variables},
         capture_output=True,
@@ -82,3 +85,33 @@ def test_a_pull_heeds_the_configuration_file(tmp_path):
     assert ended == 5, stderr
     hub = {"HF_ENDPOINT": "http://127.0.0.1:9"}
     assert run_without_sockets(tmp_path, *pull, "--no-offline", **file, **hub)[0] == 99
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [
+            "models list",
+            "models list --pulled",
+            "models show qwen2-vl-2b",
+            "models verify",
+            "models prune",
+            "config show",
+            "config path",
+            "tokens list",
+        ],
+        [
+            "models path qwen2-vl-2b",
+            "models remove qwen2-vl-2b",
+            "quantize qwen2-vl-2b --offline --pull",
+            f"describe {CLIP} --offline --pull --model qwen2-vl-2b",
+            f"ask {CLIP} {CLIP} What? --offline --pull --model auto --quant nf4 --device cpu"
+            " --checkpoint hub:owner/linvt --tokenizer linvt",
+        ],
+    ],
+)
+def test_no_command_opens_a_socket_offline(tmp_path, commands):
+    ended, stderr = run_without_sockets(tmp_path, *commands, script=SEVERAL)
+    assert ended != 99, stderr
+    assert "network:" not in stderr

@@ -114,6 +114,32 @@ def test_memory_that_never_suffices_is_an_error(monkeypatch, qa, video, quant, n
     assert tight.tried == tried
 
 
+@pytest.mark.parametrize(("failed", "then"), [("none", "int8"), ("int8", "nf4")])
+def test_a_model_that_does_not_fit_while_it_is_loaded_is_loaded_in_fewer_bits(
+    monkeypatch, qa, video, failed, then
+):
+    tried: list[str] = []
+
+    def load(model: ModelOptions, output: Output) -> Any:
+        tried.append(model.quant)
+        if model.quant == "auto":
+            raise OutOfMemoryError("Device 'cuda:0' has not enough memory", quantization=failed)
+        return qa
+
+    monkeypatch.setattr(cli_watching, "load_model", load)
+    Watching(ModelOptions("qwen2-vl-2b"), str(video), FrameOptions(), Output()).load()
+    assert tried == ["auto", then]
+
+
+def test_a_model_that_was_fitted_by_linvt_may_step_down(monkeypatch, qa, video):
+    tight = Tight(monkeypatch, qa, enough="nf4")
+    monkeypatch.setattr(
+        cli_watching, "settle_model", lambda model, _: replace(model, quant="int8", fitted=True)
+    )
+    tight.watching(video).start()
+    assert tight.tried == ["int8", "nf4"]
+
+
 def test_an_answer_that_was_begun_is_not_begun_again(monkeypatch, qa, video):
     tight = Tight(monkeypatch, qa, enough="none")
     watching = tight.watching(video)

@@ -132,6 +132,29 @@ def test_a_repository_is_known_by_its_commit_and_a_folder_by_what_is_in_it(tmp_p
     assert len({own.version, changed.version, original_of(snapshot, None).version}) == 3
 
 
+def test_the_copy_of_a_folder_that_was_changed_takes_the_place_of_the_older(store, tmp_path):
+    mine, another = tmp_path / "a" / "model", tmp_path / "b" / "model"
+    for folder in (mine, another):
+        folder.mkdir(parents=True)
+        write(folder)
+    before, others = original_of(mine, None), original_of(another, None)
+    assert before.repo == others.repo
+    make(store, before)
+    make(store, others)
+    (mine / "config.json").write_text('{"a": 1}')
+    after = original_of(mine, None)
+    make(store, after)
+    assert find_copy(store, before, "nf4") is None
+    assert find_copy(store, after, "nf4") is not None
+    assert find_copy(store, others, "nf4") is not None
+
+
+def test_copies_of_a_repository_at_other_commits_stay(store):
+    make(store)
+    make(store, Original("Qwen/Qwen2-VL", "2" * 40, "main"))
+    assert find_copy(store, QWEN, "nf4") is not None
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [("my-model", "my_model"), ("Qwen2.5 VL", "Qwen2.5_VL"), ("日本", "folder"), ("a..b", "a_b")],

@@ -85,7 +85,7 @@ def test_a_quantized_copy_says_how_many_weights_its_original_has(tmp_path):
     about = tmp_path / "linvt_copy.json"
     about.write_text('{"parameters": 2208985600}', encoding="utf-8")
     assert count_parameters(tmp_path) == 2_208_985_600
-    for text in ("{}", "[]", '{"parameters": "many"}'):
+    for text in ("{}", "[]", '{"parameters": "many"}', '{"parameters": -1}'):
         about.write_text(text, encoding="utf-8")
         with pytest.raises(BackboneLoadError, match="does not describe a quantized copy"):
             count_parameters(tmp_path)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.config import Workload
 from linvt_cli.models.source import HubSource
 from linvt_cli.pipeline import fitting
 from linvt_cli.pipeline.fitting import Choice, largest_that_fits, recommended
+from linvt_cli.pipeline.memory import MemoryNeed
 
 CPU = torch.device("cpu")
 _GIB = 2**30
@@ -35,7 +38,7 @@ def machine(monkeypatch):
     return made
 
 
-def chosen(**options: str) -> tuple[str, str] | None:
+def chosen(**options: Any) -> tuple[str, str] | None:
     choice = largest_that_fits(CPU, dtype="bfloat16", **options)
     return None if choice is None else (choice.spec.name, choice.quantization)
 
@@ -49,10 +52,11 @@ def test_a_machine_without_models_has_no_choice(machine):
     ("free_gib", "expected"),
     [
         (20, ("qwen2-vl-7b", "none")),
-        (19, ("qwen2-vl-7b", "int8")),
+        (18, ("qwen2-vl-7b", "int8")),
         (10, ("qwen2-vl-7b", "nf4")),
         (7, ("qwen2-vl-2b", "none")),
-        (3, ("qwen2-vl-2b", "nf4")),
+        (4.5, ("qwen2-vl-2b", "int8")),
+        (3.5, ("qwen2-vl-2b", "nf4")),
         (2, None),
     ],
 )
@@ -84,13 +88,22 @@ def test_twice_the_bytes_of_a_number_need_twice_the_memory(machine):
 
 
 def test_the_choice_says_why():
-    reason = Choice(find_backbone("qwen2-vl-7b"), "none", 24 * _GIB).reason
-    assert reason.startswith("qwen2-vl-7b: the largest model on this machine")
-    assert "24.0 GiB" in reason
+    need = MemoryNeed(15 * _GIB, _GIB, 2 * _GIB, _GIB, 0)
+    reason = Choice(find_backbone("qwen2-vl-7b"), "int8", 24 * _GIB, need, 32).reason
+    assert reason.startswith("qwen2-vl-7b in int8: the largest model on this machine")
+    assert "24.0 GiB of free memory; it takes 17.0 GiB with 32 frames" in reason
+    assert "\n" not in reason
+
+
+def test_more_frames_and_a_longer_answer_leave_room_for_a_smaller_model(machine):
+    machine(8.5, {"qwen2-vl-2b", "qwen2-vl-7b"})
+    assert chosen() == ("qwen2-vl-7b", "nf4")
+    assert chosen(work=Workload(frames=512)) == ("qwen2-vl-2b", "none")
+    assert chosen(work=Workload(new_tokens=30_000)) == ("qwen2-vl-2b", "none")
 
 
 @pytest.mark.parametrize(
-    ("free_gib", "name"), [(40, "qwen2-vl-7b"), (5, "qwen2-vl-2b"), (1, "smolvlm2-500m")]
+    ("free_gib", "name"), [(40, "qwen2-vl-7b"), (6, "qwen2-vl-2b"), (2, "smolvlm2-500m")]
 )
 def test_the_largest_recommended_model_that_fits_is_offered(machine, free_gib, name):
     machine(free_gib, set())

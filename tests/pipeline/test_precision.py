@@ -1,21 +1,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
 from linvt_cli.backbones.registry import find_backbone
-from linvt_cli.backbones.spec import WeightsMemory
+from linvt_cli.config import Workload
 from linvt_cli.errors import ConfigError, OutOfMemoryError
 from linvt_cli.pipeline import precision
 from linvt_cli.pipeline.precision import choose_dtype, choose_quantization, respect_stored
 
 CPU = torch.device("cpu")
 NANO = find_backbone("nano")
-REAL = replace(find_backbone("qwen2-vl-7b"), memory=WeightsMemory(16.0, 9.0, 6.0))
+REAL = find_backbone("qwen2-vl-7b")
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def choose(choice: str, dtype: torch.dtype = torch.bfloat16) -> str:
 
 
 @pytest.mark.parametrize(
-    ("gib", "expected"), [(80, "none"), (20.1, "none"), (19.9, "int8"), (11, "nf4"), (7, "nf4")]
+    ("gib", "expected"), [(80, "none"), (18.6, "none"), (18, "int8"), (11, "nf4"), (7, "nf4")]
 )
 def test_auto_takes_the_least_quantization_that_fits_with_room(free, gib, expected):
     free(gib)
@@ -48,9 +48,32 @@ def test_float32_weights_need_twice_the_memory(free):
 
 def test_weights_that_cannot_fit_are_refused_with_what_would(free):
     free(10)
-    with pytest.raises(OutOfMemoryError, match=r"needs 16\.0 GiB .* has 10\.0 GiB free") as caught:
+    with pytest.raises(OutOfMemoryError, match=r"needs 15\.4 GiB .* has 10\.0 GiB free") as caught:
         choose("none")
-    assert caught.value.hint == "use --quant int8, which needs 9.0 GiB"
+    assert caught.value.hint == "use --quant int8, which needs 9.4 GiB"
+
+
+def test_room_for_many_frames_and_long_answers_is_kept(free):
+    free(18.7)
+    for work in (Workload(frames=256), Workload(video_tokens=8192), Workload(new_tokens=20_000)):
+        assert choose_quantization("auto", CPU, torch.bfloat16, REAL, work) == "int8"
+
+
+def test_fewer_bits_by_linvts_choice_are_told_with_the_reason(free):
+    told: list[str] = []
+    free(11)
+    for choice in ("auto", "nf4"):
+        choose_quantization(
+            choice, CPU, torch.bfloat16, REAL, Workload(frames=32), notify=told.append
+        )
+    free(80)
+    choose_quantization("auto", CPU, torch.bfloat16, REAL, notify=told.append)
+    (line,) = told
+    assert re.fullmatch(
+        r"qwen2-vl-7b in nf4, for 11\.0 GiB of free memory:"
+        r" [67]\.\d GiB with 32 frames; unquantized 1[56]\.\d GiB",
+        line,
+    )
 
 
 def test_where_nothing_fits_a_smaller_model_is_proposed(free):

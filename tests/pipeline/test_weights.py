@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.config import Workload
 from linvt_cli.errors import BackboneLoadError, OutOfMemoryError
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import Store
-from linvt_cli.pipeline import precision
+from linvt_cli.pipeline import precision, weights
+from linvt_cli.pipeline.memory import memory_need
 from linvt_cli.pipeline.quantizing import Published
 from linvt_cli.pipeline.weights import (
     Weights,
@@ -35,7 +37,8 @@ def told() -> list[str]:
 def find(monkeypatch, tmp_path, told):
     """Find the weights of a tiny model on a machine with plenty of memory."""
     monkeypatch.setenv("LINVT_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(precision, "free_memory", lambda device: 2**40)
+    for module in (precision, weights):
+        monkeypatch.setattr(module, "free_memory", lambda device: 2**40)
     monkeypatch.setattr(Published, "_size", lambda self, quantization: 0)
 
     def found(choice: str, named: Path | None = None, *, keep: bool = True) -> Weights:
@@ -46,6 +49,7 @@ def find(monkeypatch, tmp_path, told):
             choice=choice,
             device=torch.device("cpu"),
             dtype=torch.float32,
+            work=Workload(),
             keep_quantized=keep,
             notify=told.append,
         )
@@ -98,6 +102,17 @@ def test_a_copy_that_does_not_fit_is_refused(find, cached, monkeypatch):
     monkeypatch.setattr(precision, "free_memory", lambda device: 2**20)
     with pytest.raises(OutOfMemoryError):
         find("auto")
+
+
+def test_of_two_copies_the_one_that_leaves_room_for_the_work_is_taken(find, cached, monkeypatch):
+    find("int8")
+    find("nf4")
+    shutil.rmtree(cached.parents[1])
+    assert find("auto").quantization == "int8"
+    need = memory_need(SPEC, "nf4", torch.float32, Workload())
+    for module in (precision, weights):
+        monkeypatch.setattr(module, "free_memory", lambda device: int(need.total * 1.15) + 1)
+    assert find("auto").quantization == "nf4"
 
 
 def test_no_copy_is_made_or_used_where_the_user_wants_none(find, cached):

@@ -89,3 +89,13 @@ def test_a_wrong_catalogue_is_one_line_with_the_place(home, text, message):
         own_models()
     assert str(home / "models.toml") in caught.value.message
     assert caught.value.hint is not None
+
+
+def test_the_file_is_read_again_only_once_it_is_changed(home, monkeypatch):
+    write(home, '[a]\nfrom = "hub:me/first"\n')
+    assert what_stands_for("a") == "hub:me/first"
+    with monkeypatch.context() as patched:
+        patched.setattr("tomllib.loads", None)
+        assert what_stands_for("a") == "hub:me/first"
+    write(home, '[a]\nfrom = "hub:me/the-second"\n')
+    assert what_stands_for("a") == "hub:me/the-second"
