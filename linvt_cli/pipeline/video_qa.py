@@ -18,6 +18,7 @@ from linvt_cli.errors import ConfigError
 from linvt_cli.generation.decode import stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.generation.shapes import complete
+from linvt_cli.pipeline.conversation import Conversation
 from linvt_cli.pipeline.loading import load_parts
 from linvt_cli.pipeline.token_cache import TokenCache
 from linvt_cli.pipeline.watched import WatchedVideo
@@ -28,6 +29,7 @@ from linvt_cli.types import (
     ModelInfo,
     PromptEmbeds,
     TokenizerName,
+    Turn,
     VideoTokens,
 )
 from linvt_cli.video_tokenizer.base import VideoTokenizer
@@ -123,8 +125,13 @@ class VideoQA(VideoWatcher):
             token_cache=token_cache,
         )
 
-    def condense(self, watched: WatchedVideo, question: str) -> VideoTokens:
+    def condense(
+        self, watched: WatchedVideo, question: str, history: Sequence[Turn] = ()
+    ) -> VideoTokens:
         """Return the video tokens for a question: (K, D).
+
+        Behind a history they are weighed for the question before it too, on which "and after
+        that?" leans.
 
         Raises:
             ConfigError: if the question is empty.
@@ -134,17 +141,21 @@ class VideoQA(VideoWatcher):
                 "The question is empty", field="question", hint="to ask nothing: linvt describe"
             )
         with torch.no_grad(), memory_errors_translated(self.backbone.device):
-            text_LD = self.backbone.embed_text(self.backbone.encode_question(question))
+            asked = "\n".join((*(turn.question for turn in history[-1:]), question))
+            text_LD = self.backbone.embed_text(self.backbone.encode_question(asked))
             return self.tokenizer.condense(watched.refined, text_LD)
 
-    def prompt(self, watched: WatchedVideo, question: str) -> PromptEmbeds:
-        """Return what the language model reads for a question: (1, P, D).
+    def prompt(
+        self, watched: WatchedVideo, question: str, history: Sequence[Turn] = ()
+    ) -> PromptEmbeds:
+        """Return what the language model reads for a question behind a history: (1, P, D).
 
         Raises:
             ConfigError: if the question is empty.
             ContextLengthError: if it does not fit into the language model's context.
         """
-        return self._assemble(watched, self.condense(watched, question), question)
+        video_tokens = self.condense(watched, question, history)
+        return self._assemble(watched, video_tokens, question, history)
 
     def stream(
         self,
@@ -182,21 +193,37 @@ class VideoQA(VideoWatcher):
         question: str,
         generation: GenerationConfig | None = None,
         shape: AnswerShape | None = None,
+        *,
+        history: Sequence[Turn] = (),
+        on_text: Callable[[str], None] = lambda _: None,
+        interrupted: Callable[[], bool] | None = None,
     ) -> Answer:
         """Answer a question, in any words or in a given shape; else as ``stream``.
+
+        Args:
+            video: as for ``stream``.
+            question: as for ``stream``.
+            generation: as for ``stream``.
+            shape: what form the answer must have; any where left out.
+            history: earlier turns that are read before the question, oldest first, by a backbone
+                that converses.
+            on_text: told each piece of an answer in any words.
+            interrupted: as for ``stream``; an answer in a given shape is not broken off.
 
         Raises:
             UnfinishedDocumentError: if no document of the shape's schema is short enough.
         """
         watched = self._watched(video)
-        video_tokens = self.condense(watched, question)
-        prompt = self._assemble(watched, video_tokens, question)
+        video_tokens = self.condense(watched, question, history)
+        prompt = self._assemble(watched, video_tokens, question, history)
         completion = complete(
             self.backbone,
             prompt,
             generation or GenerationConfig(),
             shape or ANY_SHAPE,
             num_visual_tokens=watched.num_visual_tokens,
+            on_text=on_text,
+            interrupted=interrupted,
         )
         return Answer(
             video=watched.video,
@@ -238,6 +265,16 @@ class VideoQA(VideoWatcher):
         watched = self._watched(video)
         return [self.ask(watched, question, generation) for question in questions]
 
+    def chat(
+        self, video: str | Path | WatchedVideo, generation: GenerationConfig | None = None
+    ) -> Conversation:
+        """Begin a conversation about a video.
+
+        Raises:
+            LinVTError: as ``watch`` does.
+        """
+        return Conversation(self, self._watched(video), generation)
+
     def describe(
         self, video: str | Path | WatchedVideo, generation: GenerationConfig | None = None
     ) -> Answer:
@@ -248,8 +285,12 @@ class VideoQA(VideoWatcher):
         return video if isinstance(video, WatchedVideo) else self.watch(video)
 
     def _assemble(
-        self, watched: WatchedVideo, video_tokens: VideoTokens, question: str
+        self,
+        watched: WatchedVideo,
+        video_tokens: VideoTokens,
+        question: str,
+        history: Sequence[Turn] = (),
     ) -> PromptEmbeds:
         placement = watched.place(video_tokens, self.tokenizer.position_layout)
         with torch.no_grad(), memory_errors_translated(self.backbone.device):
-            return assemble(self.backbone, video_tokens.tokens, question, placement)
+            return assemble(self.backbone, video_tokens.tokens, question, placement, history)
