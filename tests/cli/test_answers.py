@@ -129,6 +129,12 @@ def test_the_closing_line_tells_frames_span_tokens_and_seconds():
     assert line == "2 frames · 0.5 to 9.2 s · 64 visual → 8 video tokens · 1.8 s"
 
 
+def test_the_closing_line_counts_the_look_only_for_the_first_answer():
+    seconds = STATS.prefill_seconds + STATS.generate_seconds
+    line = closing_line(watched_at(0.5, 9.25), STATS, looked=False)
+    assert line.endswith(f"video tokens · {seconds:.1f} s")
+
+
 def test_the_closing_line_of_one_frame_names_its_time():
     assert closing_line(watched_at(3.0), STATS).startswith("1 frame · 3.0 s · ")
 

@@ -12,6 +12,7 @@ from linvt_cli.cli.output import (
     answer_form,
     json_text,
     print_error,
+    print_prompt,
     printable,
 )
 from linvt_cli.errors import ConfigError
@@ -171,3 +172,8 @@ def test_json_is_utf8_and_text_never_fails_whatever_the_locale(monkeypatch, form
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="latin-1"))
     Output(form).line("✓ é")
     assert raw.getvalue() == expected
+
+
+def test_a_prompt_is_followed_by_nothing(capsys):
+    print_prompt("> ")
+    assert tuple(capsys.readouterr()) == ("", "> ")
