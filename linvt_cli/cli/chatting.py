@@ -43,7 +43,7 @@ class Chatting:
         self._output = output
         self._interactive = interactive
         self._turns: list[Turn] = []
-        self._num_left_out = 0
+        self._is_cut = False  # whether the oldest turns are left out
         self._told_of: WatchedVideo | None = None  # how long the look at it took
         self._reads_alone: set[str] = set()  # models of which it was said
         self._transcript = Transcript()
@@ -149,12 +149,12 @@ class Chatting:
         looked = self._told_of is not watched
         self._output.aside(closing_line(watched, answer.stats, looked=looked))
         self._told_of = watched
-        if conversation.num_left_out > self._num_left_out:
+        if conversation.num_left_out and not self._is_cut:
             self._output.notice(
-                f"note: {qa.model.backbone} no longer reads the oldest of what was said,"
-                f" {conversation.num_left_out} turns: it all does not fit into its context"
+                "note: the conversation no longer fits into what"
+                f" {qa.model.backbone} reads at once; the oldest turns are left out"
             )
-        self._num_left_out = conversation.num_left_out
+        self._is_cut = conversation.num_left_out > 0
 
     def _tell_if_read_alone(self, qa: VideoQA) -> None:
         name = qa.model.backbone
@@ -181,7 +181,7 @@ class Chatting:
 
     def _forget(self) -> None:
         self._turns = []
-        self._num_left_out = 0
+        self._is_cut = False
         self._output.notice("what was said is forgotten; /save still has it")
 
     def _save(self, name: str) -> None:

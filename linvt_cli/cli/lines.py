@@ -48,15 +48,23 @@ class PlainLines:
 
         Raises:
             EOFError: if there is none.
+            KeyboardInterrupt: if Ctrl-C was pressed instead.
         """
-        if self._prompt is not None:
-            print_prompt(self._prompt)
-        line = self._stream.readline()
-        if not line:
-            if self._prompt is not None:
-                print_prompt("\n")
-            raise EOFError
-        return line.rstrip("\r\n")
+        if self._prompt is None:
+            return _line_of(self._stream)
+        print_prompt(self._prompt)
+        try:
+            return _line_of(self._stream)
+        except (EOFError, KeyboardInterrupt):
+            print_prompt("\n")  # what follows is not to stand behind the prompt
+            raise
+
+
+def _line_of(stream: TextIO) -> str:
+    line = stream.readline()
+    if not line:
+        raise EOFError
+    return line.rstrip("\r\n")
 
 
 def open_lines(output: Output, *, keeps_history: bool) -> Lines:

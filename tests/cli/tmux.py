@@ -19,7 +19,8 @@ PATIENCE = 400.0
 """Seconds to wait for what the screen should show: a machine may have much else to do."""
 
 _PAUSE = 0.05
-_START = 'echo process $$.; exec "$@"'
+# The shell tells its number where linvt's output does not go, and becomes linvt.
+_START = 'echo process $$. >&2; exec "$@"'
 
 
 class Terminal:
@@ -35,8 +36,7 @@ class Terminal:
         """Run the fake linvt until it waits for a line, and return its process."""
         words = [sys.executable, "-m", "tests.cli.fake_linvt", *map(str, arguments)]
         where = "" if stdout is None else f" > {shlex.quote(str(stdout))}"
-        # The shell echoes its number where linvt's output does not go.
-        run = shlex.join(["sh", "-c", _START.replace(".;", ". >&2;"), "sh", *words])
+        run = shlex.join(["sh", "-c", _START, "sh", *words])
         num_before = len(self._processes())
         self.type(f"{run}{where}; echo ended with $?.")
         self.press("Enter")
