@@ -134,7 +134,7 @@ def begin_anew(at: Terminal, video: Path) -> None:
 def test_what_was_typed_is_there_the_next_time_and_private(at, video, tmp_path):
     at.start("chat", video)
     at.say("Remember me?", "Behind 0: Remember me?")
-    at.expect("ended with 0.", lambda: (at.type("/quit"), at.press("Enter")))
+    at.expect("ended with 0.", lambda: at.enter("/quit"))
     assert (tmp_path / "home" / "chat-history").stat().st_mode & 0o777 == 0o600
     at.start("chat", video)
     at.press("Up", "Up")
@@ -144,7 +144,7 @@ def test_what_was_typed_is_there_the_next_time_and_private(at, video, tmp_path):
 def test_sigterm_gives_the_terminal_back(at, video):
     process = at.start("chat", video)
     at.expect("ended with 130.", lambda: os.kill(process, signal.SIGTERM))
-    at.expect(" icanon", lambda: (at.type("stty -a"), at.press("Enter")))
+    at.expect(" icanon", lambda: at.enter("stty -a"))
     assert " -echo " not in at.screen()
 
 

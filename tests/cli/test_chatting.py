@@ -32,9 +32,9 @@ class Talker(TinyBackbone):
         return super().render_prompt(question, num_images, history)
 
     def step(self, inputs_embeds: Any, kv_cache: Any, **options: Any) -> Any:
-        for _ in range(self.interrupts):
+        interrupts, self.interrupts = self.interrupts, 0
+        for _ in range(interrupts):
             signal.raise_signal(signal.SIGINT)
-        self.interrupts = 0
         return super().step(inputs_embeds, kv_cache, **options)
 
 
@@ -49,7 +49,7 @@ def qa(talker: Talker) -> VideoQA:
 
 
 @pytest.fixture
-def chatting(loads, video) -> Chatting:
+def chatting(loads, video, capsys) -> Chatting:  # capsys first: an output keeps its stdout
     return begun(video)
 
 

@@ -38,8 +38,7 @@ class Terminal:
         where = "" if stdout is None else f" > {shlex.quote(str(stdout))}"
         run = shlex.join(["sh", "-c", _START, "sh", *words])
         num_before = len(self._processes())
-        self.type(f"{run}{where}; echo ended with $?.")
-        self.press("Enter")
+        self.enter(f"{run}{where}; echo ended with $?.")
         self._wait(lambda _: len(self._processes()) > num_before, "a process")
         self.wait_until_ready()
         return self._processes()[-1]
@@ -53,6 +52,11 @@ class Terminal:
         """Press keys by their tmux names."""
         self._run("send-keys", *keys)
 
+    def enter(self, line: str) -> None:
+        """Type text, and press the key that ends a line."""
+        self.type(line)
+        self.press("Enter")
+
     def paste(self, text: str) -> None:
         """Paste text, marked as pasted where a program asks for that."""
         self._run("set-buffer", "--", text)
@@ -65,7 +69,7 @@ class Terminal:
 
     def begin(self, line: str, then: str) -> None:
         """Type a line, and wait until the screen shows a text once more."""
-        self.expect(then, lambda: (self.type(line), self.press("Enter")))
+        self.expect(then, lambda: self.enter(line))
 
     def expect(self, text: str, act: Callable[[], object]) -> None:
         """Do something, and wait until the screen shows a text once more."""
