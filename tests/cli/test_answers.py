@@ -33,10 +33,10 @@ def too_long(monkeypatch, qa):
     """Let the fake model refuse questions that start with 'Long'."""
     usual_condense = qa.condense
 
-    def condense(watched, question):
+    def condense(watched, question, history=()):
         if question.startswith("Long"):
             raise ContextLengthError("Too long", length=9, limit=8)
-        return usual_condense(watched, question)
+        return usual_condense(watched, question, history)
 
     monkeypatch.setattr(qa, "condense", condense)
 

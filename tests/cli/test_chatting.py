@@ -48,11 +48,6 @@ def qa(talker: Talker) -> VideoQA:
     return VideoQA(talker, MeanTokenizer(4), sampling=FrameSampling(num_frames=4))
 
 
-@pytest.fixture
-def chatting(loads, video, capsys) -> Chatting:  # capsys first: an output keeps its stdout
-    return begun(video)
-
-
 def begun(video: Path, *, interactive: bool = True, form: Any = "text") -> Chatting:
     output = Output(form)
     view = ChatView(str(video), ModelOptions("nano"), FrameOptions(), output)
@@ -61,13 +56,15 @@ def begun(video: Path, *, interactive: bool = True, form: Any = "text") -> Chatt
     return made
 
 
-def test_a_question_is_answered_behind_those_before_it(chatting, capsys):
+def test_a_question_is_answered_behind_those_before_it(loads, video, capsys):
+    chatting = begun(video)
     assert chatting.take("One?")
     assert chatting.take("Two?")
     assert capsys.readouterr().out == "Behind 0.\nBehind 1.\n"
 
 
-def test_what_was_said_can_be_forgotten_but_not_what_is_saved(chatting, tmp_path, capsys):
+def test_what_was_said_can_be_forgotten_but_not_what_is_saved(loads, video, tmp_path, capsys):
+    chatting = begun(video)
     for line in ("One?", "/forget", "Two?", f"/save {tmp_path}/chat.json"):
         chatting.take(line)
     assert capsys.readouterr().out == "Behind 0.\nBehind 0.\n"
@@ -75,13 +72,15 @@ def test_what_was_said_can_be_forgotten_but_not_what_is_saved(chatting, tmp_path
     assert [record["question"] for record in records] == ["One?", "Two?"]
 
 
-def test_quit_ends_the_conversation_and_nothing_else_does(chatting):
+def test_quit_ends_the_conversation_and_nothing_else_does(loads, video):
+    chatting = begun(video)
     assert chatting.take("/nonsense")
     assert chatting.take("")
     assert not chatting.take("/quit")
 
 
-def test_a_failed_answer_is_said_recorded_and_no_turn(chatting, talker, tmp_path, capsys):
+def test_a_failed_answer_is_said_recorded_and_no_turn(loads, video, talker, tmp_path, capsys):
+    chatting = begun(video)
     talker.fails = True
     chatting.take("One?")
     talker.fails = False
@@ -94,7 +93,8 @@ def test_a_failed_answer_is_said_recorded_and_no_turn(chatting, talker, tmp_path
     assert [record["error"] is None for record in records] == [False, True]
 
 
-def test_ctrl_c_stops_the_answer_and_keeps_what_is_there(chatting, talker, capsys):
+def test_ctrl_c_stops_the_answer_and_keeps_what_is_there(loads, video, talker, capsys):
+    chatting = begun(video)
     talker.interrupts = 1
     chatting.take("One?")
     shown = capsys.readouterr()
@@ -103,7 +103,8 @@ def test_ctrl_c_stops_the_answer_and_keeps_what_is_there(chatting, talker, capsy
     assert capsys.readouterr().out == "Behind 1.\n"
 
 
-def test_the_second_ctrl_c_waits_for_nothing(chatting, talker, capsys):
+def test_the_second_ctrl_c_waits_for_nothing(loads, video, talker, capsys):
+    chatting = begun(video)
     chatting.take("One?")
     talker.interrupts = 2
     with pytest.raises(KeyboardInterrupt):
@@ -119,7 +120,8 @@ def test_in_a_pipe_ctrl_c_is_left_alone(loads, video, talker):
         piped.take("One?")
 
 
-def test_it_is_said_once_that_the_oldest_turns_are_left_out(chatting, capsys):
+def test_it_is_said_once_that_the_oldest_turns_are_left_out(loads, video, capsys):
+    chatting = begun(video)
     note = (
         "note: the conversation no longer fits into what tiny reads at once; the oldest turns are"
         " left out"
@@ -133,7 +135,8 @@ def test_it_is_said_once_that_the_oldest_turns_are_left_out(chatting, capsys):
     assert capsys.readouterr().err.splitlines()[1:] == [note]
 
 
-def test_a_model_of_single_questions_says_so_once(chatting, talker, capsys):
+def test_a_model_of_single_questions_says_so_once(loads, video, talker, capsys):
+    chatting = begun(video)
     talker.converses = False
     for line in ("One?", "Two?", "Three?"):
         chatting.take(line)
@@ -144,9 +147,8 @@ def test_a_model_of_single_questions_says_so_once(chatting, talker, capsys):
     assert "was trained on single questions" in capsys.readouterr().err
 
 
-def test_a_conversation_at_a_terminal_ends_well_and_one_in_a_pipe_by_its_lines(
-    loads, video, chatting
-):
+def test_a_conversation_at_a_terminal_ends_well_and_one_in_a_pipe_by_its_lines(loads, video):
+    chatting = begun(video)
     chatting.take("/nonsense")
     assert chatting.exit_code == ExitCode.DONE
     piped = begun(video, interactive=False)
@@ -156,7 +158,8 @@ def test_a_conversation_at_a_terminal_ends_well_and_one_in_a_pipe_by_its_lines(
     assert piped.exit_code == ExitCode.SOME_FAILED
 
 
-def test_another_video_begins_anew(chatting, video, tmp_path, capsys):
+def test_another_video_begins_anew(loads, video, tmp_path, capsys):
+    chatting = begun(video)
     copy = tmp_path / "my copy.mp4"
     copy.symlink_to(video)
     for line in ("One?", f"/video '{copy}'", "Two?"):
@@ -166,13 +169,15 @@ def test_another_video_begins_anew(chatting, video, tmp_path, capsys):
     assert f"{copy}: 4 frames" in shown.err
 
 
-def test_another_model_goes_on_with_the_conversation(chatting, loads, capsys):
+def test_another_model_goes_on_with_the_conversation(loads, video, capsys):
+    chatting = begun(video)
     for line in ("One?", "/model nano", "Two?", "/model"):
         chatting.take(line)
     assert len(loads) == 2
     assert capsys.readouterr().out == "Behind 0.\nBehind 1.\n"
 
 
-def test_bytes_that_are_no_text_are_asked_as_far_as_they_are(chatting, capsys):
+def test_bytes_that_are_no_text_are_asked_as_far_as_they_are(loads, video, capsys):
+    chatting = begun(video)
     chatting.take("Caf\udce9?")
     assert capsys.readouterr().out == "Behind 0.\n"
