@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from linvt_cli.errors import ContextLengthError
-from linvt_cli.generation.prompt import assemble
+from linvt_cli.generation.prompt import assemble, latest_that_fit
+from linvt_cli.types import Turn, VideoPlacement
 from tests.fakes import ANSWER, VIDEO, VIDEO_END, TinyBackbone
 
 QUESTION = "why?"
@@ -57,3 +58,12 @@ def test_a_prompt_that_leaves_no_room_for_an_answer_is_refused_with_its_numbers(
     with pytest.raises(ContextLengthError, match="12 tokens, 5 of them of the video") as caught:
         assemble(backbone, video_tokens(backbone), QUESTION)
     assert (caught.value.length, caught.value.limit) == (length, length)
+
+
+@pytest.mark.parametrize(("context", "kept"), [(100, 3), (60, 2), (50, 1), (40, 0), (10, 0)])
+def test_the_latest_turns_that_leave_room_for_an_answer_are_kept(context, kept):
+    backbone = TinyBackbone(max_context=context)
+    turns = [Turn(f"Q{number}", "Long answer") for number in range(3)]  # 15 tokens each
+    assert latest_that_fit(backbone, 4, "Q", VideoPlacement(), turns, room=20) == tuple(
+        turns[3 - kept :] if kept else ()
+    )
