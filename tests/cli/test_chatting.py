@@ -152,10 +152,11 @@ def test_a_conversation_at_a_terminal_ends_well_and_one_in_a_pipe_by_its_lines(l
     chatting.take("/nonsense")
     assert chatting.exit_code == ExitCode.DONE
     piped = begun(video, interactive=False)
-    piped.take("/nonsense")
-    assert piped.exit_code == ExitCode.USAGE
-    piped.take("One?")
-    assert piped.exit_code == ExitCode.SOME_FAILED
+    codes = []
+    for line in ("/nonsense", "One?"):
+        piped.take(line)
+        codes.append(piped.exit_code)
+    assert codes == [ExitCode.USAGE, ExitCode.SOME_FAILED]
 
 
 def test_another_video_begins_anew(loads, video, tmp_path, capsys):

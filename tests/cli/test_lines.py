@@ -58,8 +58,8 @@ class Seat(io.StringIO):
 
 def test_the_history_is_for_its_owner_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("LINVT_HOME", str(tmp_path / "new" / "home"))
-    path = prepared_history()
-    assert path == tmp_path / "new" / "home" / "chat-history"
+    path = tmp_path / "new" / "home" / "chat-history"
+    assert prepared_history() == path
     assert path.stat().st_mode & 0o777 == 0o600
     path.write_text("kept")
     path.chmod(0o644)

@@ -94,16 +94,18 @@ def test_a_backbone_of_single_questions_reads_each_alone(video):
 def test_video_tokens_are_weighed_for_the_question_before_too(video, monkeypatch):
     reader = Reader()
     conversation = begin(video, reader)
-    asked = []
+    asked: list[str] = []
     encode = reader.encode_question
-    for question in ("Who?", "And then?", "Why?"):
-        conversation.turns = [Turn("What?", "A ball."), Turn("Who?", "A dog.")]
-        with monkeypatch.context() as patch:
-            patch.setattr(
-                reader, "encode_question", lambda text: asked.append(text) or encode(text)
-            )
-            conversation.qa.condense(conversation.watched, question, conversation.turns)
-    assert asked == ["Who?\nWho?", "Who?\nAnd then?", "Who?\nWhy?"]
+
+    def noting(text: str) -> list[int]:
+        asked.append(text)
+        return encode(text)
+
+    monkeypatch.setattr(reader, "encode_question", noting)
+    turns = [Turn("What?", "A ball."), Turn("Who?", "A dog.")]
+    conversation.qa.condense(conversation.watched, "And then?", turns)
+    conversation.qa.condense(conversation.watched, "Why?")
+    assert asked == ["Who?\nAnd then?", "Why?"]
 
 
 def test_an_answer_is_told_piece_by_piece_and_stops_when_asked_to(video):
