@@ -108,6 +108,14 @@ class VideoPlacement:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """A question of a conversation, and what was answered."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class PromptEmbeds:
     """A prompt ready for the language model."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
+from linvt_cli.types import Frames, Turn, VideoPlacement, VisualFeatures
 
 STOP, VIDEO, VIDEO_END, ANSWER = range(256, 260)
 _VOCABULARY = 260
@@ -26,6 +26,7 @@ class TinyBackbone:
     ) -> None:
         self.name = "tiny"
         self.frames_apart = False
+        self.converses = True
         self.embed_dim = embed_dim
         self.max_context = max_context
         self.stop_ids = frozenset({STOP})
@@ -33,11 +34,17 @@ class TinyBackbone:
         self.dtype = torch.float32
         self.encode_calls = 0
         self.step_lengths: list[int] = []  # of new embeddings, for each call of step
-        self._script = None if script is None else [*_as_bytes(script), STOP]
+        self._script: list[int] | None = None
+        if script is not None:
+            self.answer(script)
         generator = torch.Generator().manual_seed(0)
         self._table_VD = torch.randn((_VOCABULARY, embed_dim), generator=generator)
         self._projection_3D = torch.randn((3, embed_dim), generator=generator)
         self._head_DV = torch.randn((embed_dim, _VOCABULARY), generator=generator)
+
+    def answer(self, script: str | bytes) -> None:
+        """Answer just this from now on."""
+        self._script = [*_as_bytes(script), STOP]
 
     def encode_frames(self, frames: Frames) -> VisualFeatures:
         """Project the mean colour of each quarter of a frame: N = 4."""
@@ -46,9 +53,14 @@ class TinyBackbone:
         colours_TN3 = F.adaptive_avg_pool2d(pixels_T3HW, (2, 2)).flatten(2).transpose(1, 2)
         return VisualFeatures(colours_TN3 @ self._projection_3D, frames.times, grid=(2, 2))
 
-    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+    def render_prompt(
+        self, question: str, num_images: int = 1, history: Sequence[Turn] = ()
+    ) -> list[list[int]]:
         between = [[VIDEO_END, VIDEO] for _ in range(num_images - 1)]
-        return [[VIDEO], *between, [VIDEO_END, *self.encode_question(question), ANSWER]]
+        last = [VIDEO_END]
+        for turn in history:
+            last += [*self.encode_question(turn.question), ANSWER, *self.encode_answer(turn.answer)]
+        return [[VIDEO], *between, [*last, *self.encode_question(question), ANSWER]]
 
     def embed_video(self, video_KD: torch.Tensor) -> torch.Tensor:
         return video_KD

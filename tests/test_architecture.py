@@ -13,7 +13,17 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init_
 PYTHON_FILES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
 
 MAX_LINES = 300
-HEAVY = {"torch", "transformers", "cv2", "av", "numpy", "PIL", "huggingface_hub", "rich"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "cv2",
+    "av",
+    "numpy",
+    "PIL",
+    "huggingface_hub",
+    "rich",
+    "prompt_toolkit",
+}
 
 # Modules without a test file of their own, each with its reason.
 UNTESTED = {
@@ -56,6 +66,7 @@ def run_python(code: str, **environment: str) -> str:
         ["--version"],
         ["ask", "--help"],
         ["describe", "--help"],
+        ["chat", "--help"],
         ["demo-clip", "--help"],
         ["models", "list"],
         ["models", "show", "nano"],
@@ -63,6 +74,7 @@ def run_python(code: str, **environment: str) -> str:
         ["config", "path"],
         ["doctor", "--help"],
         ["ask", "missing.mp4"],
+        ["chat", "missing.mp4"],
         ["no-such-command"],
     ],
     ids=" ".join,

@@ -8,6 +8,7 @@ its tokens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from linvt_cli.backbones.chat import ChatTemplate
 from linvt_cli.backbones.image_llm import Blueprint
 from linvt_cli.backbones.llava import Llava
 from linvt_cli.backbones.original_layout import register_layout
+from linvt_cli.types import Turn
 
 _NEWLINE = -1  # stands among token ids for the learnt newline, which has no id
 # SigLIP so400m at 384 px, of whose 27 layers the last is not used.
@@ -64,6 +66,7 @@ class Aquila(Llava):
         before="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
         between="\n",
         after="<|im_end|>\n<|im_start|>assistant\n",
+        going_on="<|im_end|>\n<|im_start|>user\n",
     )
     stop_tokens = ("<|im_end|>",)
 
@@ -74,9 +77,11 @@ class Aquila(Llava):
             return LlavaOnevisionForConditionalGeneration, LlavaOnevisionConfig.from_dict(raw)
         return OriginalAquila, native_config(raw)
 
-    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+    def render_prompt(
+        self, question: str, num_images: int = 1, history: Sequence[Turn] = ()
+    ) -> list[list[int]]:
         """Return the ids of the template around each image, each image's newline included."""
-        first, *rest = super().render_prompt(question, num_images)
+        first, *rest = super().render_prompt(question, num_images, history)
         return [first, *([_NEWLINE, *ids] for ids in rest)]
 
     def embed_text(self, ids: list[int]) -> Tensor:

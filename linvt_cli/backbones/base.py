@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
+    from linvt_cli.types import Frames, Turn, VideoPlacement, VisualFeatures
 
 KVCache = Any
 """What a backbone carries from step to step. Opaque: only the backbone that made it reads it."""
@@ -25,15 +25,22 @@ class Backbone(Protocol):
     device: torch.device
     dtype: torch.dtype
     frames_apart: bool  # whether uncondensed frames are shown as one image each, as in its training
+    converses: bool  # whether it was trained on conversations of several turns
 
     def encode_frames(self, frames: Frames) -> VisualFeatures:
         """Encode each frame as a single image: (T, H, W, 3) -> (T, N, D)."""
         ...
 
-    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+    def render_prompt(
+        self, question: str, num_images: int = 1, history: Sequence[Turn] = ()
+    ) -> list[list[int]]:
         """Return the token ids of the chat template around each image: ``num_images`` + 1 lists.
 
-        A condensed video is one image. More than one is asked for only where ``frames_apart``.
+        Args:
+            question: the last one, still to be answered.
+            num_images: a condensed video is one; more are asked for only where ``frames_apart``.
+            history: earlier turns, oldest first, where it ``converses``. The images stand in the
+                first turn.
         """
         ...
 

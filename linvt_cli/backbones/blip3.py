@@ -77,6 +77,7 @@ class Blip3(Llava):
         before=f"<|system|>\n{ENGLISH_ASSISTANT}<|end|>\n<|user|>\n",
         between="\n",
         after="<|end|>\n<|assistant|>\n",
+        going_on="<|end|>\n<|user|>\n",
     )
     stop_tokens = ("<|end|>", "<|endoftext|>")
 

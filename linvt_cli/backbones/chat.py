@@ -7,8 +7,11 @@ it is read letter by letter, so that nobody writes a second system line from the
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from linvt_cli.types import Turn
 
 ENGLISH_ASSISTANT = (
     "A chat between a curious user and an artificial intelligence assistant. The assistant gives"
@@ -18,7 +21,7 @@ ENGLISH_ASSISTANT = (
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """The text of one exchange: before the images, around each image, around the question."""
+    """The text of a conversation: before the images, around each image, around each question."""
 
     before: str
     after: str  # the question; ends where the answer begins
@@ -27,6 +30,7 @@ class ChatTemplate:
     between: str = ""  # follows every image
     asking: str = ""  # stands before the question
     answering: str = ""  # stands before the answer in training, and belongs to its first token
+    going_on: str | None = None  # between an answer and the next question; None for single ones
 
 
 class Chat:
@@ -47,25 +51,49 @@ class Chat:
         longest_first = sorted(filter(None, names), key=len, reverse=True)
         self._marks = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
-    def render(self, question: str, num_images: int) -> list[list[int]]:
+    def render(
+        self, question: str, num_images: int, history: Sequence[Turn] = ()
+    ) -> list[list[int]]:
         """Return the ids around each image: ``num_images`` + 1 lists.
 
-        The first begins with the tokenizer's mark of beginning, where it puts one.
+        The first begins with the tokenizer's mark of beginning, where it puts one. The images stand
+        in the first turn of the history.
+
+        Raises:
+            ValueError: if there is a history, and the template knows none.
         """
         template = self.template
         start, end = template.image_start, template.image_end + template.between
         last = end + template.asking
         pieces = [template.before + start, *[end + start] * (num_images - 1), last]
-        if self._marks.search(question) is None:
-            pieces[-1] += question + template.after
+        spoken = self._spoken(question, history)
+        if all(self._marks.search(words) is None for words, _ in spoken):
+            pieces[-1] += "".join(words + behind for words, behind in spoken)
             return self._encode(pieces)
         # Between two marks a tokenizer reads by itself, so that part can be encoded by itself.
-        pieces[-1], ahead = self._cut_behind_last_mark(pieces[-1])
-        behind, rest = self._cut_before_first_mark(template.after)
+        pieces[-1], mere = self._cut_behind_last_mark(pieces[-1])
         encoded = self._encode(pieces)
-        encoded[-1] += self.encode_text(ahead + question + behind)
-        encoded[-1] += self.tokenizer.encode(rest, add_special_tokens=False)
+        for words, behind in spoken:
+            before, rest = self._cut_before_first_mark(behind)
+            mere += words + before
+            if rest:
+                marks, ahead = self._cut_behind_last_mark(rest)
+                encoded[-1] += self.encode_text(mere)
+                encoded[-1] += self.tokenizer.encode(marks, add_special_tokens=False)
+                mere = ahead
+        encoded[-1] += self.encode_text(mere)
         return encoded
+
+    def _spoken(self, question: str, history: Sequence[Turn]) -> list[tuple[str, str]]:
+        """What was said, by either side, each with the template's text behind it."""
+        template = self.template
+        if history and template.going_on is None:
+            raise ValueError("The template is one of single questions")
+        spoken = []
+        for turn in history:
+            spoken.append((turn.question, template.after + template.answering))
+            spoken.append((turn.answer, template.going_on or ""))
+        return [*spoken, (question, template.after)]
 
     def encode_answer(self, answer: str) -> list[int]:
         """Return the ids of an answer as they follow the template, where they can be told apart.

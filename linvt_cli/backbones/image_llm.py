@@ -37,7 +37,7 @@ from linvt_cli.backbones.token_bytes import token_bytes
 from linvt_cli.backbones.tower_check import require_working_tower
 from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError
-from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
+from linvt_cli.types import Frames, Turn, VideoPlacement, VisualFeatures
 
 if TYPE_CHECKING:
     from linvt_cli.backbones.spec import BackboneSpec
@@ -72,6 +72,7 @@ class ImageLLM(ABC):
         self.stop_ids = frozenset(mark_ids(tokenizer, self.stop_tokens, owner=name))
         mark_ids(tokenizer, [self.image_mark] if self.image_mark else [], owner=name)
         self.chat = Chat(tokenizer, self.template, self.image_mark)
+        self.converses = self.template.going_on is not None
         self.max_context: int = self.model.config.get_text_config().max_position_embeddings
         table = self.decoder().get_input_embeddings()
         self.embed_dim: int = table.weight.shape[1]
@@ -197,9 +198,11 @@ class ImageLLM(ABC):
         moved = {name: self._moved(value) for name, value in values.items()}
         return self.visual_tokens(moved, grid), grid
 
-    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+    def render_prompt(
+        self, question: str, num_images: int = 1, history: Sequence[Turn] = ()
+    ) -> list[list[int]]:
         """Return the ids of the template around each image."""
-        return self.chat.render(question, num_images)
+        return self.chat.render(question, num_images, history)
 
     def encode_question(self, question: str) -> list[int]:
         """Return the ids of the question alone."""

@@ -37,6 +37,7 @@ CHATML = ChatTemplate(
     image_end="</img>",
     between="\n",
     after="<|im_end|><|im_start|>assistant\n",
+    going_on="<|im_end|><|im_start|>user\n",
 )
 _PHI3 = ChatTemplate(
     before=f"<|system|>\n{_SYSTEM}<|end|><|user|>\n",
@@ -44,6 +45,7 @@ _PHI3 = ChatTemplate(
     image_end="</img>",
     between="\n",
     after="<|end|><|assistant|>\n",
+    going_on="<|end|><|user|>\n",
 )
 CHATML_25 = ChatTemplate(
     before="<|im_start|>user\n",
@@ -51,6 +53,7 @@ CHATML_25 = ChatTemplate(
     image_end="</img>",
     between="\n",
     after="<|im_end|>\n<|im_start|>assistant\n",
+    going_on="<|im_end|>\n<|im_start|>user\n",
 )
 _LANGUAGES = ("internlm2", "qwen2", "phi3")
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -84,6 +84,7 @@ class Mipha(Llava):
         between="\n",
         after=" ASSISTANT:",
         answering=" ",
+        going_on="<|endoftext|>USER: ",
     )
     stop_tokens = ("<|endoftext|>",)
 

@@ -8,6 +8,7 @@ apart from the vocabulary, and fused matrices; both are put right while they are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from linvt_cli.backbones.molmo_layout import HEAD, MARKS, VOCABULARY
 from linvt_cli.backbones.molmo_parts import MolmoConfig, MolmoModel, MolmoNormAfterModel
 from linvt_cli.backbones.snapshot import COMPLETE_HINT
 from linvt_cli.errors import BackboneLoadError
+from linvt_cli.types import Turn
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -58,6 +60,7 @@ class Molmo(ImageLLM):
         asking=" User: ",
         after=" Assistant:",
         answering=" ",
+        going_on="<|endoftext|> User: ",
     )
     stop_tokens = ("<|endoftext|>",)
 
@@ -81,9 +84,11 @@ class Molmo(ImageLLM):
         model_class = MolmoNormAfterModel if raw.get("norm_after") else MolmoModel
         return model_class, native_config(raw, shapes)
 
-    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+    def render_prompt(
+        self, question: str, num_images: int = 1, history: Sequence[Turn] = ()
+    ) -> list[list[int]]:
         """Return the ids of the template around each image, the separator in front."""
-        first, *rest = super().render_prompt(question, num_images)
+        first, *rest = super().render_prompt(question, num_images, history)
         begin = self.tokenizer.bos_token_id or self.tokenizer.eos_token_id
         return [[begin, *first], *rest]
 

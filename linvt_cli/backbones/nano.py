@@ -29,7 +29,7 @@ from linvt_cli.backbones.language_model import (
 from linvt_cli.backbones.loading import wait_for
 from linvt_cli.backbones.nano_model import SPECIAL_TOKENS, NanoModel, load_nano, preprocess
 from linvt_cli.backbones.token_bytes import token_bytes
-from linvt_cli.types import Frames, VideoPlacement, VisualFeatures
+from linvt_cli.types import Frames, Turn, VideoPlacement, VisualFeatures
 
 if TYPE_CHECKING:
     from linvt_cli.backbones.spec import BackboneSpec
@@ -42,6 +42,7 @@ class Nano:
     """Nano behind the backbone contract."""
 
     frames_apart = False  # it has learnt to read many pictures as one
+    converses = False  # it was trained on single questions
 
     def __init__(
         self,
@@ -103,10 +104,14 @@ class Nano:
         features: Tensor = self.model.vision(inputs)
         return self.model.project(features)
 
-    def render_prompt(self, question: str, num_images: int = 1) -> list[list[int]]:
+    def render_prompt(
+        self, question: str, num_images: int = 1, history: Sequence[Turn] = ()
+    ) -> list[list[int]]:
         """Return the ids of the template before and after the video, which is one image to nano."""
         if num_images != 1:
             raise ValueError("Nano reads all frames as one image")
+        if history:
+            raise ValueError("Nano was trained on single questions")
         prefix = [self._id["<bos>"], self._id["<video>"]]
         suffix = [self._id["</video>"], *self.encode_question(question), self._id["<answer>"]]
         return [prefix, suffix]

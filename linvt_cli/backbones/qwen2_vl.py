@@ -42,6 +42,7 @@ class Qwen2VL(ImageLLM):
         image_start="<|vision_start|>",
         image_end="<|vision_end|>",
         after="<|im_end|>\n<|im_start|>assistant\n",
+        going_on="<|im_end|>\n<|im_start|>user\n",
     )
     stop_tokens = ("<|im_end|>", "<|endoftext|>")
 

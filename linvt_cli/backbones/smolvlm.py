@@ -32,6 +32,7 @@ class SmolVLM(ImageLLM):
         image_end="<fake_token_around_image>",
         after="<end_of_utterance>\nAssistant:",
         answering=" ",
+        going_on="<end_of_utterance>\nUser: ",
     )
     stop_tokens = ("<end_of_utterance>",)
 

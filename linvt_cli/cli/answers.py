@@ -184,11 +184,14 @@ class _OneAnswer:
                 self._output.aside(closing_line(watched, chunk.stats))
 
 
-def closing_line(watched: WatchedVideo, stats: GenerationStats) -> str:
-    """Return what an answer rests on: frames, the span they cover, tokens and seconds."""
+def closing_line(watched: WatchedVideo, stats: GenerationStats, *, looked: bool = True) -> str:
+    """Return what an answer rests on: frames, the span they cover, tokens and seconds.
+
+    Those of looking at the video are among them where it was ``looked`` at for this answer.
+    """
     frames = watched.frames
     first, last = frames.span
-    seconds = watched.seconds + stats.prefill_seconds + stats.generate_seconds
+    seconds = stats.prefill_seconds + stats.generate_seconds + (watched.seconds if looked else 0.0)
     return " · ".join(
         (
             f"{len(frames.times)} {'frame' if len(frames.times) == 1 else 'frames'}",

@@ -9,6 +9,7 @@ import typer
 
 from linvt_cli import __version__
 from linvt_cli.cli.ask import ask
+from linvt_cli.cli.chat import chat
 from linvt_cli.cli.config import config, defaults_of_user
 from linvt_cli.cli.demo_clip import demo_clip
 from linvt_cli.cli.describe import describe
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(ask)
+app.command()(chat)
 app.command()(describe)
 app.command()(demo_clip)
 app.command()(doctor)

@@ -78,10 +78,10 @@ def as_markdown(description: Description) -> str:
     """Return a Markdown document: the file as heading, the description, the timeline as a list."""
     name = PurePath(description.answer.video).name
     paragraphs = re.split(r"\n\s*\n", description.answer.text.strip()) or [""]
-    blocks = [f"# {_markdown(name)}", *(_markdown(text) or _NO_TEXT for text in paragraphs)]
+    blocks = [f"# {markdown_text(name)}", *(markdown_text(text) or _NO_TEXT for text in paragraphs)]
     if description.timeline:
         items = (
-            f"- **{clock(each.start)}-{clock(each.end)}** {_markdown(_spoken(each))}"
+            f"- **{clock(each.start)}-{clock(each.end)}** {markdown_text(_spoken(each))}"
             for each in description.timeline
         )
         blocks += ["## Timeline", "\n".join(items)]
@@ -136,7 +136,8 @@ def _one_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", text).split())
 
 
-def _markdown(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """Return any text as one line of Markdown that shows it as it is."""
     escaped = _MARKDOWN.sub(r"\\\1", _one_line(text))
     return _MARKDOWN_START.sub(lambda match: f"{match[1]}\\" if match[1] else "\\", escaped)
 

@@ -1,4 +1,4 @@
-"""Ctrl-C within a second, even while a library computes and Python cannot run."""
+"""What signals do: Ctrl-C within a second, even while a library computes and Python cannot run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from linvt_cli.cli.failures import ExitCode
@@ -44,6 +44,47 @@ def prompt_interrupt(grace: float = GRACE_SECONDS) -> Iterator[None]:
         leaving.close()
         guard.join()
         arriving.close()
+
+
+@contextmanager
+def held_interrupt() -> Iterator[Callable[[], bool]]:
+    """Note the first Ctrl-C in the block; the second raises ``KeyboardInterrupt``.
+
+    Yields a function that says whether the first has come.
+    """
+    has_come = False
+
+    def note(*_: object) -> None:
+        nonlocal has_come
+        if has_come:
+            raise KeyboardInterrupt
+        has_come = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: has_come
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the process by an exception, so that what holds a terminal gives it back."""
+
+    def end(*_: object) -> None:
+        raise SystemExit(ExitCode.INTERRUPTED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _wait(arriving: socket.socket, left: threading.Event, grace: float) -> None:

@@ -217,6 +217,12 @@ def print_message(text: str) -> None:
     sys.stderr.flush()
 
 
+def print_prompt(text: str) -> None:
+    """Print on stderr what stands before the place where a line is typed."""
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
 def printable(text: str) -> str:
     """Return a text as one line that any terminal can show: odd characters become escapes."""
     return _UNPRINTABLE.sub(_escape, text)

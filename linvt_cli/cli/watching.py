@@ -59,6 +59,11 @@ class Watching:
         self._watch = watch
         self._watched = None
 
+    def let_go(self) -> None:
+        """Give back the memory of the model; it is loaded again when it is needed."""
+        self._qa = self._watched = None
+        _free_memory()
+
     def load(self) -> VideoQA:
         """Load the model, if it is not loaded yet.
 

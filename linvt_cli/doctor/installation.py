@@ -36,6 +36,7 @@ LIBRARIES = (
     "jsonschema",
     "packaging",
     "platformdirs",
+    "prompt-toolkit",
     "tomlkit",
 )
 

@@ -17,7 +17,6 @@ from linvt_cli.errors import DatasetError, MachineError
 from linvt_cli.evaluation.items import LETTERS, BrokenItem, Item
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".MP4")
-_AS_PUBLISHED = "fetch the file again, as it is published"
 _MISSING = object()
 
 
@@ -196,9 +195,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(_content(path))
     except (ValueError, RecursionError) as error:
-        raise DatasetError(
-            f"'{path}' is no JSON: {error}", path=path, hint=_AS_PUBLISHED
-        ) from error
+        raise _unreadable(path, f"is no JSON: {error}") from error
 
 
 def json_rows(path: Path) -> Iterator[Row]:
@@ -209,7 +206,7 @@ def json_rows(path: Path) -> Iterator[Row]:
     """
     entries = read_json(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise DatasetError(f"'{path}' is no JSON list of objects", path=path, hint=_AS_PUBLISHED)
+        raise _unreadable(path, "is no JSON list of objects")
     for number, entry in enumerate(entries, start=1):
         yield Row(entry, path, number)
 
@@ -222,7 +219,7 @@ def json_table(path: Path) -> dict[str, Any]:
     """
     table = read_json(path)
     if not isinstance(table, dict):
-        raise DatasetError(f"'{path}' is no JSON object", path=path, hint=_AS_PUBLISHED)
+        raise _unreadable(path, "is no JSON object")
     return table
 
 
@@ -239,9 +236,7 @@ def csv_rows(path: Path, fields: Sequence[str]) -> Iterator[Row]:
     reader = csv.DictReader(io.StringIO(_content(path), newline=""))
     lacking = [field for field in fields if field not in (reader.fieldnames or ())]
     if lacking:
-        raise DatasetError(
-            f"'{path}' has no column '{lacking[0]}'", path=path, line=1, hint=_AS_PUBLISHED
-        )
+        raise _unreadable(path, f"has no column '{lacking[0]}'")
     for number, values in enumerate(reader, start=1):
         yield Row(values, path, number)
 
@@ -264,12 +259,10 @@ def parquet_rows(path: Path, fields: Sequence[str]) -> Iterator[Row]:
     try:
         table = parquet.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        raise DatasetError(
-            f"'{path}' is no Parquet file: {error}", path=path, hint=_AS_PUBLISHED
-        ) from error
+        raise _unreadable(path, f"is no Parquet file: {error}") from error
     lacking = [field for field in fields if field not in table.column_names]
     if lacking:
-        raise DatasetError(f"'{path}' has no column '{lacking[0]}'", path=path, hint=_AS_PUBLISHED)
+        raise _unreadable(path, f"has no column '{lacking[0]}'")
     for number, values in enumerate(table.to_pylist(), start=1):
         yield Row(values, path, number)
 
@@ -300,6 +293,8 @@ def _content(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DatasetError(
-            f"'{path}' cannot be read: {reason}", path=path, hint=_AS_PUBLISHED
-        ) from error
+        raise _unreadable(path, f"cannot be read: {reason}") from error
+
+
+def _unreadable(path: Path, what: str) -> DatasetError:
+    return DatasetError(f"'{path}' {what}", path=path, hint="fetch it again, as it is published")

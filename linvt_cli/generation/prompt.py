@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
 from linvt_cli.errors import ContextLengthError
-from linvt_cli.types import PromptEmbeds, VideoPlacement
+from linvt_cli.types import PromptEmbeds, Turn, VideoPlacement
 
 if TYPE_CHECKING:
     from linvt_cli.backbones.base import Backbone
@@ -18,6 +19,7 @@ def assemble(
     video_KD: torch.Tensor,
     question: str,
     placement: VideoPlacement | None = None,
+    history: Sequence[Turn] = (),
     *,
     embedded_KD: torch.Tensor | None = None,
 ) -> PromptEmbeds:
@@ -30,14 +32,15 @@ def assemble(
         video_KD: video tokens.
         question: anything.
         placement: where the tokens come from; where left out, they stand one after the other.
+        history: earlier turns that the backbone reads before the question, oldest first.
         embedded_KD: what the backbone's ``embed_video`` returned for them, if that is known.
 
     Raises:
         ContextLengthError: if the prompt leaves no room for a single token of the answer.
     """
     placement = placement or VideoPlacement()
-    num_images = _number_of_images(backbone, video_KD, placement)
-    texts = backbone.render_prompt(question, num_images)
+    num_images = _number_of_images(backbone, len(video_KD), placement)
+    texts = backbone.render_prompt(question, num_images, history)
     num_video_tokens = len(video_KD)
     length = sum(map(len, texts)) + num_video_tokens
     if length + 1 > backbone.max_context:
@@ -64,9 +67,36 @@ def assemble(
     )
 
 
-def _number_of_images(backbone: Backbone, video_KD: torch.Tensor, placement: VideoPlacement) -> int:
+def latest_that_fit(
+    backbone: Backbone,
+    num_video_tokens: int,
+    question: str,
+    placement: VideoPlacement,
+    history: Sequence[Turn],
+    *,
+    room: int,
+) -> tuple[Turn, ...]:
+    """Return the latest turns that leave room for an answer; none where the question is too long.
+
+    Args:
+        backbone: reads them.
+        num_video_tokens: K.
+        question: still to be answered.
+        placement: where the video tokens come from.
+        history: oldest first.
+        room: tokens of the answer.
+    """
+    num_images = _number_of_images(backbone, num_video_tokens, placement)
+    for start in range(len(history)):
+        texts = backbone.render_prompt(question, num_images, history[start:])
+        if sum(map(len, texts)) + num_video_tokens + room <= backbone.max_context:
+            return tuple(history[start:])
+    return ()
+
+
+def _number_of_images(backbone: Backbone, num_video_tokens: int, placement: VideoPlacement) -> int:
     """How many images the backbone is to see: one, unless nothing was condensed."""
     if placement.grid is None or not backbone.frames_apart:
         return 1
     rows, columns = placement.grid
-    return len(video_KD) // (rows * columns)
+    return num_video_tokens // (rows * columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from linvt_cli.config import AnswerShape, GenerationConfig
 from linvt_cli.generation.choices import score_choices
 from linvt_cli.generation.constrained import parse_document, write_document
 from linvt_cli.generation.decode import Completion, read_to_end, statistics, stream_answer
-from linvt_cli.types import PromptEmbeds
+from linvt_cli.types import AnswerChunk, PromptEmbeds
 
 if TYPE_CHECKING:
     from linvt_cli.backbones.base import Backbone
@@ -22,6 +23,8 @@ def complete(
     shape: AnswerShape,
     *,
     num_visual_tokens: int,
+    on_text: Callable[[str], None] = lambda _: None,
+    interrupted: Callable[[], bool] | None = None,
 ) -> Completion:
     """Generate an answer to its end.
 
@@ -31,6 +34,8 @@ def complete(
         config: how tokens are chosen, and how many at most; of no account to choices.
         shape: what form the answer must have.
         num_visual_tokens: T·N, for the statistics.
+        on_text: told each piece of an answer in any words.
+        interrupted: asked before each of its tokens; True ends it where it is.
 
     Raises:
         ConfigError: if the shape's schema cannot be followed.
@@ -41,13 +46,25 @@ def complete(
     if shape.choices:
         return _choose(backbone, prompt, shape, num_visual_tokens)
     if shape.schema is None:
-        return read_to_end(
-            stream_answer(backbone, prompt, config, num_visual_tokens=num_visual_tokens)
+        chunks = stream_answer(
+            backbone,
+            prompt,
+            config,
+            num_visual_tokens=num_visual_tokens,
+            interrupted=interrupted,
         )
+        return read_to_end(_told(chunks, on_text))
     completion = write_document(
         backbone, prompt, config, shape.schema, num_visual_tokens=num_visual_tokens
     )
     return replace(completion, structured=parse_document(completion.text, shape.schema))
+
+
+def _told(chunks: Iterator[AnswerChunk], on_text: Callable[[str], None]) -> Iterator[AnswerChunk]:
+    for chunk in chunks:
+        if chunk.text:
+            on_text(chunk.text)
+        yield chunk
 
 
 def _choose(

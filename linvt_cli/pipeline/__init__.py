@@ -1,5 +1,6 @@
 """The one path from a video and a question to an answer, and the answer as JSON."""
 
+from linvt_cli.pipeline.conversation import Conversation
 from linvt_cli.pipeline.records import SCHEMA_VERSION, error_record, to_record
 from linvt_cli.pipeline.token_cache import TokenCache
 from linvt_cli.pipeline.token_file import SavedTokens, names_token_file, write_token_file
@@ -8,6 +9,7 @@ from linvt_cli.pipeline.watched import WatchedVideo
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Conversation",
     "SavedTokens",
     "TokenCache",
     "VideoQA",

@@ -1,7 +1,7 @@
 """VideoQA: the one path from a video file and a question to an answer.
 
 Everything that answers goes through it, so that preprocessing and prompts cannot drift apart. What
-is done once for a video is in ``VideoWatcher``; what depends on the question is here.
+is done once for a video is in ``VideoWatcher``, what is made of a question in ``VideoPrompter``.
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-import torch
-
 from linvt_cli.backbones.base import Backbone
-from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.config import (
     ANY_SHAPE,
     AnswerShape,
@@ -22,25 +19,24 @@ from linvt_cli.config import (
 )
 from linvt_cli.errors import LinVTError
 from linvt_cli.generation.decode import stream_answer
-from linvt_cli.generation.prompt import assemble
 from linvt_cli.generation.shapes import complete
+from linvt_cli.pipeline.conversation import Conversation
 from linvt_cli.pipeline.loading import load_parts
-from linvt_cli.pipeline.questions import Outcome, answer_each, check_question, to_answer
+from linvt_cli.pipeline.prompter import VideoPrompter
+from linvt_cli.pipeline.questions import Outcome, answer_each, to_answer
 from linvt_cli.pipeline.token_cache import TokenCache
 from linvt_cli.pipeline.watched import WatchedVideo
-from linvt_cli.pipeline.watcher import VideoWatcher
 from linvt_cli.types import (
     Answer,
     AnswerChunk,
     ModelInfo,
-    PromptEmbeds,
     TokenizerName,
-    VideoTokens,
+    Turn,
 )
 from linvt_cli.video_tokenizer.base import VideoTokenizer
 
 
-class VideoQA(VideoWatcher):
+class VideoQA(VideoPrompter):
     """An image-LLM with a video tokenizer: answers questions about videos.
 
     Args:
@@ -133,26 +129,6 @@ class VideoQA(VideoWatcher):
             token_cache=token_cache,
         )
 
-    def condense(self, watched: WatchedVideo, question: str) -> VideoTokens:
-        """Return the video tokens for a question: (K, D).
-
-        Raises:
-            ConfigError: if the question is empty.
-        """
-        check_question(question)
-        with torch.no_grad(), memory_errors_translated(self.backbone.device):
-            text_LD = self.backbone.embed_text(self.backbone.encode_question(question))
-            return self.tokenizer.condense(watched.refined, text_LD)
-
-    def prompt(self, watched: WatchedVideo, question: str) -> PromptEmbeds:
-        """Return what the language model reads for a question: (1, P, D).
-
-        Raises:
-            ConfigError: if the question is empty.
-            ContextLengthError: if it does not fit into the language model's context.
-        """
-        return self.assemble(watched, self.condense(watched, question), question)
-
     def stream(
         self,
         video: str | Path | WatchedVideo,
@@ -189,21 +165,37 @@ class VideoQA(VideoWatcher):
         question: str,
         generation: GenerationConfig | None = None,
         shape: AnswerShape | None = None,
+        *,
+        history: Sequence[Turn] = (),
+        on_text: Callable[[str], None] = lambda _: None,
+        interrupted: Callable[[], bool] | None = None,
     ) -> Answer:
         """Answer a question, in any words or in a given shape; else as ``stream``.
+
+        Args:
+            video: as for ``stream``.
+            question: as for ``stream``.
+            generation: as for ``stream``.
+            shape: what form the answer must have; any where left out.
+            history: earlier turns that are read before the question, oldest first, by a backbone
+                that converses.
+            on_text: told each piece of an answer in any words.
+            interrupted: as for ``stream``; an answer in a given shape is not broken off.
 
         Raises:
             UnfinishedDocumentError: if no document of the shape's schema is short enough.
         """
         watched = self._watched(video)
-        video_tokens = self.condense(watched, question)
-        prompt = self.assemble(watched, video_tokens, question)
+        video_tokens = self.condense(watched, question, history)
+        prompt = self.assemble(watched, video_tokens, question, history)
         completion = complete(
             self.backbone,
             prompt,
             generation or GenerationConfig(),
             shape or ANY_SHAPE,
             num_visual_tokens=watched.num_visual_tokens,
+            on_text=on_text,
+            interrupted=interrupted,
         )
         return to_answer(self, watched, question, video_tokens, completion)
 
@@ -262,6 +254,16 @@ class VideoQA(VideoWatcher):
             self, watched, tuple(questions), generation or GenerationConfig(), interrupted
         )
 
+    def chat(
+        self, video: str | Path | WatchedVideo, generation: GenerationConfig | None = None
+    ) -> Conversation:
+        """Begin a conversation about a video.
+
+        Raises:
+            LinVTError: as ``watch`` does.
+        """
+        return Conversation(self, self._watched(video), generation)
+
     def describe(
         self, video: str | Path | WatchedVideo, generation: GenerationConfig | None = None
     ) -> Answer:
@@ -270,28 +272,3 @@ class VideoQA(VideoWatcher):
 
     def _watched(self, video: str | Path | WatchedVideo) -> WatchedVideo:
         return video if isinstance(video, WatchedVideo) else self.watch(video)
-
-    def assemble(
-        self,
-        watched: WatchedVideo,
-        video_tokens: VideoTokens,
-        question: str,
-        *,
-        embedded_KD: torch.Tensor | None = None,
-    ) -> PromptEmbeds:
-        """Return the prompt for a question whose video tokens are made: (1, P, D).
-
-        Args:
-            watched: the video.
-            video_tokens: what ``condense`` returned for the question.
-            question: anything but white space.
-            embedded_KD: what the backbone's ``embed_video`` returned for them, if that is known.
-
-        Raises:
-            ContextLengthError: if it does not fit into the language model's context.
-        """
-        placement = watched.place(video_tokens, self.tokenizer.position_layout)
-        with torch.no_grad(), memory_errors_translated(self.backbone.device):
-            return assemble(
-                self.backbone, video_tokens.tokens, question, placement, embedded_KD=embedded_KD
-            )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from linvt_cli.backbones.chat import Chat, ChatTemplate
 from linvt_cli.backbones.text_tokenizers import load_tokenizer
+from linvt_cli.types import Turn
 from tests.tiny_checkpoints import write_tokenizer
 
 TEMPLATE = ChatTemplate(
@@ -15,7 +17,10 @@ TEMPLATE = ChatTemplate(
     image_end="</img>",
     between="\n",
     after="<|im_end|>\n<|im_start|>assistant\n",
+    answering=" ",
+    going_on="<|im_end|>\n<|im_start|>user\n",
 )
+TURNS = (Turn("who?", "a dog."), Turn("where?", "here."))
 MARKS = ("<|im_start|>", "<|im_end|>", "<img>", "</img>", "<pad>")
 
 
@@ -53,6 +58,45 @@ def test_a_question_with_marks_stands_where_one_without_stands(tokenizer, image_
     assert after == [*plain_after[:at], *letters, *plain_after[at + 1 :]]
     assert tokenizer.decode(letters) == question
     assert tokenizer.convert_tokens_to_ids("<|im_end|>") not in letters
+
+
+@pytest.mark.parametrize("image_mark", ["<pad>", None])
+def test_a_conversation_is_the_whole_text_of_its_turns(tokenizer, image_mark):
+    before, after = Chat(tokenizer, TEMPLATE, image_mark).render("and then?", 1, TURNS)
+    answering = "<|im_end|>\n<|im_start|>assistant\n"
+    again = "<|im_end|>\n<|im_start|>user\n"
+    text = (
+        f"</img>\nwho?{answering} a dog.{again}where?{answering} here.{again}and then?{answering}"
+    )
+    assert before == tokenizer.encode("<|im_start|>user\n<img>")
+    assert after == tokenizer.encode(text, add_special_tokens=False)
+
+
+@pytest.mark.parametrize("image_mark", ["<pad>", None])
+@pytest.mark.parametrize("place", ["question", "earlier question", "earlier answer"])
+def test_marks_are_mere_text_wherever_they_were_said(tokenizer, image_mark, place):
+    chat = Chat(tokenizer, TEMPLATE, image_mark)
+    said = "is <|im_end|> or <pad> here?"
+
+    def render(words: str) -> list[list[int]]:
+        first, answer, question = (
+            words if place == name else "y"
+            for name in ("earlier question", "earlier answer", "question")
+        )
+        return chat.render(question, 1, (Turn(first, answer), Turn("y", "y")))
+
+    before, after = render(said)
+    plain_before, plain_after = render("x")
+    (x,) = chat.encode_text("x")
+    at = plain_after.index(x)
+    assert before == plain_before
+    assert after == [*plain_after[:at], *chat.encode_text(said), *plain_after[at + 1 :]]
+
+
+def test_a_template_of_single_questions_knows_no_history(tokenizer):
+    single = replace(TEMPLATE, going_on=None)
+    with pytest.raises(ValueError, match="single questions"):
+        Chat(tokenizer, single, "<pad>").render("and then?", 1, TURNS)
 
 
 def test_mere_text_leaves_the_tokenizer_as_it_was(tokenizer):

@@ -1,8 +1,10 @@
 """The ``linvt`` command with a fake model, for tests that need a process of its own.
 
 ``FAKE_ANSWER`` is what the model says; ``all that is seen`` lets the answer
-depend on that. ``FAKE_FAULT`` lets the model hang in C while it looks or
-while it answers, break as a bug would, or chatter on stdout.
+depend on that; ``what was asked`` repeats the question and the number of turns
+before it, again and again and slowly if the question says ``slowly``.
+``FAKE_FAULT`` lets the model hang in C while it looks or while it answers,
+break as a bug would, or chatter on stdout.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from typing import Any
 
 from linvt_cli import __main__
@@ -23,6 +26,16 @@ from tests.fakes import TinyBackbone
 class FaultyBackbone(TinyBackbone):
     """A backbone that fails in the way that is asked for."""
 
+    is_slow = False
+
+    def render_prompt(self, question: str, num_images: int = 1, history: Any = ()) -> Any:
+        """Note what is asked, where the answer is to tell it."""
+        if os.environ.get("FAKE_ANSWER") == "what was asked":
+            self.is_slow = "slowly" in question
+            said = f"Behind {len(history)}: {question}"
+            self.answer(" ".join([said] * (100 if self.is_slow else 1)))
+        return super().render_prompt(question, num_images, history)
+
     def encode_frames(self, frames: Frames) -> VisualFeatures:
         """Look, unless a fault was asked for."""
         if os.environ.get("FAKE_FAULT") == "hang while looking":
@@ -31,6 +44,8 @@ class FaultyBackbone(TinyBackbone):
 
     def step(self, inputs_embeds: Any, kv_cache: Any, **options: Any) -> Any:
         """Answer, unless a fault was asked for."""
+        if self.is_slow:
+            time.sleep(0.05)
         match os.environ.get("FAKE_FAULT"):
             case "hang while answering":
                 hang()

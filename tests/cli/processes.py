@@ -62,6 +62,7 @@ class Outlet:
 def start(
     *arguments: str | bytes | Path,
     command: tuple[str, ...] = FAKE,
+    stdin: int | None = None,
     stdout: int = subprocess.PIPE,
     stderr: int = subprocess.PIPE,
     **variables: str,
@@ -69,6 +70,7 @@ def start(
     """Start linvt with environment variables of its own."""
     return subprocess.Popen(
         [*command, *arguments],
+        stdin=stdin,
         stdout=stdout,
         stderr=stderr,
         cwd=ROOT,
@@ -79,19 +81,24 @@ def start(
 def run_linvt(
     *arguments: str | bytes | Path,
     command: tuple[str, ...] = FAKE,
+    typed: bytes | None = None,
     stdout: Kind = "pipe",
     stderr: Kind = "pipe",
     **variables: str,
 ) -> Finished:
-    """Run linvt to its end."""
+    """Run linvt to its end, with ``typed`` on its standard input."""
     outlets = [Outlet(stdout), Outlet(stderr)]
     process = start(
         *arguments,
         command=command,
+        stdin=None if typed is None else subprocess.PIPE,
         stdout=outlets[0].inside,
         stderr=outlets[1].inside,
         **variables,
     )
+    if process.stdin is not None:
+        process.stdin.write(typed or b"")
+        process.stdin.close()
     for outlet in outlets:
         os.close(outlet.inside)
     live = {outlet: outlet.read() for outlet in outlets if outlet.kind != "file"}

@@ -33,10 +33,10 @@ def too_long(monkeypatch, qa):
     """Let the fake model refuse questions that start with 'Long'."""
     usual_assemble = qa.assemble
 
-    def assemble(watched, video_tokens, question, **options):
+    def assemble(watched, video_tokens, question, history=(), **options):
         if question.startswith("Long"):
             raise ContextLengthError("Too long", length=9, limit=8)
-        return usual_assemble(watched, video_tokens, question, **options)
+        return usual_assemble(watched, video_tokens, question, history, **options)
 
     monkeypatch.setattr(qa, "assemble", assemble)
 
@@ -143,6 +143,12 @@ def test_a_sheet_without_failures_is_done(loads, video, capsys):
 def test_the_closing_line_tells_frames_span_tokens_and_seconds():
     line = closing_line(watched_at(0.5, 9.25), STATS)
     assert line == "2 frames · 0.5 to 9.2 s · 64 visual → 8 video tokens · 1.8 s"
+
+
+def test_the_closing_line_counts_the_look_only_for_the_first_answer():
+    seconds = STATS.prefill_seconds + STATS.generate_seconds
+    line = closing_line(watched_at(0.5, 9.25), STATS, looked=False)
+    assert line.endswith(f"video tokens · {seconds:.1f} s")
 
 
 def test_the_closing_line_of_one_frame_names_its_time():

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.interrupts import ended_by_sigterm, held_interrupt, prompt_interrupt
 
 # The second lock waits for ever in C and is not ended by a signal, as a long matrix product is not.
 STUCK_IN_C = """
@@ -64,3 +64,35 @@ def test_outside_of_the_main_thread_the_block_runs_unguarded():
     thread.start()
     thread.join()
     assert ran == [before + 1]
+
+
+def test_the_first_interrupt_is_held_and_the_second_raises():
+    with held_interrupt() as interrupted:
+        assert not interrupted()
+        signal.raise_signal(signal.SIGINT)
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_sigterm_ends_by_an_exception_within_the_block_only():
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as raised, ended_by_sigterm():
+        signal.raise_signal(signal.SIGTERM)
+    assert raised.value.code == 130
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_outside_of_the_main_thread_no_signal_is_taken():
+    held = []
+
+    def work() -> None:
+        with ended_by_sigterm(), held_interrupt() as interrupted:
+            held.append(interrupted())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert held == [False]

@@ -12,6 +12,7 @@ from linvt_cli.cli.output import (
     answer_form,
     json_text,
     print_error,
+    print_prompt,
     printable,
 )
 from linvt_cli.errors import ConfigError
@@ -180,3 +181,8 @@ def test_json_is_utf8_and_text_never_fails_whatever_the_locale(monkeypatch, form
 def test_only_text_on_a_terminal_is_read_along(monkeypatch, form, stdout, read_along):
     monkeypatch.setattr(sys, "stdout", stdout())
     assert Output(form).is_read_along is read_along
+
+
+def test_a_prompt_is_followed_by_nothing(capsys):
+    print_prompt("> ")
+    assert tuple(capsys.readouterr()) == ("", "> ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -59,6 +60,39 @@ def test_a_description_is_the_same_everywhere(video, place, variables):
     )
     cues = (b"1\n00:00:00,000 --> 00:00:02,000", b"2\n00:00:02,000 --> 00:00:03,000")
     assert (done.code, done.stdout) == (0, b"\n".join(cue + b"\nA grey wall.\n" for cue in cues))
+
+
+@pytest.mark.parametrize(("place", "variables"), PLACES)
+def test_a_conversation_is_the_same_everywhere(video, place, variables):
+    done = run_linvt(
+        "chat", video, typed=b"What?\n/frames\nWho?\n", stdout=place, stderr=place, **variables
+    )
+    assert (done.code, done.stdout) == (0, b"A grey wall.\nA grey wall.\n")
+
+
+@pytest.mark.parametrize("place", ["pipe", "terminal"])
+def test_a_conversation_in_json_lines_is_valid_everywhere(video, place):
+    done = run_linvt(
+        "chat", video, "--jsonl", "--quiet", typed=b"What?\nWho?", stdout=place, stderr=place
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    for row in rows:
+        validate(row)
+    assert (done.code, [row["question"] for row in rows]) == (0, ["What?", "Who?"])
+
+
+def test_one_interrupt_ends_a_conversation_in_a_pipe(video):
+    process = start(
+        "chat", video, "--quiet", stdin=subprocess.PIPE, FAKE_FAULT="hang while answering"
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(b"What?\n")
+    process.stdin.flush()
+    assert process.stderr.readline() == b"hanging\n"
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=100)
+    assert (process.returncode, stdout, stderr) == (130, b"", b"interrupted\n")
 
 
 def test_a_terminal_shows_the_closing_line_last_and_dim(video):

@@ -166,3 +166,12 @@ def test_files_that_cannot_be_had_in_fewer_bits_leave_the_first_error(monkeypatc
     with pytest.raises(OutOfMemoryError) as caught:
         tight.watching(video).start()
     assert caught.value.hint == "a hint"
+
+
+def test_a_model_that_was_let_go_is_loaded_again_when_it_is_needed(loads, qa, video):
+    watching = Watching(ModelOptions("nano"), str(video), FrameOptions(), Output())
+    watching.start()
+    watching.let_go()
+    assert len(loads) == 1
+    assert watching.load() is qa
+    assert len(loads) == 2

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from linvt_cli.errors import ContextLengthError
-from linvt_cli.generation.prompt import assemble
+from linvt_cli.generation.prompt import assemble, latest_that_fit
+from linvt_cli.types import Turn, VideoPlacement
 from tests.fakes import ANSWER, VIDEO, VIDEO_END, TinyBackbone
 
 QUESTION = "why?"
@@ -64,3 +65,12 @@ def test_video_tokens_that_were_embedded_before_are_taken_as_they_are():
     tokens_KD = video_tokens(backbone)
     prompt = assemble(backbone, tokens_KD, QUESTION, embedded_KD=2 * tokens_KD)
     assert torch.equal(prompt.inputs_embeds[0, prompt.video_spans[0]], 2 * tokens_KD)
+
+
+@pytest.mark.parametrize(("context", "kept"), [(100, 3), (60, 2), (50, 1), (40, 0), (10, 0)])
+def test_the_latest_turns_that_leave_room_for_an_answer_are_kept(context, kept):
+    backbone = TinyBackbone(max_context=context)
+    turns = [Turn(f"Q{number}", "Long answer") for number in range(3)]  # 15 tokens each
+    assert latest_that_fit(backbone, 4, "Q", VideoPlacement(), turns, room=20) == tuple(
+        turns[3 - kept :] if kept else ()
+    )
