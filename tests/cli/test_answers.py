@@ -35,7 +35,7 @@ def too_long(monkeypatch, qa):
 
     def assemble(watched, video_tokens, question, history=(), **options):
         if question.startswith("Long"):
-            raise ContextLengthError("Too long", length=9, limit=8)
+            raise ContextLengthError("Too long", length=9, limit=8, hint="ask less")
         return usual_assemble(watched, video_tokens, question, history, **options)
 
     monkeypatch.setattr(qa, "assemble", assemble)
@@ -66,12 +66,12 @@ def test_one_question_that_fails_does_not_stop_the_others(loads, too_long, video
         "ContextLengthError",
         None,
     ]
-    assert captured.err == "error: Too long\n"
+    assert captured.err == "error: Too long\nhint: ask less\n"
 
 
 def test_the_text_form_prints_the_answers_that_there_are(loads, too_long, video, capsys):
     fill(video, ["Long?", "Short?"], Output())
-    assert capsys.readouterr() == ("A grey wall.\n", "error: Too long\n")
+    assert capsys.readouterr() == ("A grey wall.\n", "error: Too long\nhint: ask less\n")
 
 
 def test_answers_are_generated_together_unless_somebody_reads_along(
