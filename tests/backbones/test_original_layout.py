@@ -46,7 +46,7 @@ def test_a_weight_too_many_is_named(tmp_path):
 def test_a_weight_of_another_shape_is_refused(tmp_path):
     weights = write_internvl2(tmp_path, "qwen2")
     rewrite(tmp_path, {**weights, "mlp1.3.weight": torch.zeros(3, 3)})
-    with pytest.raises(BackboneLoadError, match=r"linear_2|size mismatch|cannot be loaded"):
+    with pytest.raises(BackboneLoadError, match="other shapes than is said of them"):
         load(tmp_path)
 
 

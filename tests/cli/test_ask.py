@@ -7,6 +7,7 @@ import pytest
 
 from linvt_cli.cli.app import run
 from linvt_cli.cli.ask import all_questions
+from linvt_cli.config import Workload
 from linvt_cli.errors import ConfigError
 from tests.cli.schema import validate
 
@@ -56,6 +57,7 @@ def test_options_reach_the_model_and_the_video(loads, video, capsys, tmp_path):
             "weights": "here",
             "quantization": "nf4",
             "dtype": "bfloat16",
+            "work": Workload(frames=2, video_tokens=7),
             "keep_quantized": False,
             "token_cache": None,
         }

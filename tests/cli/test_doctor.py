@@ -110,7 +110,7 @@ def test_a_corrupt_model_and_a_codec_without_decoder_are_named(tmp_path):
     assert (done.returncode, done.stderr) == (3, "")
     lines = done.stdout.splitlines()
     assert lines[0].startswith("failed   codecs         Not read right: AV1 (")
-    assert lines[1].strip().startswith("hint: install the decoders again")
+    assert lines[1].strip().startswith("hint: install opencv-python-headless and av again")
     assert lines[2].endswith("codecs/av1.mkv, nano/model.safetensors are not as shipped")
     assert lines[3].strip() == "hint: install linvt again"
     assert lines[4] == "2 of 2 checks failed: codecs, shipped-files"

@@ -34,7 +34,7 @@ def test_space_and_case_make_no_difference(line, parsed):
         ("/frame", "There is no command '/frame'", "did you mean /frames?"),
         ("/xyz", "There is no command '/xyz'", "/help shows the commands"),
         ("/", "There is no command '/'", "/help shows the commands"),
-        ("/quit now", "'/quit' takes nothing behind it", None),
+        ("/quit now", "'/quit' takes nothing behind it", "/quit"),
         ("/save", "'/save' needs something behind it", "/save FILE"),
     ],
 )

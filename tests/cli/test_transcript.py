@@ -17,7 +17,11 @@ def records(qa, video) -> list[dict[str, Any]]:
     watched = qa.watch(video)
     answer = to_record(qa.ask(watched, "What is *there*?"))
     stopped = {**answer, "question": "And then?", "answer": "", "finish_reason": "interrupted"}
-    return [answer, error_record(str(video), "Why?", ConfigError("no reason", field="x")), stopped]
+    return [
+        answer,
+        error_record(str(video), "Why?", ConfigError("no reason", field="x", hint="none")),
+        stopped,
+    ]
 
 
 @pytest.fixture
