@@ -108,16 +108,20 @@ def test_a_run_that_is_killed_and_goes_on_ends_like_one_that_is_not(
     chance = random.Random(num_clips + num_workers)  # noqa: S311
     out = tmp_path / "out.jsonl"
     out.touch()
+    ends: list[int] = []
     for number in range(num_kills):
         process = processes.start([*command, "-o", "out.jsonl", "--resume"])
         size = len(whole) * (number + 1) // (num_kills + 1)
         wait_for(partial(has_rows, out, size))
         time.sleep(chance.random() * 0.05)
         process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        # A busy machine may let a run end before the signal reaches it; later ones then begin anew.
+        ends.append(process.wait())
+        assert ends[-1] in (-signal.SIGKILL, 7)
         if chance.random() < 0.5:  # as if it had been killed in the middle of a row
             out.write_bytes(out.read_bytes()[: -chance.randrange(1, 300)])
     assert processes.start([*command, "-o", "out.jsonl", "--resume"]).wait() == 7
+    assert -signal.SIGKILL in ends
     assert comparable(rows_of(out)) == comparable(whole)
     wait_for(lambda: workers() <= before)
 
