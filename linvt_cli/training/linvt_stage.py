@@ -6,7 +6,7 @@ The whole image-LLM is frozen and only LinVT learns, as in arXiv 2412.05185 §3.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from linvt_cli.backbones.nano import Nano
+from linvt_cli.training.coverage import (
+    coverage_loss,
+    shown_cells,
+    thing_shares,
+    tokens_of_things,
+)
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.features import NUM_FRAMES, frame_fractions
 from linvt_cli.training.narration import narration_labels
@@ -26,6 +32,8 @@ from linvt_cli.video_tokenizer.base import KeptTokens
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
 _NARRATION_WEIGHT = 0.3  # in the loss, beside 1 for the answers
+_COVERAGE_WEIGHT = 0.3
+_OWN_WEIGHT = 0.5
 
 
 class LinVTStage:
@@ -74,24 +82,28 @@ class LinVTStage:
         self._generator.manual_seed(step)
         scenes = [self.train.draw(rng) for _ in range(self.batch_size)]
         turns = self._turns(scenes, self.train, rng)
-        reading, batch = self._read(scenes, self.train, turns)
+        weighed, reading, batch = self._read(scenes, self.train, turns)
+        shown = _each(shown_cells(self.train, scenes).to(self.nano.device), self.turns_per_clip)
+        shares = thing_shares(weighed.weights, weighed.kept.indices, shown)
         answers = F.cross_entropy(reading.logits.float(), reading.labels)
+        answers = answers + _COVERAGE_WEIGHT * coverage_loss(shares, shown)
         if self.readers is None:
             return answers
         asked = [scene for scene in scenes for _ in range(self.turns_per_clip)]
         labels = narration_labels(asked, [self._frames] * len(asked)).to(self.nano.device)
         states = [hidden[batch.is_video] for hidden in reading.states]
         told = self.readers.narrator.loss(states, labels)
+        own = self.readers.narrator.own_loss(states, tokens_of_things(shares, asked))
         clips: list[int | None] = [None] * len(asked)  # none shows a still
         found = self.readers.loss_of_words(self.nano, reading, batch, asked, turns, clips)
-        return answers + _NARRATION_WEIGHT * told + found
+        return answers + _NARRATION_WEIGHT * told + _OWN_WEIGHT * own + found
 
     def validate(self) -> dict[str, float]:
         """Share of exactly answered questions over the validation clips, by kind."""
         rng = np.random.default_rng(5)
         return accuracy_by_kind(
             self.held,
-            lambda scenes: self._read(scenes, self.held, self._turns(scenes, self.held, rng)),
+            lambda scenes: self._read(scenes, self.held, self._turns(scenes, self.held, rng))[1:],
         )
 
     def _turns(
@@ -107,11 +119,11 @@ class LinVTStage:
 
     def _read(
         self, scenes: list[Scene], bank: ClipBank, turns: list[list[Turn]]
-    ) -> tuple[Reading, PackedBatch]:
+    ) -> tuple[_Weighed, Reading, PackedBatch]:
         num_tokens = self.linvt.num_video_tokens
         batch = pack(self.nano, [num_tokens] * len(turns), turns).to(self.nano.device)
-        tokens = self._condense(self._visual_tokens(scenes, bank), turns)
-        return read_batch(self.nano, batch, tokens.flatten(0, 1)), batch
+        weighed = self._condense(self._visual_tokens(scenes, bank), turns)
+        return weighed, read_batch(self.nano, batch, weighed.tokens.flatten(0, 1)), batch
 
     def _visual_tokens(self, scenes: list[Scene], bank: ClipBank) -> Tensor:
         """Project the features of scenes, disturbed while LinVT learns: (B, T, N, D)."""
@@ -126,15 +138,23 @@ class LinVTStage:
                 projected.append(model.projector(normal) + model.positions)
         return torch.stack(projected)
 
-    def _condense(self, visual_BTND: Tensor, turns: list[list[Turn]]) -> Tensor:
-        """Refine every clip once, and weigh it for each of its questions: (B·Q, K, D)."""
+    def _condense(self, visual_BTND: Tensor, turns: list[list[Turn]]) -> _Weighed:
+        """Refine every clip once, and weigh it for each of its B·Q questions."""
         times = torch.from_numpy(frame_fractions()).to(visual_BTND).expand(len(visual_BTND), -1)
         kept = self.linvt.refiner(visual_BTND, times, self.nano.model.config.grid)
         kept = _repeat(kept, self.turns_per_clip)
         text, mask = _questions(self.nano, [turn for (turn,) in turns])
         weights = self.linvt.aggregator(kept, text, mask)
-        tokens: Tensor = weights @ kept.values
-        return tokens
+        return _Weighed(kept, weights, weights @ kept.values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """What LinVT made of clips for each of their questions."""
+
+    kept: KeptTokens
+    weights: Tensor  # (B·Q, K, k)
+    tokens: Tensor  # (B·Q, K, D)
 
 
 def _questions(nano: Nano, turns: Sequence[Turn]) -> tuple[Tensor, Tensor]:
@@ -149,20 +169,21 @@ def _questions(nano: Nano, turns: Sequence[Turn]) -> tuple[Tensor, Tensor]:
     return table(ids.to(nano.device)), mask.to(nano.device)
 
 
-def _repeat(kept: KeptTokens, times: int) -> KeptTokens:
-    def each(tensor: Tensor) -> Tensor:
-        return tensor.repeat_interleave(times, dim=0)
+def _each(tensor: Tensor, times: int) -> Tensor:
+    return tensor.repeat_interleave(times, dim=0)
 
+
+def _repeat(kept: KeptTokens, times: int) -> KeptTokens:
     return KeptTokens(
-        values=each(kept.values),
-        indices=each(kept.indices),
-        gates=each(kept.gates),
+        values=_each(kept.values, times),
+        indices=_each(kept.indices, times),
+        gates=_each(kept.gates, times),
         pooled=tuple(
             replace(
                 group,
-                keys=each(group.keys),
-                log_gates=each(group.log_gates),
-                times=each(group.times),
+                keys=_each(group.keys, times),
+                log_gates=_each(group.log_gates, times),
+                times=_each(group.times, times),
             )
             for group in kept.pooled
         ),

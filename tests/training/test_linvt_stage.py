@@ -72,7 +72,7 @@ def test_training_condenses_as_inference_does(bank: ClipBank) -> None:
     questions = ["what moves?", "how many things are there?", "who?", "where is the dog?"]
     turns = [[_turn(stage.nano, question)] for question in questions]
     with torch.no_grad():
-        batched = stage._condense(visual, turns)
+        batched = stage._condense(visual, turns).tokens
         for row, question in enumerate(questions):
             text = stage.nano.embed_text(stage.nano.encode_question(question))
             times = torch.arange(16).float()[None]

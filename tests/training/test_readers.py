@@ -24,7 +24,7 @@ def test_words_are_asked_for_what_they_must_know_of_clips_and_nothing_of_foreign
     def loss(scene: Scene) -> torch.Tensor:
         question = f"what does {clip.clip.things[0].phrase} do?" if clip.clip else ""
         turns = [[encode_turn(nano, "does", question, "Yes.")]]
-        reading, batch = stage._read([scene], bank, turns)
+        _, reading, batch = stage._read([scene], bank, turns)
         return readers.loss_of_words(nano, reading, batch, [scene], turns, [None])
 
     assert loss(clip).item() > 0
