@@ -15,6 +15,7 @@ from linvt_cli.cli.demo_clip import demo_clip
 from linvt_cli.cli.describe import describe
 from linvt_cli.cli.doctor import doctor
 from linvt_cli.cli.evaluate import evaluate
+from linvt_cli.cli.explain import explain
 from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.models import models
 from linvt_cli.cli.output import Output, print_error, print_message
@@ -34,6 +35,7 @@ app.command()(chat)
 app.command()(describe)
 app.command()(demo_clip)
 app.command()(doctor)
+app.command()(explain)
 app.command()(quantize)
 app.command()(train)
 app.add_typer(evaluate, name="evaluate")

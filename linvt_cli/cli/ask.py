@@ -11,48 +11,34 @@ import typer
 from linvt_cli.cli import many, options
 from linvt_cli.cli.answers import AnswerSheet
 from linvt_cli.cli.ask_batch import BatchOptions, ResultOptions, ask_batch
-from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.batch import DecodingOptions
 from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.file_search import Filter
 from linvt_cli.cli.input_lists import STANDARD_INPUT
 from linvt_cli.cli.inputs import Selection, names_one_file, split_arguments
+from linvt_cli.cli.option_groups import (
+    FramesGroup,
+    GenerationGroup,
+    ModelGroup,
+    with_option_groups,
+)
 from linvt_cli.cli.output import Output, answer_form
 from linvt_cli.cli.shape import asked_shape
-from linvt_cli.config import DECODE_TIMEOUT, MIN_COVERAGE, TOKEN_CACHE_MIB, GenerationConfig
+from linvt_cli.config import DECODE_TIMEOUT
 from linvt_cli.errors import ConfigError
 
 
+@with_option_groups
 def ask(
     arguments: many.InputsArgument = None,
     more_questions: Annotated[
         list[str] | None,
         typer.Option("--question", "-q", metavar="TEXT", help="Ask this too; may be repeated"),
     ] = None,
-    frames: options.FramesOption = None,
-    fps: options.FpsOption = None,
-    at: options.AtOption = None,
-    start: options.StartOption = None,
-    end: options.EndOption = None,
-    decoder: options.DecoderOption = "auto",
-    min_coverage: options.MinCoverageOption = MIN_COVERAGE,
-    model: options.ModelOption = None,
-    tokenizer: options.TokenizerOption = None,
-    video_tokens: options.VideoTokensOption = None,
-    checkpoint: options.CheckpointOption = None,
-    device: options.DeviceOption = "auto",
-    weights: options.WeightsOption = None,
-    quant: options.QuantOption = "auto",
-    dtype: options.DtypeOption = "auto",
-    pull: options.PullOption = False,
-    keep_quantized: options.KeepQuantizedOption = True,
-    token_cache: options.TokenCacheOption = TOKEN_CACHE_MIB,
-    no_token_cache: options.NoTokenCacheOption = False,
-    offline: options.OfflineOption = False,
-    max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
-    temperature: options.TemperatureOption = options.TEMPERATURE,
-    top_p: options.TopPOption = options.TOP_P,
-    seed: options.SeedOption = options.SEED,
+    *,
+    looked: FramesGroup,
+    asked: ModelGroup,
+    generation: GenerationGroup,
     choices: options.ChoicesOption = None,
     yes_no: options.YesNoOption = False,
     abstain_below: options.AbstainBelowOption = None,
@@ -78,28 +64,15 @@ def ask(
     INPUT is a video or picture file, a folder, a pattern such as '*.mp4', or - for a list of videos
     on standard input. Each video is read and looked at once, however many questions are asked.
     """
-    shape = asked_shape(choices, yes_no, abstain_below, schema, temperature=temperature)
+    shape = asked_shape(choices, yes_no, abstain_below, schema, temperature=generation.temperature)
     output = Output(answer_form(as_json=as_json, as_jsonl=as_jsonl), quiet=quiet)
     inputs, question = split_arguments(
         arguments or (), asks_otherwise=bool(more_questions), has_list=bool(lists)
     )
     chosen = BatchOptions(
-        ModelOptions(
-            model,
-            tokenizer,
-            video_tokens,
-            checkpoint,
-            device,
-            offline,
-            weights,
-            quant,
-            dtype,
-            pull,
-            keep_quantized,
-            0 if no_token_cache else token_cache,
-        ),
-        FrameOptions(frames, fps, at, start, end, decoder, min_coverage),
-        GenerationConfig(max_new_tokens, temperature, top_p, seed),
+        asked,
+        looked,
+        generation,
         Selection(
             Filter(tuple(include or ()), tuple(exclude or ())),
             tuple(lists or ()),

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from linvt_cli.cli import many, options
-from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.batch import DecodingOptions
 from linvt_cli.cli.benchmark_options import BenchmarkOptions, By, JudgeOptions
+from linvt_cli.cli.option_groups import UncachedModelGroup, WholeVideoGroup, with_option_groups
 from linvt_cli.cli.output import Output, answer_form
-from linvt_cli.config import DECODE_TIMEOUT, MIN_COVERAGE
+from linvt_cli.config import DECODE_TIMEOUT
 
 
+@with_option_groups
 def run_benchmark(
     context: typer.Context,
     data: Annotated[
@@ -90,21 +91,9 @@ def run_benchmark(
         typer.Option("--resume", help="Keep the answers that are in DIR, and ask what is missing"),
     ] = False,
     retry_errors: many.RetryErrorsOption = False,
-    frames: options.FramesOption = None,
-    fps: options.FpsOption = None,
-    decoder: options.DecoderOption = "auto",
-    min_coverage: options.MinCoverageOption = MIN_COVERAGE,
-    model: options.ModelOption = None,
-    tokenizer: options.TokenizerOption = None,
-    video_tokens: options.VideoTokensOption = None,
-    checkpoint: options.CheckpointOption = None,
-    device: options.DeviceOption = "auto",
-    weights: options.WeightsOption = None,
-    quant: options.QuantOption = "auto",
-    dtype: options.DtypeOption = "auto",
-    pull: options.PullOption = False,
-    keep_quantized: options.KeepQuantizedOption = True,
-    offline: options.OfflineOption = False,
+    *,
+    looked: WholeVideoGroup,
+    asked: UncachedModelGroup,
     max_new_tokens: Annotated[
         int | None,
         typer.Option(
@@ -122,20 +111,8 @@ def run_benchmark(
     """Measure how well a model answers the questions of a benchmark."""
     chosen = BenchmarkOptions(
         data,
-        ModelOptions(
-            model,
-            tokenizer,
-            video_tokens,
-            checkpoint,
-            device,
-            offline,
-            weights,
-            quant,
-            dtype,
-            pull,
-            keep_quantized,
-        ),
-        FrameOptions(frames, fps, decoder=decoder, min_coverage=min_coverage),
+        asked,
+        looked,
         by,
         split,
         subtitles,

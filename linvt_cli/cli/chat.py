@@ -7,13 +7,17 @@ from typing import Annotated
 import typer
 
 from linvt_cli.cli import options
-from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.chat_view import ChatView
 from linvt_cli.cli.chatting import Chatting
 from linvt_cli.cli.interrupts import ended_by_sigterm, prompt_interrupt
 from linvt_cli.cli.lines import Lines, open_lines
+from linvt_cli.cli.option_groups import (
+    FramesGroup,
+    GenerationGroup,
+    ModelGroup,
+    with_option_groups,
+)
 from linvt_cli.cli.output import Output, answer_form, print_message
-from linvt_cli.config import MIN_COVERAGE, TOKEN_CACHE_MIB, GenerationConfig
 
 HistoryOption = Annotated[
     bool,
@@ -21,32 +25,13 @@ HistoryOption = Annotated[
 ]
 
 
+@with_option_groups
 def chat(
     video: options.VideoArgument,
-    frames: options.FramesOption = None,
-    fps: options.FpsOption = None,
-    at: options.AtOption = None,
-    start: options.StartOption = None,
-    end: options.EndOption = None,
-    decoder: options.DecoderOption = "auto",
-    min_coverage: options.MinCoverageOption = MIN_COVERAGE,
-    model: options.ModelOption = None,
-    tokenizer: options.TokenizerOption = None,
-    video_tokens: options.VideoTokensOption = None,
-    checkpoint: options.CheckpointOption = None,
-    device: options.DeviceOption = "auto",
-    weights: options.WeightsOption = None,
-    quant: options.QuantOption = "auto",
-    dtype: options.DtypeOption = "auto",
-    pull: options.PullOption = False,
-    keep_quantized: options.KeepQuantizedOption = True,
-    token_cache: options.TokenCacheOption = TOKEN_CACHE_MIB,
-    no_token_cache: options.NoTokenCacheOption = False,
-    offline: options.OfflineOption = False,
-    max_new_tokens: options.MaxNewTokensOption = options.MAX_NEW_TOKENS,
-    temperature: options.TemperatureOption = options.TEMPERATURE,
-    top_p: options.TopPOption = options.TOP_P,
-    seed: options.SeedOption = options.SEED,
+    *,
+    looked: FramesGroup,
+    asked: ModelGroup,
+    generation: GenerationGroup,
     history: HistoryOption = True,
     as_jsonl: options.JsonlOption = False,
     quiet: options.QuietOption = False,
@@ -57,26 +42,10 @@ def chat(
     command: /help shows them. Lines that come from a pipe are answered one after the other.
     """
     output = Output(answer_form(as_json=False, as_jsonl=as_jsonl), quiet=quiet)
-    generation = GenerationConfig(max_new_tokens, temperature, top_p, seed)
-    asked = ModelOptions(
-        model,
-        tokenizer,
-        video_tokens,
-        checkpoint,
-        device,
-        offline,
-        weights,
-        quant,
-        dtype,
-        pull,
-        keep_quantized,
-        0 if no_token_cache else token_cache,
-    )
-    looked_at = FrameOptions(frames, fps, at, start, end, decoder, min_coverage)
     lines = open_lines(output, keeps_history=history)
-    asked = asked.doing(looked_at, generation)
+    asked = asked.doing(looked, generation)
     with output.sole_writer():
-        view = ChatView(video, asked, looked_at, output)
+        view = ChatView(video, asked, looked, output)
         chatting = Chatting(view, generation, output, interactive=lines.interactive)
         if lines.interactive:
             converse(chatting, lines, output)

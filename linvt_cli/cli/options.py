@@ -10,12 +10,9 @@ from linvt_cli.cli.completion import complete_model
 from linvt_cli.config import (
     DecoderChoice,
     DtypeChoice,
-    GenerationConfig,
     QuantizationChoice,
 )
 from linvt_cli.types import TokenizerName
-
-_GENERATION = GenerationConfig()
 
 VideoArgument = Annotated[str, typer.Argument(metavar="VIDEO", help="Video or picture file")]
 
@@ -221,8 +218,3 @@ JsonlOption = Annotated[bool, typer.Option("--jsonl", help="Print one JSON line 
 QuietOption = Annotated[
     bool, typer.Option("--quiet", help="Print the answer, and else only errors")
 ]
-
-MAX_NEW_TOKENS = _GENERATION.max_new_tokens
-TEMPERATURE = _GENERATION.temperature
-TOP_P = _GENERATION.top_p
-SEED = _GENERATION.seed

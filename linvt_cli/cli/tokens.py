@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linvt_cli.cli import options
-from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.option_groups import FramesGroup, WatchingModelGroup, with_option_groups
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.sizes import bytes_text, date_text, table
 from linvt_cli.cli.watching import load_model, watch_video
-from linvt_cli.config import MIN_COVERAGE, GenerationConfig
+from linvt_cli.config import GenerationConfig
 from linvt_cli.errors import ConfigError, StoreError, TokenFileError, VideoError
 
 if TYPE_CHECKING:
@@ -31,35 +31,19 @@ tokens = typer.Typer(
 
 
 @tokens.command()
+@with_option_groups
 def make(
     video: options.VideoArgument,
     file: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="New file, named *.linvt")
     ],
-    frames: options.FramesOption = None,
-    fps: options.FpsOption = None,
-    at: options.AtOption = None,
-    start: options.StartOption = None,
-    end: options.EndOption = None,
-    decoder: options.DecoderOption = "auto",
-    min_coverage: options.MinCoverageOption = MIN_COVERAGE,
-    model: options.ModelOption = None,
-    tokenizer: options.TokenizerOption = None,
-    video_tokens: options.VideoTokensOption = None,
-    checkpoint: options.CheckpointOption = None,
-    device: options.DeviceOption = "auto",
-    weights: options.WeightsOption = None,
-    dtype: options.DtypeOption = "auto",
-    pull: options.PullOption = False,
-    offline: options.OfflineOption = False,
+    *,
+    looked: FramesGroup,
+    asked: WatchingModelGroup,
     quiet: options.QuietOption = False,
 ) -> None:
     """Look at a video once, and write what a model sees to a file that it can be asked about."""
     output = Output(quiet=quiet)
-    looked = FrameOptions(frames, fps, at, start, end, decoder, min_coverage)
-    asked = ModelOptions(
-        model, tokenizer, video_tokens, checkpoint, device, offline, weights, dtype=dtype, pull=pull
-    )
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.pipeline import names_token_file, write_token_file
         from linvt_cli.video.files import regular_file

@@ -1,0 +1,69 @@
+"""``linvt explain``: a figure of what an answer was made from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linvt_cli.cli import options
+from linvt_cli.cli.default_model import settle_model
+from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.option_groups import (
+    FramesGroup,
+    GenerationGroup,
+    UncachedModelGroup,
+    with_option_groups,
+)
+from linvt_cli.cli.output import Output
+from linvt_cli.cli.watching import load_model, watch_video
+from linvt_cli.errors import ConfigError, StoreError
+
+
+@with_option_groups
+def explain(
+    video: options.VideoArgument,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask")],
+    file: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="New picture, named *.png")
+    ],
+    *,
+    looked: FramesGroup,
+    asked: UncachedModelGroup,
+    generation: GenerationGroup,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Answer a question, and draw which parts of which frames the answer was made from.
+
+    The picture shows the frames, what of them the video tokens for this question show, the scores
+    of all visual tokens where the tokenizer gives any, and how each video token is spread over the
+    frames.
+    """
+    output = Output(quiet=quiet)
+    if file.suffix.lower() != ".png":
+        raise ConfigError(f"'{file}' is no name of a PNG", field="output", hint=f"-o {file}.png")
+    asked = replace(asked.doing(looked, generation), token_cache=0)  # it keeps no pictures
+    with prompt_interrupt(), output.sole_writer():
+        from linvt_cli.pipeline import names_token_file
+        from linvt_cli.pipeline.source_figure import draw_sources
+
+        if names_token_file(video):
+            raise ConfigError(
+                f"'{video}' holds tokens, and no pictures to draw",
+                field="video",
+                hint="name the video that it was made from",
+            )
+        looked.sampling(asked.default_frames)
+        qa = load_model(settle_model(asked, output), output)
+        watched = watch_video(qa, video, looked, output)
+        answer = qa.ask(watched, question, generation)
+        try:
+            draw_sources(answer, watched, file)
+        except OSError as error:
+            raise StoreError(
+                f"'{file}' cannot be written ({error.strerror})", hint="name another file"
+            ) from error
+    output.line(answer.text)
+    output.notice(f"written: {file}")

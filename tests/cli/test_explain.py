@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from linvt_cli.cli.app import run
+from linvt_cli.config import FrameSampling
+from linvt_cli.pipeline import VideoQA
+from linvt_cli.video_tokenizer.baselines import MeanTokenizer
+from tests.fakes import TinyBackbone
+
+
+@pytest.fixture(autouse=True)
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[TinyBackbone]:
+    """Let every command load a fake model, and return them all."""
+    loaded = []
+
+    def load(model: str = "nano", **options):
+        loaded.append(TinyBackbone("A grey wall."))
+        return VideoQA(
+            loaded[-1],
+            MeanTokenizer(8),
+            sampling=FrameSampling(num_frames=4),
+            token_cache=options["token_cache"],
+        )
+
+    monkeypatch.setattr(VideoQA, "load", load)
+    return loaded
+
+
+def test_the_answer_is_printed_and_the_figure_written(video, tmp_path, capsys):
+    file = tmp_path / "why.png"
+    assert run(["explain", str(video), "What is there?", "-o", str(file)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "A grey wall.\n"
+    assert f"written: {file}" in printed.err
+    with Image.open(file) as picture:
+        assert picture.format == "PNG"
+
+
+def test_a_video_that_was_asked_about_before_is_looked_at_again_for_its_pictures(
+    video, tmp_path, looked
+):
+    assert run(["ask", str(video), "What?"]) == 0
+    assert run(["explain", str(video), "What?", "-o", str(tmp_path / "why.png")]) == 0
+    assert [backbone.encode_calls for backbone in looked] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("video_name", "file", "said"),
+    [
+        (None, "why.jpg", "is no name of a PNG"),
+        ("clip.linvt", "why.png", "holds tokens"),
+        ("missing.mp4", "why.png", "missing.mp4"),
+        (None, "missing/why.png", "cannot be written"),
+    ],
+)
+def test_what_cannot_be_drawn_ends_in_one_line(
+    video: Path, tmp_path, capsys, monkeypatch, video_name, file, said
+):
+    monkeypatch.chdir(tmp_path)
+    code = run(["explain", video_name or str(video), "What?", "-o", file])
+    assert code not in (0, 1)
+    message = capsys.readouterr().err
+    assert said in message
+    assert "hint: " in message
+    assert "Traceback" not in message
+    assert not Path(file).exists()
+
+
+def test_an_empty_question_is_refused(video, tmp_path, capsys):
+    assert run(["explain", str(video), " ", "-o", str(tmp_path / "a.png")]) == 2
+    assert "question" in capsys.readouterr().err.lower()

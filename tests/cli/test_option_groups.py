@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from linvt_cli.cli.option_groups import OptionGroup, with_option_groups
+from linvt_cli.cli.output import Output
+
+
+@dataclass(frozen=True)
+class Size:
+    width: int
+    height: int
+
+
+def _size(
+    width: Annotated[int, typer.Option("--width", help="Columns")] = 4,
+    height: Annotated[int, typer.Option("--height", help="Rows")] = 3,
+) -> Size:
+    return Size(width, height)
+
+
+Whole = Annotated[Size, OptionGroup(_size)]
+OnlyWide = Annotated[Size, OptionGroup(_size, without=("height",))]
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+
+    @app.command()
+    @with_option_groups
+    def draw(name: str, *, size: Whole, loud: bool = False) -> None:
+        """Draw something."""
+        Output().line(f"{name} {size.width} {size.height} {loud}")
+
+    @app.command()
+    @with_option_groups
+    def stretch(*, size: OnlyWide) -> None:
+        """Stretch it."""
+        Output().line(f"{size.width} {size.height}")
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (["draw", "a"], "a 4 3 False"),
+        (["draw", "a", "--height", "9", "--loud"], "a 4 9 True"),
+        (["stretch", "--width", "7"], "7 3"),
+    ],
+)
+def test_a_command_gets_its_group_made_of_options(
+    app: typer.Typer, arguments: list[str], printed: str
+) -> None:
+    assert CliRunner().invoke(app, arguments).output.strip() == printed
+
+
+def test_what_a_group_leaves_out_is_no_option(app: typer.Typer) -> None:
+    assert CliRunner().invoke(app, ["stretch", "--height", "1"]).exit_code == 2
+
+
+def test_help_shows_the_options_in_the_place_of_their_group(app: typer.Typer) -> None:
+    shown = CliRunner().invoke(app, ["draw", "--help"], env={"TERM": "dumb"}).output
+    assert "Draw something" in shown
+    assert shown.index("--width") < shown.index("--height") < shown.index("--loud")
