@@ -63,7 +63,8 @@ def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
         layout="constrained",
     )
     figure.suptitle(_title(answer), fontsize=10)
-    above, below = figure.subfigures(2, 1, height_ratios=[rows * picture_inches, map_inches])
+    heights = [rows * picture_inches, map_inches]
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     grid = above.subplots(rows, len(columns), squeeze=False)
     shown = sources.sum(axis=0)
     highest = shown.max() or 1.0
