@@ -81,7 +81,12 @@ def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
             axes.set(xticks=[], yticks=[])
     axes = below.subplots()
     image = axes.imshow(
-        sources.sum(axis=(2, 3)), aspect="auto", cmap="magma", vmin=0, interpolation="nearest"
+        sources.sum(axis=(2, 3)),
+        aspect="auto",
+        cmap="magma",
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",
     )
     axes.set_xticks(columns, [f"{times[frame]:.1f}" for frame in columns], fontsize=7)
     axes.set_xlabel("time of the frame, s", fontsize=8)
