@@ -14,9 +14,7 @@ from linvt_cli.errors import ConfigError
 from linvt_cli.training.video_data.format_names import FormatName
 from linvt_cli.training.vocabulary import Split
 
-data = typer.Typer(
-    help="Prepare data to train on: videos with questions and answers.", no_args_is_help=True
-)
+data = typer.Typer(help="Write and check files to train on", no_args_is_help=True)
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite files that are there")]
 

@@ -169,21 +169,32 @@ def world_file(file: Path, data: WorldData, redraw: bool, output: Output) -> Non
     """
     from linvt_cli.training.video_data.world import write_world
 
-    rows: list[Mapping[str, Any]] = []
+    written = write_world(file.parent, data, redraw=redraw)
     with output.bar(data.num_clips) as show:
-        for done, about_clip in enumerate(write_world(file.parent, data, redraw=redraw), start=1):
-            rows += about_clip
-            if show is not None:
-                show(done, "clips")
-    _write_rows(file, rows)
+        num_questions = _write_rows(file, _rows_of_clips(written, show))
     clips = count_text(data.num_clips, "clip")
-    output.notice(f"{count_text(len(rows), 'question')} about {clips}")
+    output.notice(f"{count_text(num_questions, 'question')} about {clips}")
 
 
-def _write_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def _rows_of_clips(
+    written: Iterator[list[dict[str, Any]]], show: Callable[[int, str], None] | None
+) -> Iterator[Mapping[str, Any]]:
+    for done, about_clip in enumerate(written, start=1):
+        yield from about_clip
+        if show is not None:
+            show(done, "clips")
+
+
+def _write_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write a file of rows, whole or not at all; return how many they are."""
+    count = 0
+
     def write(new: Path) -> None:
+        nonlocal count
         with new.open("w", encoding="utf-8", newline="\n") as lines:
-            lines.writelines(f"{json_text(row)}\n" for row in rows)
+            for row in rows:
+                lines.write(f"{json_text(row)}\n")
+                count += 1
 
     try:
         replace_file(file, write)
@@ -191,3 +202,4 @@ def _write_rows(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         raise MachineError(
             f"'{file}' cannot be written: {error.strerror or error}", hint="name another file"
         ) from error
+    return count

@@ -17,7 +17,6 @@ WEBVID_COLUMNS = ("videoid", "name")
 INTERNVID_COLUMNS = ("YoutubeID", "Start_timestamp", "End_timestamp", "Caption")
 
 _START, _END = INTERNVID_COLUMNS[1:3]
-_WHOLE_VIDEOS = (".mp4", ".mkv", ".webm")
 
 
 def webvid_draft(row: Row) -> Draft:
@@ -47,12 +46,9 @@ def internvid_draft(row: Row) -> Draft:
     start, end = span_of(row, _START, _END)
     if start is None or end is None:
         raise FieldError(_START if start is None else _END, "is missing")
-    clip = f"{video}_{row[_START]}_{row[_END]}.mp4"
-    whole = [
-        Candidate(published_name(f"{video}{e}", "YoutubeID"), start, end) for e in _WHOLE_VIDEOS
-    ]
-    caption = text_of(row.get("Caption"), "Caption")
-    return _draft([Candidate(published_name(clip, "YoutubeID")), *whole], caption)
+    clip = Candidate(published_name(f"{video}_{row[_START]}_{row[_END]}.mp4", "YoutubeID"))
+    part = Candidate(published_name(f"{video}.mp4", "YoutubeID"), start, end)
+    return _draft([clip, part], text_of(row.get("Caption"), "Caption"))
 
 
 def _draft(candidates: list[Candidate], caption: str) -> Draft:

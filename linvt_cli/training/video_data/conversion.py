@@ -15,6 +15,8 @@ from linvt_cli.training.video_data.fields import FieldError, row_of
 from linvt_cli.training.video_data.formats import Format
 from linvt_cli.training.video_data.samples import BadSample, Exchange
 
+_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+
 
 @dataclass(frozen=True, slots=True)
 class Converted:
@@ -77,9 +79,9 @@ class Converter:
         if self._videos is None:
             return candidates[0]
         for candidate in candidates:
-            path = self._videos / candidate.name
-            if path.is_file():
-                return replace(candidate, name=self._name_of(path))
+            for path in _spelled(self._videos / candidate.name):
+                if path.is_file():
+                    return replace(candidate, name=self._name_of(path))
         return None
 
     def _name_of(self, path: Path) -> str:
@@ -96,6 +98,14 @@ class Converter:
         if source:
             row["source"] = source
         return row
+
+
+def _spelled(path: Path) -> Iterator[Path]:
+    """Yield a path, then the same with the other usual endings: sites give what they have."""
+    yield path
+    stem = path.with_suffix("") if path.suffix.lower() in _ENDINGS else path
+    for ending in _ENDINGS:
+        yield stem.with_name(f"{stem.name}{ending}")
 
 
 def _told(exchanges: tuple[Exchange, ...]) -> dict[str, Any]:

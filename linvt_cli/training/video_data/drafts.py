@@ -35,6 +35,8 @@ def published_name(value: object, field: str) -> str:
     """
     name = file_name_of(value, field)
     pure = PurePosixPath(name)
+    if not pure.parts:
+        raise FieldError(field, f"is no name of a file: {shown(name)}")
     if pure.is_absolute() or ".." in pure.parts:
         raise FieldError(field, f"leads out of the folder of videos: {shown(name)}")
     return str(pure)

@@ -17,6 +17,14 @@ _MAX_SHOWN = 60  # characters of a value in a message
 _PLACEHOLDER = re.compile(r"\s*<(?:image|video)>\s*", re.IGNORECASE)
 _NOT_UNICODE = re.compile("[\ud800-\udfff]")
 
+_KINDS = (
+    (type(None), "null"),
+    (bool, "true or false"),
+    (dict, "an object"),
+    (list, "a list"),
+    (str, "a text"),
+)
+
 
 class FieldError(ValueError):
     """A field is not what it should be; the text says in one line which one, and why."""
@@ -132,8 +140,7 @@ def shown(value: object) -> str:
 
 
 def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    return {dict: "an object", list: "a list", str: "a text"}.get(type(value), "a number")
+    for kind, name in _KINDS:
+        if isinstance(value, kind):
+            return name
+    return "a number"

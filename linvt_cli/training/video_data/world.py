@@ -34,7 +34,7 @@ class WorldData:
 def write_world(
     folder: Path, data: WorldData, *, redraw: bool = False
 ) -> Iterator[list[dict[str, Any]]]:
-    """Write the clips below a folder, one after the other, and yield the rows about each.
+    """Make a folder for clips; then write one after the other, and yield the rows about each.
 
     A clip that is there is left as it is: files are put into place whole, so a run that was broken
     off can be made again and goes on where it stood.
@@ -55,6 +55,10 @@ def write_world(
         raise MachineError(
             f"'{clips}' cannot be made: {error.strerror}", hint="name another folder"
         ) from error
+    return _write_clips(clips, data, redraw)
+
+
+def _write_clips(clips: Path, data: WorldData, redraw: bool) -> Iterator[list[dict[str, Any]]]:
     for seed in range(data.seed, data.seed + data.num_clips):
         clip = make_clip(seed, data.split)
         path = clips / f"{data.split}-{seed:06}.mp4"

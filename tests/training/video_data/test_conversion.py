@@ -88,6 +88,13 @@ def test_videos_that_are_not_there_are_left_out(tmp_path, videos):
     assert row(found)["video"] == "videos/a.mp4"
 
 
+@pytest.mark.parametrize("name", ["c.mp4", "c", "c.WEBM"])
+def test_a_video_is_found_under_another_usual_ending(tmp_path, videos, name):
+    (videos / "c.mkv").touch()
+    (found,) = convert(tmp_path, {"video": name, "QA": QA}, videos=videos)
+    assert row(found)["video"] == "videos/c.mkv"
+
+
 def test_the_first_candidate_that_is_there_is_taken(tmp_path, videos):
     turns = [{"from": "human", "value": "Who?"}, {"from": "gpt", "value": "A dog."}]
     entry = {"video": "b.mp4", "data_source": "part", "conversations": turns}

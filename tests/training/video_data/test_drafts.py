@@ -12,5 +12,10 @@ def test_a_published_name_leads_nowhere_else(name):
         published_name(name, "video")
 
 
+def test_a_published_name_names_something():
+    with pytest.raises(FieldError, match="'video' is no name of a file"):
+        published_name("./", "video")
+
+
 def test_a_published_name_is_below_the_folder():
     assert published_name("./a//b.mp4", "video") == "a/b.mp4"

@@ -81,7 +81,7 @@ def test_splits_have_clips_of_their_own(tmp_path, drawn):
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(MachineError, match="cannot be made"):
-        next(write_world(tmp_path / "file", WorldData(1)))
+        write_world(tmp_path / "file", WorldData(1))
 
 
 def test_questions_are_spread_over_kinds() -> None:
