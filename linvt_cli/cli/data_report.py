@@ -35,7 +35,8 @@ def surveyed(
 def report_lines(survey: Survey) -> Iterator[str]:
     """Yield the lines of the report."""
     record = survey.to_record()
-    yield f"samples    {record['samples']:,}, of them {record['spans']:,} of a part of a video"
+    spans = f", {record['spans']:,} about a part of their video" if record["spans"] else ""
+    yield f"samples    {record['samples']:,}{spans}"
     yield f"questions  {record['exchanges']:,}"
     videos = record["videos"]
     missing = "not looked for" if videos["missing"] is None else f"{videos['missing']:,} missing"

@@ -27,7 +27,7 @@ def survey(tmp_path: Path) -> Survey:
 def test_the_report_says_how_much_there_is_and_what_is_wrong(survey):
     lines = list(report_lines(survey))
     assert lines[:4] == [
-        "samples    3, of them 3 of a part of a video",
+        "samples    3, 3 about a part of their video",
         "questions  3",
         "videos     2, 1 missing",
         "bad lines  3",
@@ -47,6 +47,7 @@ def test_long_lists_of_sources_are_cut_off():
         survey.add(Sample(Path("a.mp4"), (Exchange("?", "!"),), None, None, str(number), "x:1"))
     lines = list(report_lines(survey))
     assert lines[-1] == "and 10 more"
+    assert lines[0] == "samples    30"
     assert "videos     1, not looked for" in lines
 
 
