@@ -68,6 +68,8 @@ def run_python(code: str, **environment: str) -> str:
         ["describe", "--help"],
         ["chat", "--help"],
         ["demo-clip", "--help"],
+        ["data", "world", "--help"],
+        ["data", "check", "missing.jsonl"],
         ["models", "list"],
         ["models", "show", "nano"],
         ["config", "show"],

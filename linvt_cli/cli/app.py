@@ -11,6 +11,7 @@ from linvt_cli import __version__
 from linvt_cli.cli.ask import ask
 from linvt_cli.cli.chat import chat
 from linvt_cli.cli.config import config, defaults_of_user
+from linvt_cli.cli.data import data
 from linvt_cli.cli.demo_clip import demo_clip
 from linvt_cli.cli.describe import describe
 from linvt_cli.cli.doctor import doctor
@@ -38,6 +39,7 @@ app.command()(doctor)
 app.command()(explain)
 app.command()(quantize)
 app.command()(train)
+app.add_typer(data, name="data")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")

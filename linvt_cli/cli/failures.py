@@ -44,7 +44,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.MODEL: "a model or a checkpoint cannot be used",
     ExitCode.NETWORK: "a file could not be fetched, or a judge not be reached",
     ExitCode.RESOURCES: "the machine, its memory, the disk or the model's context does not suffice",
-    ExitCode.SOME_FAILED: "some answers failed; the others are given",
+    ExitCode.SOME_FAILED: "some answers or entries failed; the others are given",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
 

@@ -24,6 +24,11 @@ def bytes_text(number: float) -> str:
     return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
 
 
+def count_text(number: int, one: str, many: str | None = None) -> str:
+    """Return a number of things as people say it: 1 line, 2,000 lines."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def date_text(seconds: float | None) -> str:
     """Return a day in the user's time zone, or "never"."""
     return "never" if seconds is None else time.strftime("%Y-%m-%d", time.localtime(seconds))

@@ -20,6 +20,7 @@ from linvt_cli.pipeline import VideoQA, WatchedVideo
 from linvt_cli.training.demo import write_clip
 from linvt_cli.training.foreign import foreign_clip
 from linvt_cli.training.questions import Question, ask_about, normalize_answer
+from linvt_cli.training.video_data.world import spread_over_kinds
 from linvt_cli.training.wordings import FOREIGN_ANSWER
 from linvt_cli.training.world import make_clip
 from linvt_cli.video.reader import read_frames
@@ -139,20 +140,6 @@ def _clips(benchmark: WorldBenchmark, path: Path) -> Iterator[tuple[int, list[Qu
         asked = ask_about(make_clip(seed, "test"), rng)
         question = asked[int(rng.integers(len(asked)))]
         yield seed, [Question("foreign", question.text, FOREIGN_ANSWER)]
-
-
-def spread_over_kinds(
-    questions: list[Question], count: int, rng: np.random.Generator
-) -> list[Question]:
-    """Draw questions of as many kinds as there are, then further ones."""
-    order = [questions[int(index)] for index in rng.permutation(len(questions))]
-    seen: dict[str, int] = {}
-    ranked = []
-    for question in order:
-        seen[question.kind] = seen.get(question.kind, 0) + 1
-        ranked.append((seen[question.kind], question))
-    ranked.sort(key=lambda pair: pair[0])
-    return [question for _, question in ranked[:count]]
 
 
 def _watch(ways: dict[str, VideoQA], path: Path) -> Iterator[tuple[str, VideoQA, WatchedVideo]]:

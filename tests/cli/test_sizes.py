@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from linvt_cli.cli.sizes import bytes_text, date_text, parameters_text, table
+from linvt_cli.cli.sizes import bytes_text, count_text, date_text, parameters_text, table
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,14 @@ def test_parameters_are_said_in_millions_and_billions(parameters, text):
 )
 def test_bytes_are_said_in_powers_of_1024(number, text):
     assert bytes_text(number) == text
+
+
+def test_one_thing_is_said_otherwise_than_many():
+    assert count_text(1, "line") == "1 line"
+    assert [count_text(number, "entry", "entries") for number in (0, 2000)] == [
+        "0 entries",
+        "2,000 entries",
+    ]
 
 
 def test_a_day_is_said_or_that_there_was_none():

@@ -1,20 +1,11 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from linvt_cli.evaluation.report import as_table, to_record
-from linvt_cli.evaluation.world import (
-    STILL,
-    WorldBenchmark,
-    WorldReport,
-    evaluate_world,
-    spread_over_kinds,
-)
+from linvt_cli.evaluation.world import STILL, WorldBenchmark, WorldReport, evaluate_world
 from linvt_cli.pipeline import VideoQA
-from linvt_cli.training.questions import Question, ask_about
 from linvt_cli.training.wordings import FOREIGN_ANSWER
-from linvt_cli.training.world import make_clip
 from linvt_cli.video_tokenizer.baselines import AllTokenizer, MeanTokenizer
 from tests.fakes import TinyBackbone
 
@@ -57,15 +48,6 @@ def test_all_ways_get_the_same_questions_and_another_seed_gets_others() -> None:
     assert asked["linvt"] == asked["mean"] == asked[STILL]
     other = evaluate_world(always(""), WorldBenchmark(4, 2, 5, 0))
     assert {m.clip_seed for m in other.misses}.isdisjoint({m.clip_seed for m in report.misses})
-
-
-def test_questions_are_spread_over_kinds() -> None:
-    rng = np.random.default_rng(0)
-    questions = ask_about(make_clip(5, "test"), rng)
-    kinds = {question.kind for question in questions}
-    picked = spread_over_kinds(questions, len(kinds), rng)
-    assert {question.kind for question in picked} == kinds
-    assert len(spread_over_kinds([Question("a", "?", "!")] * 3, 2, rng)) == 2
 
 
 def test_the_table_has_a_row_for_each_kind_and_the_totals() -> None:
