@@ -11,20 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 
 from linvt_cli import __version__
-from linvt_cli.errors import ConfigError, JudgeError
+from linvt_cli.errors import ConfigError, JudgeError, MachineError
 
 KEY_VARIABLE = "LINVT_JUDGE_KEY"
 """Environment variable with the key of the judge."""
 
-_MAX_TOKENS = 256
+_MAX_TOKENS = 512
 _STEP_OF_TEMPERATURE = 0.5  # an attempt after a reply that means nothing is less greedy
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT = 60.0  # s
+_LARGEST_REPLY = 4 << 20  # bytes
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -33,6 +33,9 @@ class KeptReplies:
 
     Args:
         path: of the file; None keeps them in memory alone.
+
+    Raises:
+        MachineError: if the file cannot be read or written.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -40,12 +43,22 @@ class KeptReplies:
         self._lock = threading.Lock()
         self._replies: dict[str, dict[str, Any]] = {}
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    kept = json.loads(line)
-                    self._replies[kept["key"]] = kept
-                except (ValueError, KeyError, TypeError):
-                    continue  # a line that a sudden end has torn
+            self._read(path)
+
+    def _read(self, path: Path) -> None:
+        try:
+            # What a sudden end has torn may end within a letter.
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if text and not text.endswith("\n"):
+                _append(path, "\n")  # or the next reply would be torn too
+        except OSError as error:
+            raise _unusable(path, error) from error
+        for line in text.split("\n"):
+            try:
+                kept = json.loads(line)
+                self._replies[kept["key"]] = kept
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue
 
     def find(self, key: str) -> dict[str, Any] | None:
         """Return what was kept under a key."""
@@ -58,8 +71,22 @@ class KeptReplies:
         with self._lock:
             self._replies[key] = kept
             if self._path is not None:
-                with self._path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(kept, ensure_ascii=False) + "\n")
+                try:
+                    _append(self._path, json.dumps(kept) + "\n")
+                except OSError as error:
+                    raise _unusable(self._path, error) from error
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _unusable(path: Path, error: OSError) -> MachineError:
+    return MachineError(
+        f"'{path}', where replies of the judge are kept, cannot be used: {error.strerror}",
+        hint="name another folder with --output",
+    )
 
 
 @dataclass
@@ -87,8 +114,7 @@ class EndpointJudge:
 
     def __post_init__(self) -> None:
         """Refuse what is no address."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_address(self.url):
             raise ConfigError(
                 f"'{self.url}' is no address of a judge",
                 field="judge",
@@ -104,7 +130,7 @@ class EndpointJudge:
     @property
     def is_local(self) -> bool:
         """Whether the address is one of this machine."""
-        return urlsplit(self.url).hostname in _LOOPBACK
+        return httpx2.URL(self.url).host in _LOOPBACK
 
     @property
     def label(self) -> str:
@@ -117,6 +143,7 @@ class EndpointJudge:
 
         Raises:
             JudgeError: if it cannot be had.
+            MachineError: if it cannot be kept.
         """
         body = {
             "model": self.model,
@@ -135,45 +162,55 @@ class EndpointJudge:
         return reply
 
     def _ask(self, body: dict[str, Any]) -> tuple[str, str]:
-        trouble = ""
+        trouble, asked_wait = "", 0.0
         for attempt in range(self.attempts):
             if attempt:
-                self.wait(min(2.0 ** (attempt - 1), _LONGEST_WAIT))
+                self.wait(max(asked_wait, min(2.0 ** (attempt - 1), _LONGEST_WAIT)))
             try:
-                response = self._send(body)
+                response, content = self._send(body)
             except httpx2.HTTPError as error:
-                trouble = f"{type(error).__name__}: {error}".rstrip(": ")
+                trouble, asked_wait = f"{type(error).__name__}: {error}".rstrip(": "), 0.0
                 continue
-            if response.status_code in _AGAIN:
-                trouble = f"it says {response.status_code}"
-                self.wait(_asked_wait(response))
-                continue
-            return self._read(response)
+            if response.status_code not in _AGAIN:
+                return self._read(response.status_code, content)
+            trouble, asked_wait = f"it says {response.status_code}", _asked_wait(response)
         raise JudgeError(
             f"The judge at '{self.url}' gave no reply in {self.attempts} attempts; {trouble}",
             hint="what is judged is kept: go on later with --resume",
         )
 
-    def _send(self, body: dict[str, Any]) -> httpx2.Response:
+    def _send(self, body: dict[str, Any]) -> tuple[httpx2.Response, bytes]:
+        """Send a request and read the answer, which is bounded in bytes and in time."""
         headers = {} if self.key is None else {"authorization": f"Bearer {self.key}"}
-        return self._client.post(self.url, json=body, headers=headers)
+        latest, content = time.monotonic() + self.timeout, bytearray()
+        with self._client.stream("POST", self.url, json=body, headers=headers) as response:
+            for piece in response.iter_bytes():
+                content += piece
+                if len(content) > _LARGEST_REPLY:
+                    raise JudgeError(
+                        f"The judge at '{self.url}' sends more than {_LARGEST_REPLY:,} bytes",
+                        hint="the address must be OpenAI-compatible",
+                    )
+                if time.monotonic() > latest:
+                    raise httpx2.ReadTimeout(f"no whole reply in {self.timeout:g} s")
+        return response, bytes(content)
 
-    def _read(self, response: httpx2.Response) -> tuple[str, str]:
-        if response.status_code in (401, 403):
+    def _read(self, status: int, content: bytes) -> tuple[str, str]:
+        if status in (401, 403):
             raise JudgeError(
-                f"The judge at '{self.url}' refuses access ({response.status_code})",
+                f"The judge at '{self.url}' refuses access ({status})",
                 hint=f"put its key into the environment variable {KEY_VARIABLE}",
             )
-        if response.status_code != httpx2.codes.OK:
-            said = " ".join(response.text.split())[:200]
+        if status != httpx2.codes.OK:
+            said = " ".join(content[:2000].decode("utf-8", errors="replace").split())[:200]
             raise JudgeError(
-                f"The judge at '{self.url}' says {response.status_code}: {said}",
+                f"The judge at '{self.url}' says {status}: {said}",
                 hint="check --judge and --judge-model",
             )
         try:
-            answer = response.json()
+            answer = json.loads(content)
             reply = answer["choices"][0]["message"]["content"]
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise JudgeError(
                 f"What the judge at '{self.url}' sends is no chat completion",
                 hint="the address must be OpenAI-compatible",
@@ -181,13 +218,33 @@ class EndpointJudge:
         return str(reply or ""), str(answer.get("model") or self.model)
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.host) and (parts.port or 0) < 1 << 16
+
+
 def _asked_wait(response: httpx2.Response) -> float:
     try:
-        return min(max(float(response.headers.get("retry-after", 0)), 0.0), _LONGEST_WAIT)
+        seconds = float(response.headers.get("retry-after", 0))
     except ValueError:  # a date
         return 0.0
+    return min(seconds, _LONGEST_WAIT) if seconds > 0 else 0.0
 
 
 def judge_key() -> str | None:
-    """Return the key of the judge, None where none is set."""
-    return os.environ.get(KEY_VARIABLE) or None
+    """Return the key of the judge, None where none is set.
+
+    Raises:
+        ConfigError: if it cannot be one.
+    """
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(
+            f"{KEY_VARIABLE} has a sign that no key has",
+            field="judge",
+            hint="copy the key again: letters, digits and signs of ASCII, on one line",
+        )
+    return key or None

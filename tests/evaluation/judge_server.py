@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,7 @@ class JudgeServer(ThreadingHTTPServer):
         self.outcomes = outcomes
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.pause = 0.0  # seconds after each byte of a reply
 
     @property
     def url(self) -> str:
@@ -44,7 +46,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("retry-after", "7")
         self.send_header("content-length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        pieces = [content[at : at + 1] for at in range(len(content))]
+        for piece in pieces if self.server.pause else [content]:
+            try:
+                self.wfile.write(piece)
+            except OSError:  # the client is gone
+                break
+            time.sleep(self.server.pause)
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from linvt_cli.errors import ConfigError, JudgeError
+from linvt_cli.errors import ConfigError, JudgeError, MachineError
 from linvt_cli.evaluation.endpoint import EndpointJudge, KeptReplies, judge_key
 from tests.evaluation.judge_server import judge_server
 
@@ -43,12 +43,28 @@ def test_a_torn_line_of_kept_replies_is_left_out(tmp_path):
     assert found["reply"] == "yes"
 
 
+def test_what_comes_after_a_torn_letter_is_kept_whole(tmp_path):
+    path = tmp_path / "judge.jsonl"
+    path.write_bytes('{"key": "a", "reply": "né'.encode()[:-1])
+    KeptReplies(path).keep("b", "one\u2028two\x85", "v")
+    found = KeptReplies(path).find("b")
+    assert found is not None
+    assert found["reply"] == "one\u2028two\x85"
+
+
+def test_replies_that_cannot_be_kept_are_an_error_of_the_machine(tmp_path):
+    with pytest.raises(MachineError, match="where replies of the judge are kept"):
+        KeptReplies(tmp_path)
+    with pytest.raises(MachineError, match="where replies of the judge are kept"):
+        KeptReplies(tmp_path / "none" / "judge.jsonl").keep("a", "yes", "v")
+
+
 def test_it_waits_and_tries_again_where_the_endpoint_is_busy():
     waits: list[float] = []
     with judge_server((429, "busy"), (503, "busy"), (200, "yes")) as server:
         judge = EndpointJudge(server.url, "tiny", wait=waits.append)
         assert judge.reply("right?", 0) == "yes"
-    assert waits == [7.0, 1.0, 0.0, 2.0]
+    assert waits == [7.0, 2.0]  # what it asks for, or longer from time to time
 
 
 def test_it_gives_up_after_some_attempts_and_says_why():
@@ -83,7 +99,24 @@ def test_what_trying_again_does_not_help_is_told_at_once(status, reply, said, hi
     assert hint in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("url", ["gpt-4", "ftp://a/b", "http://"])
+def test_a_reply_without_end_and_one_that_trickles_are_left():
+    with (
+        judge_server((200, "x" * 5_000_000)) as server,
+        pytest.raises(JudgeError, match="sends more than 4,194,304 bytes"),
+    ):
+        EndpointJudge(server.url, "tiny").reply("right?", 0)
+    with judge_server((200, "yes")) as server:
+        server.pause = 0.02  # after each byte
+        judge = EndpointJudge(server.url, "tiny", timeout=0.5, attempts=1)
+        with pytest.raises(JudgeError, match=r"ReadTimeout: no whole reply in 0\.5 s"):
+            judge.reply("right?", 0)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["gpt-4", "ftp://a/b", "http://", "http://[::1/v1", "http://host:port/v1", "http://a:99999/v1",
+     "http://a\nb/v1"],
+)  # fmt: skip
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(ConfigError, match="is no address of a judge"):
         EndpointJudge(url, "tiny")
@@ -100,3 +133,10 @@ def test_the_key_comes_from_the_environment(monkeypatch):
     assert judge_key() is None
     monkeypatch.setenv("LINVT_JUDGE_KEY", "secret")
     assert judge_key() == "secret"
+    monkeypatch.setenv("LINVT_JUDGE_KEY", " secret\n")
+    assert judge_key() == "secret"
+    for key in ("sécret", "se\ncret"):
+        monkeypatch.setenv("LINVT_JUDGE_KEY", key)
+        with pytest.raises(ConfigError, match="a sign that no key has") as caught:
+            judge_key()
+        assert "cret" not in caught.value.message
