@@ -23,6 +23,7 @@ TITLES = {
     "mm-vet": "MM-Vet",
     "video-mme": "Video-MME",
     "mlvu": "MLVU dev (multiple choice)",
+    "mlvu-generation": "MLVU dev (generation)",
     "longvideobench": "LongVideoBench",
     "tempcompass": "TempCompass",
     "videovista": "VideoVista",
@@ -48,6 +49,12 @@ class JudgeOptions:
         Raises:
             ConfigError: if they do.
         """
+        if benchmark.needs_judge and self.judge in (None, EXACT):
+            raise ConfigError(
+                f"The answers of {benchmark.title} can only be scored by a judge",
+                field="judge",
+                hint="--judge URL --judge-model NAME, or --judge local --judge-model NAME",
+            )
         if self.judge is None and self.model is None:
             return
         if benchmark.judged is None:

@@ -20,7 +20,7 @@ from linvt_cli.evaluation.items import Item
 from linvt_cli.evaluation.judging import Judge
 from linvt_cli.evaluation.results import Failure, Scored, submission
 from linvt_cli.evaluation.scoring import EXACT as WORDS
-from linvt_cli.evaluation.scoring import is_choice, score_answer, score_place
+from linvt_cli.evaluation.scoring import Verdict, is_choice, score_answer, score_place
 from linvt_cli.models.offline import is_offline, settle_offline
 
 REPLIES = "judge.jsonl"
@@ -88,7 +88,7 @@ def _mapped(
     return outcomes
 
 
-def _verdict(benchmark: Benchmark, item: Item, row: Row, judge: Judge | None) -> Any:
+def _verdict(benchmark: Benchmark, item: Item, row: Row, judge: Judge | None) -> Verdict:
     if row["choices"] is not None and is_choice(benchmark, item):
         likely = [choice["probability"] for choice in row["choices"]]
         return score_place(item, likely.index(max(likely)))

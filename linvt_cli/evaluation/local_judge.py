@@ -17,7 +17,7 @@ from linvt_cli.types import Frames, VideoInfo
 
 _SIDE = 56  # px: the models of linvt take any size
 _GREY = 128
-_MAX_NEW_TOKENS = 96
+_MAX_NEW_TOKENS = 256
 
 
 @dataclass

@@ -50,7 +50,8 @@ def _headline(document: Mapping[str, Any]) -> Iterator[str]:
     if rating is not None:
         stars = "-" if paper is None or paper["rating"] is None else f"{paper['rating']:.1f}"
         low, high = rating["low"], rating["high"]
-        yield f"| rating, 0 to 5 | {rating['value']:.2f} | {low:.2f} to {high:.2f} | {stars} |"
+        best = document["best_rating"]
+        yield f"| rating, 0 to {best} | {rating['value']:.2f} | {low:.2f} to {high:.2f} | {stars} |"
 
 
 def _counts(document: Mapping[str, Any]) -> Iterator[str]:

@@ -22,6 +22,9 @@ def test_the_names_are_those_of_the_table():
         ("mvbench", {"judge": JudgeOptions("exact")}, "MVBench is scored by a rule"),
         ("mm-vet", {"judge": JudgeOptions("local")}, "--judge and --judge-model belong together"),
         ("mm-vet", {"judge": JudgeOptions(None, "m")}, "--judge and --judge-model belong together"),
+        ("mlvu-generation", {}, "The answers of MLVU dev (generation) can only be scored by a"),
+        ("mlvu-generation", {"judge": JudgeOptions("exact")}, "The answers of MLVU dev"),
+        ("mlvu-generation", {"judge": JudgeOptions("local")}, "--judge and --judge-model belong"),
         ("mm-vet", {"judge": JudgeOptions("exact", "m")}, "--judge exact has no model"),
     ],
 )

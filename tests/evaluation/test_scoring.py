@@ -38,10 +38,29 @@ def test_an_empty_answer_never_counts_as_right(name, said):
         assert judge.attempts == []
 
 
-@pytest.mark.parametrize("name", ["activitynet-qa", "mm-vet"])
-def test_an_empty_open_answer_is_wrong_and_no_judge_is_asked(name):
-    verdict = score_answer(BENCHMARKS[name], OPEN, " ", Scripted())
-    assert (verdict.score, verdict.rating) == (0.0, 0 if name == "activitynet-qa" else None)
+@pytest.mark.parametrize("name", [name for name, each in BENCHMARKS.items() if not each.rule])
+@pytest.mark.parametrize("with_judge", [True, False])
+def test_an_empty_open_answer_is_wrong_and_no_judge_is_asked(name, with_judge):
+    judge = Scripted() if with_judge else None
+    verdict = score_answer(BENCHMARKS[name], OPEN, " ", judge)
+    assert (verdict.score, verdict.rating) == (0.0, None if name == "mm-vet" else 0)
+
+
+@pytest.mark.parametrize("task", ["captioning", "sub_scene", "summary"])
+def test_an_empty_text_of_a_task_is_wrong_and_no_judge_is_asked(task):
+    name = "tempcompass" if task == "captioning" else "mlvu-generation"
+    item = Item("1", Path("a.mp4"), "Write.", ("A. red", "B. blue"), 1, "?", task=task)
+    assert score_answer(BENCHMARKS[name], item, "\n", Scripted()).score == 0.0
+
+
+def test_a_task_of_mlvu_is_judged_in_its_own_way():
+    bench = BENCHMARKS["mlvu-generation"]
+    scene = Item("1", Path("a.mp4"), "?", answer="1. x", task="sub_scene")
+    summary = Item("1", Path("a.mp4"), "?", answer="x", task="summary")
+    says = '{"score_accuracy": 3, "score_relevance": 5, "score_reliability": 2}'
+    assert score_answer(bench, scene, "so", Scripted(says)) == Verdict(None, 0.8, 8.0, "judge")
+    with pytest.raises(JudgementError):
+        score_answer(bench, summary, "so", Scripted(*[says] * 3))
 
 
 def test_a_letter_is_compared_with_the_right_one():
