@@ -61,10 +61,10 @@ def read_next_qa(folder: Path, options: ReadOptions) -> Read:
         if kind[0] not in _NEXT_QA_GROUPS:
             raise row.error("type", f"is '{kind}', which is no type of NExT-QA")
         folders = [folder / "NExTVideo", folder / "videos", folder]
-        names = [str(mapping[video])] if video in mapping else []
+        mapped = str(mapping.get(video, video))
         return Item(
             f"{video}_{row.text('qid')}",
-            row.video("video", _first_there(folders, [*names, video]), folders),
+            row.video("video", mapped, folders, others=[video]),
             row.text("question"),
             answers,
             row.place("answer", 5),
@@ -73,14 +73,6 @@ def read_next_qa(folder: Path, options: ReadOptions) -> Read:
 
     for row in table_rows(files, _NEXT_QA_FIELDS):
         yield item_or_broken(make, row, f"{row.values['video']}_{row.values['qid']}")
-
-
-def _first_there(folders: list[Path], names: list[str]) -> str:
-    """Return the first name that a folder has a video of; the first of all where none has."""
-    for name in names:
-        if any(folder.joinpath(f"{name}.mp4").exists() for folder in folders):
-            return name
-    return names[0]
 
 
 def read_ego_schema(folder: Path, options: ReadOptions) -> Read:
@@ -215,7 +207,7 @@ def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
 
 
 def _spoken(folder: Path, row: Row) -> tuple[Subtitle, ...]:
-    path = folder / "subtitles" / row.text("subtitle_path")
+    path = folder / "subtitles" / row.inside("subtitle_path", row.text("subtitle_path"))
     if not path.is_file():
         raise row.error("subtitle_path", f"names '{path}', which is not there")
     return read_longvideobench(
@@ -238,13 +230,11 @@ def read_video_vista(folder: Path, options: ReadOptions) -> Read:
         choices = without_letters(row.texts("Answer_Choices"))
         kind, category = row.text("Type"), row.text("category")
         ability = "Reasoning" if kind in VIDEO_VISTA_REASONING else "Understanding"
-        names = ("merged", "videos", "video", ".")
+        name, folders = row.text("video_name"), ("merged", "videos", "video", ".")
         return Item(
             row.text("question_id"),
             row.video(
-                "video_name",
-                row.text("video_name"),
-                [place for n in names for place in (folder / n, folder / n / category)],
+                "video_name", name, [folder / n for n in folders], others=[f"{category}/{name}"]
             ),
             row.text("Question"),
             choices,

@@ -1,25 +1,24 @@
-"""A judge behind an OpenAI-compatible address, asked with patience, and its kept replies."""
+"""OpenAI-compatible addresses, asked with patience, and a judge behind one."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx2
 
 from linvt_cli import __version__
-from linvt_cli.errors import ConfigError, JudgeError, MachineError
+from linvt_cli.errors import ConfigError, JudgeError
+from linvt_cli.evaluation.kept_replies import KeptReplies, key_of
 
 KEY_VARIABLE = "LINVT_JUDGE_KEY"
 """Environment variable with the key of the judge."""
 
+CHAT = "/chat/completions"
 _MAX_TOKENS = 512
 _STEP_OF_TEMPERATURE = 0.5  # an attempt after a reply that means nothing is less greedy
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
@@ -28,89 +27,27 @@ _LARGEST_REPLY = 4 << 20  # bytes
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class KeptReplies:
-    """Replies of a judge in a file, a line of JSON each, so that none is asked for twice.
-
-    Args:
-        path: of the file; None keeps them in memory alone.
-
-    Raises:
-        MachineError: if the file cannot be read or written.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._replies: dict[str, dict[str, Any]] = {}
-        if path is not None and path.exists():
-            self._read(path)
-
-    def _read(self, path: Path) -> None:
-        try:
-            # What a sudden end has torn may end within a letter.
-            text = path.read_text(encoding="utf-8", errors="replace")
-            if text and not text.endswith("\n"):
-                _append(path, "\n")  # or the next reply would be torn too
-        except OSError as error:
-            raise _unusable(path, error) from error
-        for line in text.split("\n"):
-            try:
-                kept = json.loads(line)
-                self._replies[kept["key"]] = kept
-            except (ValueError, KeyError, TypeError, RecursionError):
-                continue
-
-    def find(self, key: str) -> dict[str, Any] | None:
-        """Return what was kept under a key."""
-        with self._lock:
-            return self._replies.get(key)
-
-    def keep(self, key: str, reply: str, version: str) -> None:
-        """Keep a reply."""
-        kept = {"key": key, "reply": reply, "version": version}
-        with self._lock:
-            self._replies[key] = kept
-            if self._path is not None:
-                try:
-                    _append(self._path, json.dumps(kept) + "\n")
-                except OSError as error:
-                    raise _unusable(self._path, error) from error
-
-
-def _append(path: Path, text: str) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
-
-
-def _unusable(path: Path, error: OSError) -> MachineError:
-    return MachineError(
-        f"'{path}', where replies of the judge are kept, cannot be used: {error.strerror}",
-        hint="name another folder with --output",
-    )
-
-
 @dataclass
-class EndpointJudge:
-    """A model behind an OpenAI-compatible address.
+class Endpoint:
+    """One path below an OpenAI-compatible address, asked with patience.
 
     Args:
-        url: such as ``https://api.openai.com/v1``; ``/chat/completions`` is added if it is not
-            there.
-        model: its name there.
-        kept: replies of earlier runs.
+        url: such as ``https://api.openai.com/v1``; the path is added if it is not there.
+        path: such as ``/chat/completions``.
         key: sent as bearer token; none where None.
         timeout: seconds that one reply may take.
         attempts: how often a request is sent before it counts as failed.
+
+    Raises:
+        ConfigError: if the address is none.
     """
 
     url: str
-    model: str
-    kept: KeptReplies = field(default_factory=lambda: KeptReplies(None))
+    path: str
     key: str | None = None
     timeout: float = 60.0
     attempts: int = 5
     wait: Callable[[float], None] = time.sleep
-    versions: set[str] = field(default_factory=set)  # as the endpoint names the model
 
     def __post_init__(self) -> None:
         """Refuse what is no address."""
@@ -120,9 +57,7 @@ class EndpointJudge:
                 field="judge",
                 hint="--judge https://api.openai.com/v1, --judge http://localhost:8000/v1",
             )
-        self.url = self.url.rstrip("/")
-        if not self.url.endswith("/chat/completions"):
-            self.url += "/chat/completions"
+        self.url = self.url.rstrip("/").removesuffix(self.path) + self.path
         self._client = httpx2.Client(
             timeout=self.timeout, headers={"user-agent": f"linvt/{__version__}"}
         )
@@ -132,36 +67,12 @@ class EndpointJudge:
         """Whether the address is one of this machine."""
         return httpx2.URL(self.url).host in _LOOPBACK
 
-    @property
-    def label(self) -> str:
-        """Name of the model, and what the endpoint calls it."""
-        others = sorted(self.versions - {self.model})
-        return f"{self.model} ({', '.join(others)})" if others else self.model
-
-    def reply(self, request: str, attempt: int) -> str:
-        """Return the model's reply, from an earlier run where there is one.
+    def post(self, body: Mapping[str, Any]) -> Any:
+        """Send a request and return the JSON that answers it.
 
         Raises:
             JudgeError: if it cannot be had.
-            MachineError: if it cannot be kept.
         """
-        body = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": request}],
-            "temperature": attempt * _STEP_OF_TEMPERATURE,
-            "max_tokens": _MAX_TOKENS,
-        }
-        key = hashlib.sha256(json.dumps([self.url, body], sort_keys=True).encode()).hexdigest()
-        kept = self.kept.find(key)
-        if kept is None:
-            reply, version = self._ask(body)
-            self.kept.keep(key, reply, version)
-        else:
-            reply, version = str(kept["reply"]), str(kept["version"])
-        self.versions.add(version)
-        return reply
-
-    def _ask(self, body: dict[str, Any]) -> tuple[str, str]:
         trouble, asked_wait = "", 0.0
         for attempt in range(self.attempts):
             if attempt:
@@ -179,7 +90,7 @@ class EndpointJudge:
             hint="what is judged is kept: go on later with --resume",
         )
 
-    def _send(self, body: dict[str, Any]) -> tuple[httpx2.Response, bytes]:
+    def _send(self, body: Mapping[str, Any]) -> tuple[httpx2.Response, bytes]:
         """Send a request and read the answer, which is bounded in bytes and in time."""
         headers = {} if self.key is None else {"authorization": f"Bearer {self.key}"}
         latest, content = time.monotonic() + self.timeout, bytearray()
@@ -195,7 +106,7 @@ class EndpointJudge:
                     raise httpx2.ReadTimeout(f"no whole reply in {self.timeout:g} s")
         return response, bytes(content)
 
-    def _read(self, status: int, content: bytes) -> tuple[str, str]:
+    def _read(self, status: int, content: bytes) -> Any:
         if status in (401, 403):
             raise JudgeError(
                 f"The judge at '{self.url}' refuses access ({status})",
@@ -208,14 +119,74 @@ class EndpointJudge:
                 hint="check --judge and --judge-model",
             )
         try:
-            answer = json.loads(content)
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise self.foreign("JSON") from error
+
+    def foreign(self, expected: str) -> JudgeError:
+        """Return the error that what came is something else."""
+        return JudgeError(
+            f"What the judge at '{self.url}' sends is no {expected}",
+            hint="the address must be OpenAI-compatible",
+        )
+
+
+@dataclass
+class EndpointJudge:
+    """A language model behind an OpenAI-compatible address.
+
+    Args:
+        endpoint: its path for chat.
+        model: its name there.
+        kept: replies of earlier runs.
+    """
+
+    endpoint: Endpoint
+    model: str
+    kept: KeptReplies = field(default_factory=lambda: KeptReplies(None))
+    versions: set[str] = field(default_factory=set)  # as the endpoint names the model
+
+    @property
+    def label(self) -> str:
+        """Name of the model, and what the endpoint calls it."""
+        return label_of(self.model, self.versions)
+
+    def reply(self, request: str, attempt: int) -> str:
+        """Return the model's reply, from an earlier run where there is one.
+
+        Raises:
+            JudgeError: if it cannot be had.
+            MachineError: if it cannot be kept.
+        """
+        body = {
+            "model": self.model,
+            "messages": [{"role": "user", "content": request}],
+            "temperature": attempt * _STEP_OF_TEMPERATURE,
+            "max_tokens": _MAX_TOKENS,
+        }
+        key = key_of(self.endpoint.url, body)
+        kept = self.kept.find(key)
+        if kept is None:
+            reply, version = self._ask(body)
+            self.kept.keep(key, reply, version)
+        else:
+            reply, version = str(kept["reply"]), str(kept["version"])
+        self.versions.add(version)
+        return reply
+
+    def _ask(self, body: dict[str, Any]) -> tuple[str, str]:
+        answer = self.endpoint.post(body)
+        try:
             reply = answer["choices"][0]["message"]["content"]
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
-            raise JudgeError(
-                f"What the judge at '{self.url}' sends is no chat completion",
-                hint="the address must be OpenAI-compatible",
-            ) from error
-        return str(reply or ""), str(answer.get("model") or self.model)
+            return str(reply or ""), str(answer.get("model") or self.model)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise self.endpoint.foreign("chat completion") from error
+
+
+def label_of(model: str, versions: Collection[str]) -> str:
+    """Return the name of a model with what its endpoint calls it."""
+    others = sorted({*versions} - {model})
+    return f"{model} ({', '.join(others)})" if others else model
 
 
 def _is_address(url: str) -> bool:

@@ -87,9 +87,10 @@ def first_sign(text: str, item: Item) -> int | None:
 def earliest_letter(text: str, item: Item) -> int | None:
     """NExT-QA and EgoSchema: ``(A)``, ``A`` or ``A.``, whichever comes first.
 
-    Neither publishes a rule for generated answers; this is the one of MMMU that their readers use,
-    without its lot. Where no letter stands alone and the answer has more than five words, the
-    option whose words it repeats first counts.
+    Neither publishes a rule for generated answers; this is the one of MMMU, as the public readers
+    of EgoSchema use it, without its lot (that of NExT-QA in lmms-eval takes the last letter of
+    several). Where no letter stands alone and the answer has more than five words, the option whose
+    words it repeats first counts.
     """
     said = text.strip(_EDGES)
     letters = LETTERS[: len(item.options)]

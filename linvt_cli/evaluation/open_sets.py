@@ -143,14 +143,8 @@ def _item(asked: Row, answered: Row, folder: Path, described: OpenSet) -> Item:
 
 def _video(row: Row, field: str, folder: Path, described: OpenSet) -> Path:
     name = row.text(field)
-    folders = [folder / part for part in described.folders]
-    missing = None
-    for pattern in described.names:
-        try:
-            return row.video(field, pattern.format(name), folders)
-        except DatasetError as error:
-            missing = missing or error
-    raise missing or row.error(field, "names no video")
+    usual, *others = (pattern.format(name) for pattern in described.names)
+    return row.video(field, usual, [folder / part for part in described.folders], others=others)
 
 
 def _type(row: Row, described: OpenSet) -> str:

@@ -103,7 +103,7 @@ def _without_option(scored: Sequence[Scored]) -> int:
 
 def _scored_by(known: Sequence[Scored]) -> dict[str, int]:
     ways = [each.verdict.scored_by for each in known]
-    return {way: ways.count(way) for way in ("rule", "words", "judge") if way in ways}
+    return {way: ways.count(way) for way in ("rule", "words", "embeddings", "judge") if way in ways}
 
 
 def _accuracy(known: Sequence[Scored], benchmark: Benchmark) -> Estimate:

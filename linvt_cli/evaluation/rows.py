@@ -13,6 +13,7 @@ from linvt_cli.evaluation.items import LETTERS, BrokenItem, Item
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".MP4")
 _LONGEST = 10**6  # s, of a video: eleven days
+_LONGEST_NAME = 250  # bytes, which leaves room for an ending
 _MISSING = object()
 
 
@@ -116,22 +117,41 @@ class Row:
             )
         return LETTERS.index(text)
 
-    def video(self, field: str, name: str, folders: Iterable[Path]) -> Path:
-        """Return the video file, or folder of frames, of a name: in the first folder that has it.
-
-        Where the name's own ending is not there, the other usual ones are tried.
+    def inside(self, field: str, name: str) -> PurePosixPath:
+        """Return a name as a path that stays in the folder where it is looked for.
 
         Raises:
-            DatasetError: if no folder has it, or the name leads out of them.
+            DatasetError: if it leads out of it, or no file can have it.
         """
         pure = PurePosixPath(name)
         if pure.is_absolute() or ".." in pure.parts:
             raise self.error(field, f"leads out of the folder: '{name}'")
+        if any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in pure.parts):
+            raise self.error(field, f"is too long for a name: '{name[:40]}…'")
+        return pure
+
+    def video(
+        self, field: str, name: str, folders: Iterable[Path], *, others: Iterable[str] = ()
+    ) -> Path:
+        """Return the video file, or folder of frames, of a name: in the first folder that has it.
+
+        Where the name's own ending is not there, the other usual ones are tried.
+
+        Args:
+            field: that has the name, for messages.
+            name: the usual one.
+            folders: where it may be.
+            others: names that the same video has elsewhere, tried after it.
+
+        Raises:
+            DatasetError: if no folder has it, or a name leads out of them.
+        """
         tried = list(dict.fromkeys(folders))
-        for folder in tried:
-            for candidate in _candidates(folder / pure):
-                if candidate.exists():
-                    return candidate
+        for pure in [self.inside(field, each) for each in (name, *others)]:
+            for folder in tried:
+                for candidate in _candidates(folder / pure):
+                    if candidate.exists():
+                        return candidate
         raise self.error(
             field,
             f"names the video '{name}', which is not in {_listed(tried)}",

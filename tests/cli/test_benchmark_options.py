@@ -25,6 +25,11 @@ def test_the_names_are_those_of_the_table():
         ("mlvu-generation", {}, "The answers of MLVU dev (generation) can only be scored by a"),
         ("mlvu-generation", {"judge": JudgeOptions("exact")}, "The answers of MLVU dev"),
         ("mlvu-generation", {"judge": JudgeOptions("local")}, "--judge and --judge-model belong"),
+        ("mm-vet", {"judge": JudgeOptions("http://x", "m", embedding=0.8)}, "MM-Vet is not scored"),
+        ("mvbench", {"judge": JudgeOptions(embedding=0.8)}, "MVBench is scored by a rule"),
+        ("msvd-qa", {"judge": JudgeOptions(embedding=0.8)}, "--judge and --judge-model belong"),
+        ("msvd-qa", {"judge": JudgeOptions("local", "m", embedding=0.8)}, "--judge local has no"),
+        ("msvd-qa", {"judge": JudgeOptions("exact", embedding=0.8)}, "--judge exact has no emb"),
         ("mm-vet", {"judge": JudgeOptions("exact", "m")}, "--judge exact has no model"),
     ],
 )

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Outcome = tuple[int, str]
-"""Status and reply; what is no chat completion begins with a brace."""
+"""Status and reply; what is no chat completion begins with two braces or a space."""
 
 
 class JudgeServer(ThreadingHTTPServer):
@@ -40,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
         outcomes = self.server.outcomes
         status, reply = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
         completion = {"model": "tiny-2026-01", "choices": [{"message": {"content": reply}}]}
-        content = (reply if reply.startswith("{{") else json.dumps(completion)).encode()
+        content = (reply if reply.startswith(("{{", " ")) else json.dumps(completion)).encode()
         self.send_response(status)
         if status == 429:
             self.send_header("retry-after", "7")

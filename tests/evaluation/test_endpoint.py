@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from linvt_cli.errors import ConfigError, JudgeError, MachineError
-from linvt_cli.evaluation.endpoint import EndpointJudge, KeptReplies, judge_key
+from linvt_cli.errors import ConfigError, JudgeError
+from linvt_cli.evaluation.endpoint import CHAT, Endpoint, EndpointJudge, judge_key
+from linvt_cli.evaluation.kept_replies import KeptReplies
 from tests.evaluation.judge_server import judge_server
+
+
+def judge_at(url: str, kept: KeptReplies | None = None, **options: Any) -> EndpointJudge:
+    return EndpointJudge(Endpoint(url, CHAT, **options), "tiny", kept or KeptReplies(None))
 
 
 def test_a_reply_comes_from_the_endpoint_with_model_key_and_version():
     with judge_server((200, "yes")) as server:
-        judge = EndpointJudge(server.url, "tiny", key="secret")
+        judge = judge_at(server.url, key="secret")
         assert judge.reply("right?", 0) == "yes"
     (request,) = server.requests
     assert request["path"] == "/v1/chat/completions"
@@ -23,7 +30,7 @@ def test_a_reply_is_asked_for_once_also_by_a_later_run(tmp_path):
     path = tmp_path / "judge.jsonl"
     with judge_server((200, "yes"), (200, "no")) as server:
         for _ in range(2):
-            judge = EndpointJudge(server.url, "tiny", KeptReplies(path))
+            judge = judge_at(server.url, KeptReplies(path))
             assert judge.reply("right?", 0) == "yes"
         assert judge.versions == {"tiny-2026-01"}
         assert judge.reply("right?", 1) == "no"  # another attempt is another request
@@ -31,45 +38,17 @@ def test_a_reply_is_asked_for_once_also_by_a_later_run(tmp_path):
     assert server.keys == [None, None]
 
 
-def test_a_torn_line_of_kept_replies_is_left_out(tmp_path):
-    path = tmp_path / "judge.jsonl"
-    KeptReplies(path).keep("a", "yes", "v")
-    with path.open("a") as file:
-        file.write('{"key": "b", "re')
-    kept = KeptReplies(path)
-    assert kept.find("b") is None
-    found = kept.find("a")
-    assert found is not None
-    assert found["reply"] == "yes"
-
-
-def test_what_comes_after_a_torn_letter_is_kept_whole(tmp_path):
-    path = tmp_path / "judge.jsonl"
-    path.write_bytes('{"key": "a", "reply": "né'.encode()[:-1])
-    KeptReplies(path).keep("b", "one\u2028two\x85", "v")
-    found = KeptReplies(path).find("b")
-    assert found is not None
-    assert found["reply"] == "one\u2028two\x85"
-
-
-def test_replies_that_cannot_be_kept_are_an_error_of_the_machine(tmp_path):
-    with pytest.raises(MachineError, match="where replies of the judge are kept"):
-        KeptReplies(tmp_path)
-    with pytest.raises(MachineError, match="where replies of the judge are kept"):
-        KeptReplies(tmp_path / "none" / "judge.jsonl").keep("a", "yes", "v")
-
-
 def test_it_waits_and_tries_again_where_the_endpoint_is_busy():
     waits: list[float] = []
     with judge_server((429, "busy"), (503, "busy"), (200, "yes")) as server:
-        judge = EndpointJudge(server.url, "tiny", wait=waits.append)
+        judge = judge_at(server.url, wait=waits.append)
         assert judge.reply("right?", 0) == "yes"
     assert waits == [7.0, 2.0]  # what it asks for, or longer from time to time
 
 
 def test_it_gives_up_after_some_attempts_and_says_why():
     with judge_server((500, "broken")) as server:
-        judge = EndpointJudge(server.url, "tiny", attempts=3, wait=lambda _: None)
+        judge = judge_at(server.url, attempts=3, wait=lambda _: None)
         with pytest.raises(JudgeError, match="no reply in 3 attempts; it says 500") as caught:
             judge.reply("right?", 0)
     assert len(server.requests) == 3
@@ -78,7 +57,7 @@ def test_it_gives_up_after_some_attempts_and_says_why():
 
 
 def test_an_address_where_nobody_listens_is_an_error():
-    judge = EndpointJudge("http://127.0.0.1:9/v1", "tiny", attempts=2, wait=lambda _: None)
+    judge = judge_at("http://127.0.0.1:9/v1", attempts=2, wait=lambda _: None)
     with pytest.raises(JudgeError, match="no reply in 2 attempts; ConnectError"):
         judge.reply("right?", 0)
 
@@ -88,13 +67,15 @@ def test_an_address_where_nobody_listens_is_an_error():
     [
         (401, "", "refuses access", "LINVT_JUDGE_KEY"),
         (404, "{{no such model}}", "says 404: {{no such model}}", "--judge-model"),
-        (200, "{{}}", "is no chat completion", "OpenAI-compatible"),
+        (200, "{{}}", "is no JSON", "OpenAI-compatible"),
+        (200, " {}", "is no chat completion", "OpenAI-compatible"),
+        (200, ' {"choices": [{"message": 5}]}', "is no chat completion", "OpenAI-compatible"),
     ],
 )
 def test_what_trying_again_does_not_help_is_told_at_once(status, reply, said, hint):
     with judge_server((status, reply)) as server:
         with pytest.raises(JudgeError, match=said) as caught:
-            EndpointJudge(server.url, "tiny").reply("right?", 0)
+            judge_at(server.url).reply("right?", 0)
         assert len(server.requests) == 1
     assert hint in str(caught.value.hint)
 
@@ -104,10 +85,10 @@ def test_a_reply_without_end_and_one_that_trickles_are_left():
         judge_server((200, "x" * 5_000_000)) as server,
         pytest.raises(JudgeError, match="sends more than 4,194,304 bytes"),
     ):
-        EndpointJudge(server.url, "tiny").reply("right?", 0)
+        judge_at(server.url).reply("right?", 0)
     with judge_server((200, "yes")) as server:
         server.pause = 0.02  # after each byte
-        judge = EndpointJudge(server.url, "tiny", timeout=0.5, attempts=1)
+        judge = judge_at(server.url, timeout=0.5, attempts=1)
         with pytest.raises(JudgeError, match=r"ReadTimeout: no whole reply in 0\.5 s"):
             judge.reply("right?", 0)
 
@@ -119,14 +100,15 @@ def test_a_reply_without_end_and_one_that_trickles_are_left():
 )  # fmt: skip
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(ConfigError, match="is no address of a judge"):
-        EndpointJudge(url, "tiny")
+        Endpoint(url, CHAT)
 
 
-def test_addresses_of_this_machine_are_local():
-    assert EndpointJudge("http://localhost:8000/v1/", "m").is_local
-    judge = EndpointJudge("https://api.openai.com/v1/chat/completions", "m")
-    assert not judge.is_local
-    assert judge.url == "https://api.openai.com/v1/chat/completions"
+def test_addresses_of_this_machine_are_local_and_the_path_is_added_once():
+    assert Endpoint("http://localhost:8000/v1/", CHAT).is_local
+    endpoint = Endpoint("https://api.openai.com/v1/chat/completions", CHAT)
+    assert not endpoint.is_local
+    assert endpoint.url == "https://api.openai.com/v1/chat/completions"
+    assert Endpoint("http://[::1]:8000/v1", "/embeddings").url == "http://[::1]:8000/v1/embeddings"
 
 
 def test_the_key_comes_from_the_environment(monkeypatch):

@@ -73,6 +73,22 @@ def test_a_video_outside_of_the_folder_is_refused(tmp_path, name):
         row().video("video", name, [tmp_path])
 
 
+def test_a_name_that_no_file_can_have_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="is too long for a name: 'aaaa"):
+        row().video("video", "a" * 300, [tmp_path])
+    with pytest.raises(DatasetError, match="which is not in"):
+        row().video("video", "\ud800\0", [tmp_path])
+
+
+def test_a_video_may_have_other_names_elsewhere(tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "7.mp4").touch()
+    folders = [tmp_path / "new", tmp_path / "old"]
+    assert row().video("video", "01/7", folders, others=["7"]) == tmp_path / "old" / "7.mp4"
+    with pytest.raises(DatasetError, match="leads out of the folder"):
+        row().video("video", "7", folders, others=["../7"])
+
+
 def test_a_missing_video_is_an_error_that_says_where_it_was_looked_for(tmp_path):
     with pytest.raises(DatasetError, match=r"Field 'video' of row 3 .*'a\.mp4', which is not in"):
         row().video("video", "a.mp4", [tmp_path / "videos"])

@@ -6,8 +6,11 @@ import pytest
 
 from linvt_cli.errors import JudgementError
 from linvt_cli.evaluation.benchmarks import BENCHMARKS
+from linvt_cli.evaluation.embeddings import PATH, EmbeddingMatch
+from linvt_cli.evaluation.endpoint import Endpoint
 from linvt_cli.evaluation.items import Item
 from linvt_cli.evaluation.scoring import Verdict, choices_for, is_choice, score_answer, score_place
+from tests.evaluation.judge_server import judge_server
 
 CHOICE = Item("1", Path("a.mp4"), "?", ("red", "blue"), 1)
 OPEN = Item("q", Path("a.mp4"), "who?", answer="two dogs")
@@ -115,3 +118,14 @@ def test_likelihood_compares_letters_or_texts():
     lines = ("Option 1: A dog.", "Option 2: A cat.")
     matching = Item("1", Path("a.mp4"), "?", lines, 0, task="caption_matching")
     assert choices_for(matching, "letter-likelihood") == ("Option 1", "Option 2")
+
+
+def test_embeddings_score_the_meaning_of_short_answers_and_are_named():
+    reply = ' {"data": [{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [2]}]}'
+    with judge_server((200, reply)) as server:
+        match = EmbeddingMatch(Endpoint(server.url, PATH), "small", 0.9)
+        verdict = score_answer(BENCHMARKS["msvd-qa"], OPEN, "some dogs", match)
+        assert verdict == Verdict(None, 1.0, None, "embeddings")
+        empty = score_answer(BENCHMARKS["msvd-qa"], OPEN, " ", match)
+    assert (empty.score, empty.scored_by) == (0.0, "rule")
+    assert server.requests[0]["input"] == ["two dogs", "some dogs"]
