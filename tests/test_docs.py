@@ -60,7 +60,7 @@ def test_the_exit_codes_are_those_of_the_code():
     pairs = [row for row in rows if len(row) == 2]
     assert pairs == [("code", "meaning"), *meanings, ("failure", "code"), *failures]
     of_pulls = {row[1] for row in rows if len(row) == 4} - {"error"}
-    kinds = (DownloadError, *DownloadError.__subclasses__())
+    kinds: list[type[DownloadError]] = [DownloadError, *DownloadError.__subclasses__()]
     assert of_pulls == {kind.__name__ for kind in kinds}
     assert {exit_code_of_class(kind) for kind in kinds} == {ExitCode.NETWORK}
 

@@ -266,8 +266,9 @@ class _Run:
         if document["questions"]["answered"]:
             return ExitCode.SOME_FAILED
         first = getattr(errors, failures[0]["type"], None)  # as a kept row names it
-        known = isinstance(first, type) and issubclass(first, LinVTError)
-        return exit_code_of_class(first if known else errors.DatasetError)
+        if isinstance(first, type) and issubclass(first, LinVTError):
+            return exit_code_of_class(first)
+        return ExitCode.VIDEO
 
 
 def _bounded(frames: FrameOptions, item: Item) -> FrameOptions:

@@ -12,6 +12,7 @@ from linvt_cli.errors import VideoDecodeError
 from tests.cli.schema import validate, validate_evaluation
 from tests.evaluation import samples
 from tests.evaluation.judge_server import judge_server
+from tests.evaluation.mlvu_samples import mlvu_generation
 from tests.fakes import TinyBackbone
 
 
@@ -153,7 +154,7 @@ def test_without_a_folder_nothing_is_written_and_json_is_one_document(
 
 
 def test_the_generation_tasks_of_mlvu_are_judged_and_averaged(tmp_path, video, says, capsys):
-    samples.mlvu_generation(tmp_path / "data", video)
+    mlvu_generation(tmp_path / "data", video)
     says("A man enters.")
     out = tmp_path / "out"
     assert evaluate("mlvu-generation", tmp_path / "data") == 2
@@ -167,8 +168,8 @@ def test_the_generation_tasks_of_mlvu_are_judged_and_averaged(tmp_path, video, s
         }
     )
     with judge_server((200, reply)) as server:
-        more = ("--judge", server.url, "--judge-model", "tiny", "-o", str(out))
-        assert evaluate("mlvu-generation", tmp_path / "data", *more) == 0
+        more = ("--judge", server.url, "--judge-model", "tiny", "--judge-workers", "1")
+        assert evaluate("mlvu-generation", tmp_path / "data", "-o", str(out), *more) == 0
     assert len(server.requests) == 2  # the two scenes are the same
     document = results_of(out)
     assert (document["rating"]["value"], document["best_rating"]) == ((7.5 + 5) / 2, 10)

@@ -209,29 +209,6 @@ def mlvu(folder: Path, clip: Path) -> None:
         put(clip, folder / "video" / task / "count_126.mp4")
 
 
-def mlvu_generation(folder: Path, clip: Path) -> None:
-    """Two scenes and a summary."""
-    scene = {
-        "video": "subPlot_new_all_126.mp4",
-        "duration": 5632.83,
-        "question": "Please describe the scene when the man enters.",
-        "answer": "He enters with a swagger. A man in a suit runs to him.",
-        "question_type": "subPlot",
-        "scoring_points": ["He enters with a swagger", "A man in a suit runs to him"],
-    }
-    write_json(folder / "json" / "8_sub_scene.json", [scene, scene])
-    summary = {
-        "video": "217.mp4",
-        "duration": 480.0,
-        "question": "Please summarize this video, including its main content.",
-        "answer": "Waves lap against rocks. Then a boat appears.",
-        "question_type": "summary",
-    }
-    write_json(folder / "json" / "9_summary.json", [summary])
-    put(clip, folder / "video" / "subPlot" / "subPlot_new_all_126.mp4")
-    put(clip, folder / "video" / "9_summary" / "217.mp4")
-
-
 def long_video_bench(folder: Path, clip: Path) -> None:
     write_json(
         folder / "lvb_val.json",
@@ -283,32 +260,6 @@ def temp_compass(folder: Path, clip: Path) -> None:
         entry = {"question": question, "answer": answer}
         write_json(folder / "questions" / f"{task}.json", {"1034": {"action": [entry]}})
     put(clip, folder / "videos" / "1034.mp4")
-
-
-def hub_temp_compass(folder: Path, clip: Path) -> None:
-    """The tables that the hub has: the same questions, and with captions those that judge them."""
-    temp_compass(folder, clip)
-    for path in sorted((folder / "questions").glob("*.json")):
-        (entry,) = json.loads(path.read_text())["1034"]["action"]
-        row = {"video_id": "1034", "dim": "action", **entry}
-        if path.stem == "captioning":
-            del row["answer"]
-            row["mc_question"] = "What is it doing?\nA. growing dark\nB. growing bright"
-            row["mc_answer"] = "A. growing dark"
-        write_parquet(folder / path.stem / "test-00000-of-00001.parquet", [row, row])
-    shutil.rmtree(folder / "questions")
-
-
-def tgif_frame_qa(folder: Path, clip: Path) -> None:
-    """TGIF-QA's own table of FrameQA: named .csv, separated by tabs, with Windows' line ends."""
-    lines = (
-        "gif_name\tquestion\tanswer\ttype\tvid_id\tkey\tdescription",
-        'tumblr_a_250\twhat is "placed" in the cone ?\tcookie\t0\tFRAMEQA1159\t27138\ta cookie .',
-        "tumblr_b_250\thow many people ?\ttwo\t1\tFRAMEQA26835\t61016\ttwo people .",
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "Test_frameqa_question.csv").write_bytes("\r\n".join(lines).encode() + b"\r\n")
-    put(clip, folder / "gifs" / "tumblr_a_250.mp4")
 
 
 def video_vista(folder: Path, clip: Path) -> None:

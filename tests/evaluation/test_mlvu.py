@@ -8,6 +8,7 @@ from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.items import BrokenItem, Item, ReadOptions
 from linvt_cli.evaluation.mlvu import read_mlvu, read_mlvu_generation
 from tests.evaluation import samples
+from tests.evaluation.mlvu_samples import mlvu_generation
 
 DEV = ReadOptions("dev")
 
@@ -22,7 +23,7 @@ def test_tasks_with_options_are_read_one_after_the_other(tmp_path, video):
 
 
 def test_scenes_have_their_points_as_answer_and_summaries_the_right_one(tmp_path, video):
-    samples.mlvu_generation(tmp_path, video)
+    mlvu_generation(tmp_path, video)
     scene, _, summary = read_mlvu_generation(tmp_path, DEV)
     assert isinstance(scene, Item)
     assert (scene.id, scene.task, scene.options) == ("sub_scene_1", "sub_scene", ())
@@ -33,7 +34,7 @@ def test_scenes_have_their_points_as_answer_and_summaries_the_right_one(tmp_path
 
 
 def test_a_scene_without_points_is_told_with_file_and_field(tmp_path, video):
-    samples.mlvu_generation(tmp_path, video)
+    mlvu_generation(tmp_path, video)
     path = tmp_path / "json" / "8_sub_scene.json"
     rows = json.loads(path.read_text())
     rows[0]["scoring_points"] = []

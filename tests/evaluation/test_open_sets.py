@@ -7,7 +7,7 @@ import pytest
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation import open_sets
 from linvt_cli.evaluation.items import BrokenItem, Item, ReadOptions
-from tests.evaluation import samples
+from tests.evaluation import samples, table_samples
 
 TEST = ReadOptions("test")
 
@@ -118,7 +118,7 @@ def test_activitynet_is_read_from_the_table_on_the_hub(tmp_path, video):
 
 
 def test_the_own_table_of_tgif_is_read_with_names_of_its_types(tmp_path, video):
-    samples.tgif_frame_qa(tmp_path, video)
+    table_samples.tgif_frame_qa(tmp_path, video)
     first, second = open_sets.read_tgif(tmp_path, TEST)
     assert isinstance(first, Item)
     assert (first.id, first.answer) == ("FRAMEQA1159", "cookie")

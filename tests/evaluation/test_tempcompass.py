@@ -8,7 +8,7 @@ import pytest
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.items import BrokenItem, Item, ReadOptions
 from linvt_cli.evaluation.tempcompass import match, read_temp_compass
-from tests.evaluation import samples
+from tests.evaluation import samples, table_samples
 
 TEST = ReadOptions("test")
 CHOICE = Item(
@@ -74,7 +74,7 @@ def test_a_question_of_another_kind_that_judges_is_told(tmp_path, video):
 
 
 def test_the_tables_on_the_hub_have_the_same_ids_and_judge_captions_by_their_own(tmp_path, video):
-    samples.hub_temp_compass(tmp_path, video)
+    table_samples.hub_temp_compass(tmp_path, video)
     items = [item for item in read_temp_compass(tmp_path, TEST) if isinstance(item, Item)]
     choices = [item.id for item in items[:2]]
     assert choices == ["multi-choice/1034/action/1", "multi-choice/1034/action/2"]
