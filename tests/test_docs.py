@@ -12,9 +12,10 @@ import pytest
 
 from linvt_cli.cli.app import run
 from linvt_cli.cli.config import shown
-from linvt_cli.cli.failures import EXIT_CODES, MEANINGS
+from linvt_cli.cli.failures import EXIT_CODES, MEANINGS, ExitCode, exit_code_of_class
 from linvt_cli.doctor.checks import CHECKS
 from linvt_cli.doctor.golden import read_golden
+from linvt_cli.errors import DownloadError
 from linvt_cli.settings.file import read_file
 from linvt_cli.settings.table import SETTINGS
 from tests.cli.schema import validate, validate_description
@@ -56,7 +57,12 @@ def test_the_exit_codes_are_those_of_the_code():
     rows = table_rows(DOCS / "reference" / "exit-codes.md")
     meanings = [(str(code.value), meaning) for code, meaning in MEANINGS.items()]
     failures = [(error.__name__, str(code.value)) for error, code in EXIT_CODES.items()]
-    assert rows == [("code", "meaning"), *meanings, ("failure", "code"), *failures]
+    pairs = [row for row in rows if len(row) == 2]
+    assert pairs == [("code", "meaning"), *meanings, ("failure", "code"), *failures]
+    of_pulls = {row[1] for row in rows if len(row) == 4} - {"error"}
+    kinds: list[type[DownloadError]] = [DownloadError, *DownloadError.__subclasses__()]
+    assert of_pulls == {kind.__name__ for kind in kinds}
+    assert {exit_code_of_class(kind) for kind in kinds} == {ExitCode.NETWORK}
 
 
 def test_the_settings_are_those_of_the_code():

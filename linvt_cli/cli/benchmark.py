@@ -65,6 +65,17 @@ def run_benchmark(
         str | None,
         typer.Option("--judge-model", metavar="NAME", help="Model that the judge is"),
     ] = None,
+    judge_embedding: Annotated[
+        float | None,
+        typer.Option(
+            "--judge-embedding",
+            min=-1.0,
+            max=1.0,
+            metavar="COSINE",
+            help="The judge is a model of embeddings: a short answer is right if its cosine to the"
+            " right one is at least this",
+        ),
+    ] = None,
     judge_timeout: Annotated[
         float,
         typer.Option(
@@ -119,7 +130,7 @@ def run_benchmark(
         tuple(categories or ()),
         limit,
         max_new_tokens,
-        JudgeOptions(judge, judge_model, judge_timeout, judge_workers),
+        JudgeOptions(judge, judge_model, judge_timeout, judge_workers, judge_embedding),
         folder,
         resume,
         retry_errors,

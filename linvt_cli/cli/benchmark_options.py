@@ -23,6 +23,7 @@ TITLES = {
     "mm-vet": "MM-Vet",
     "video-mme": "Video-MME",
     "mlvu": "MLVU dev (multiple choice)",
+    "mlvu-generation": "MLVU dev (generation)",
     "longvideobench": "LongVideoBench",
     "tempcompass": "TempCompass",
     "videovista": "VideoVista",
@@ -41,6 +42,7 @@ class JudgeOptions:
     model: str | None = None
     timeout: float = 60.0  # s for one reply
     workers: int = 8  # requests at a time
+    embedding: float | None = None  # cosine that is right; None: the judge is a language model
 
     def check(self, benchmark: Benchmark) -> None:
         """Refuse options that contradict each other or the benchmark.
@@ -48,7 +50,13 @@ class JudgeOptions:
         Raises:
             ConfigError: if they do.
         """
-        if self.judge is None and self.model is None:
+        if benchmark.needs_judge and self.judge in (None, EXACT):
+            raise ConfigError(
+                f"The answers of {benchmark.title} can only be scored by a judge",
+                field="judge",
+                hint="--judge URL --judge-model NAME, or --judge local --judge-model NAME",
+            )
+        if self.judge is None and self.model is None and self.embedding is None:
             return
         if benchmark.judged is None:
             raise ConfigError(
@@ -62,6 +70,18 @@ class JudgeOptions:
                 field="judge_model",
                 hint="--judge URL --judge-model NAME, --judge local --judge-model NAME, or"
                 " --judge exact",
+            )
+        if self.embedding is not None and benchmark.judged != "meaning":
+            raise ConfigError(
+                f"{benchmark.title} is not scored by the meaning of short answers alone",
+                field="judge_embedding",
+                hint="leave out --judge-embedding",
+            )
+        if self.embedding is not None and self.judge in (EXACT, LOCAL):
+            raise ConfigError(
+                f"--judge {self.judge} has no embeddings",
+                field="judge_embedding",
+                hint="--judge http://localhost:11434/v1 --judge-model NAME --judge-embedding 0.8",
             )
         if self.judge == EXACT and self.model is not None:
             raise ConfigError(

@@ -15,12 +15,14 @@ from linvt_cli.cli.result_files import replace_file
 from linvt_cli.cli.watching import load_model
 from linvt_cli.errors import JudgementError, MachineError, OfflineError
 from linvt_cli.evaluation.benchmarks import Benchmark
-from linvt_cli.evaluation.endpoint import EndpointJudge, KeptReplies, judge_key
+from linvt_cli.evaluation.embeddings import PATH as EMBEDDINGS
+from linvt_cli.evaluation.embeddings import EmbeddingMatch
+from linvt_cli.evaluation.endpoint import CHAT, Endpoint, EndpointJudge, judge_key
 from linvt_cli.evaluation.items import Item
-from linvt_cli.evaluation.judging import Judge
+from linvt_cli.evaluation.kept_replies import KeptReplies
 from linvt_cli.evaluation.results import Failure, Scored, submission
 from linvt_cli.evaluation.scoring import EXACT as WORDS
-from linvt_cli.evaluation.scoring import is_choice, score_answer, score_place
+from linvt_cli.evaluation.scoring import Scorer, Verdict, is_choice, score_answer, score_place
 from linvt_cli.models.offline import is_offline, settle_offline
 
 REPLIES = "judge.jsonl"
@@ -66,7 +68,8 @@ def score_all(
         except JudgementError as error:
             return Failure(item.id, item.groups, type(error).__name__, error.message)
 
-    workers = options.judge.workers if isinstance(judge, EndpointJudge) else 1
+    at_once = isinstance(judge, EndpointJudge | EmbeddingMatch)
+    workers = options.judge.workers if at_once else 1
     outcomes = _mapped(score, answered, workers, output)
     scored = [each for each in outcomes if isinstance(each, Scored)]
     failures += [each for each in outcomes if isinstance(each, Failure)]
@@ -88,7 +91,7 @@ def _mapped(
     return outcomes
 
 
-def _verdict(benchmark: Benchmark, item: Item, row: Row, judge: Judge | None) -> Any:
+def _verdict(benchmark: Benchmark, item: Item, row: Row, judge: Scorer | None) -> Verdict:
     if row["choices"] is not None and is_choice(benchmark, item):
         likely = [choice["probability"] for choice in row["choices"]]
         return score_place(item, likely.index(max(likely)))
@@ -99,7 +102,7 @@ def _failure(item: Item, row: Row) -> Failure:
     return Failure(item.id, item.groups, row["error"]["type"], row["error"]["message"])
 
 
-def _judge(benchmark: Benchmark, options: BenchmarkOptions, output: Output) -> Judge | None:
+def _judge(benchmark: Benchmark, options: BenchmarkOptions, output: Output) -> Scorer | None:
     asked = options.judge
     if benchmark.judged is None or asked.judge in (None, EXACT):
         if benchmark.judged is not None and asked.judge is None:
@@ -124,30 +127,38 @@ def _judge(benchmark: Benchmark, options: BenchmarkOptions, output: Output) -> J
             ),
             kept,
         )
-    judge = EndpointJudge(
-        str(asked.judge), str(asked.model), kept, judge_key(), timeout=asked.timeout
-    )
+    return _behind_endpoint(options, kept)
+
+
+def _behind_endpoint(
+    options: BenchmarkOptions, kept: KeptReplies
+) -> EndpointJudge | EmbeddingMatch:
+    asked = options.judge
+    path = CHAT if asked.embedding is None else EMBEDDINGS
+    endpoint = Endpoint(str(asked.judge), path, judge_key(), timeout=asked.timeout)
     settle_offline(options.model.offline)
-    if is_offline() and not judge.is_local:
+    if is_offline() and not endpoint.is_local:
         raise OfflineError(
-            f"The judge at '{judge.url}' is on the network, and linvt was told to stay offline",
+            f"The judge at '{endpoint.url}' is on the network, and linvt was told to stay offline",
             hint="leave out --offline, or use --judge local or --judge exact",
         )
-    return judge
+    if asked.embedding is not None:
+        return EmbeddingMatch(endpoint, str(asked.model), asked.embedding, kept)
+    return EndpointJudge(endpoint, str(asked.model), kept)
 
 
 def _judge_record(
-    benchmark: Benchmark, options: BenchmarkOptions, judge: Judge | None
+    benchmark: Benchmark, options: BenchmarkOptions, judge: Scorer | None
 ) -> dict[str, Any] | None:
     if benchmark.judged is None:
         return None
     if judge is None:
         return {"kind": "exact", "label": WORDS, "url": None, "model": None, "versions": []}
-    if isinstance(judge, EndpointJudge):
+    if isinstance(judge, EndpointJudge | EmbeddingMatch):
         return {
-            "kind": "endpoint",
+            "kind": "endpoint" if isinstance(judge, EndpointJudge) else "embeddings",
             "label": judge.label,
-            "url": judge.url,
+            "url": judge.endpoint.url,
             "model": judge.model,
             "versions": sorted(judge.versions),
         }

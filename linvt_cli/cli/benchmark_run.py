@@ -130,6 +130,9 @@ class _Run:
             print_message(f"error: {broken.error.message}")
         if len(self._broken) > _MOST_TOLD:
             print_message(f"error: and {len(self._broken) - _MOST_TOLD} more; the results list all")
+        for hint in dict.fromkeys(broken.error.hint for broken in self._broken[:_MOST_TOLD]):
+            if hint is not None:
+                print_message(f"hint: {hint}")
 
     def _ask(self) -> ModelOptions:
         """Ask what has no answer yet; return which model was asked."""
@@ -262,7 +265,10 @@ class _Run:
             return ExitCode.DONE
         if document["questions"]["answered"]:
             return ExitCode.SOME_FAILED
-        return exit_code_of_class(getattr(errors, failures[0]["type"], errors.DatasetError))
+        first = getattr(errors, failures[0]["type"], None)  # as a kept row names it
+        if isinstance(first, type) and issubclass(first, LinVTError):
+            return exit_code_of_class(first)
+        return ExitCode.VIDEO
 
 
 def _bounded(frames: FrameOptions, item: Item) -> FrameOptions:

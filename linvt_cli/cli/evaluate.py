@@ -93,7 +93,7 @@ def compare(
         from linvt_cli.evaluation.tables import comparison_table
 
         result, unmatched = compare_results(
-            read_results(Path(first)), read_results(Path(second)), place=second
+            read_results(Path(first)), read_results(Path(second)), places=(first, second)
         )
     if as_json:
         output.record({"schema_version": 1, **asdict(result), "unmatched": unmatched})

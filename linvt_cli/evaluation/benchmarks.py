@@ -11,6 +11,7 @@ from linvt_cli.evaluation import choice_sets, letters, open_sets, prompts, tempc
 from linvt_cli.evaluation.items import BrokenItem, Item, Read, ReadOptions
 from linvt_cli.evaluation.judging import Kind
 from linvt_cli.evaluation.letters import LetterRule
+from linvt_cli.evaluation.mlvu import read_mlvu, read_mlvu_generation
 from linvt_cli.evaluation.mvbench import read_mvbench
 
 SHORT_ANSWER_TOKENS = 16
@@ -36,6 +37,7 @@ class Benchmark:
     averaged_over: str | None = None
     splits: tuple[str, ...] = ("test",)
     has_subtitles: bool = False
+    needs_judge: bool = False  # whether no comparison of words could score its answers
     max_new_tokens: int = SHORT_ANSWER_TOKENS
 
 
@@ -65,7 +67,7 @@ _BENCHMARKS = (
         "type", judged="meaning", max_new_tokens=64,
     ),
     Benchmark(
-        "tgif-qa", "TGIF-QA", open_sets.reader_of(open_sets.TGIF), prompts.short_answer, None,
+        "tgif-qa", "TGIF-QA", open_sets.read_tgif, prompts.short_answer, None,
         "type", judged="meaning", max_new_tokens=64,
     ),
     Benchmark(
@@ -77,8 +79,13 @@ _BENCHMARKS = (
         letters.first_capital, "duration", has_subtitles=True,
     ),
     Benchmark(
-        "mlvu", "MLVU dev (multiple choice)", choice_sets.read_mlvu, prompts.mlvu,
+        "mlvu", "MLVU dev (multiple choice)", read_mlvu, prompts.mlvu,
         letters.before_bracket, "task", averaged_over="task", splits=("dev",),
+    ),
+    Benchmark(
+        "mlvu-generation", "MLVU dev (generation)", read_mlvu_generation, prompts.mlvu_generation,
+        None, "task", judged="summary", averaged_over="task", splits=("dev",), needs_judge=True,
+        max_new_tokens=512,
     ),
     Benchmark(
         "longvideobench", "LongVideoBench", choice_sets.read_long_video_bench, prompts.letter,

@@ -145,5 +145,8 @@ def sign_test(one: int, other: int) -> float:
     total, fewer = one + other, min(one, other)
     if total == 0:
         return 1.0
-    tail = sum(math.comb(total, k) for k in range(fewer + 1))
+    ways = tail = 1  # of choosing k among all; each follows from the last, so that many are quick
+    for k in range(1, fewer + 1):
+        ways = ways * (total - k + 1) // k
+        tail += ways
     return min(1.0, 2 * tail / (1 << total))

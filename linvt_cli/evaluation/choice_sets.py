@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.data_files import (
-    Row,
-    csv_rows,
     find_file,
-    item_or_broken,
+    find_parts,
     json_rows,
     json_table,
     parquet_rows,
-    without_letters,
+    table_rows,
 )
 from linvt_cli.evaluation.items import Item, Read, ReadOptions, Subtitle
+from linvt_cli.evaluation.rows import Row, item_or_broken, without_letters
 from linvt_cli.evaluation.subtitles import read_longvideobench, read_srt
 
 _NEXT_QA_GROUPS = {"C": "Causal", "T": "Temporal", "D": "Descriptive"}
@@ -24,9 +24,12 @@ _VIDEO_MME_FIELDS = (
     "duration", "domain", "sub_category", "videoID", "question_id", "task_type", "question",
     "options", "answer",
 )  # fmt: skip
-MLVU_TASKS = (
-    "1_plotQA", "2_needle", "3_ego", "4_count", "5_order", "6_anomaly_reco", "7_topic_reasoning",
+_EGO_SCHEMA_FIELDS = ("video_idx", "question", "option")
+_LONG_VIDEO_BENCH_FIELDS = (
+    "id", "video_path", "question", "candidates", "correct_choice", "duration_group",
+    "question_category", "topic_category", "level",
 )  # fmt: skip
+_SUBTITLE_FIELDS = ("subtitle_path", "starting_timestamp_for_subtitles", "duration")
 VIDEO_VISTA_REASONING = frozenset({
     "Relation Reasoning-Image", "Relation Reasoning-Video", "Event Prediction",
     "Action Prediction", "Causal Reasoning", "Counterfactual Reasoning", "Commonsense Reasoning",
@@ -35,15 +38,19 @@ VIDEO_VISTA_REASONING = frozenset({
 
 
 def read_next_qa(folder: Path, options: ReadOptions) -> Read:
-    """Yield the questions of NExT-QA (multiple choice) from ``test.csv`` or ``val.csv``.
+    """Yield the questions of NExT-QA (multiple choice) from its CSV file, or Parquet on the hub.
 
     Raises:
         DatasetError: if a file is missing or something else.
     """
     name = f"{options.split}.csv"
-    file = find_file(folder, name, f"nextqa/{name}", f"dataset/nextqa/{name}")
+    files = find_parts(
+        folder,
+        *(f"{place}{name}" for place in ("", "nextqa/", "dataset/nextqa/")),
+        f"MC/{options.split}-*.parquet",
+    )
     mapping: dict[str, object] = {}
-    for place in (folder, file.parent):
+    for place in (folder, files[0].parent):
         if (place / "map_vid_vidorID.json").is_file():
             mapping = json_table(place / "map_vid_vidorID.json")
             break
@@ -54,26 +61,18 @@ def read_next_qa(folder: Path, options: ReadOptions) -> Read:
         if kind[0] not in _NEXT_QA_GROUPS:
             raise row.error("type", f"is '{kind}', which is no type of NExT-QA")
         folders = [folder / "NExTVideo", folder / "videos", folder]
-        names = [str(mapping[video])] if video in mapping else []
+        mapped = str(mapping.get(video, video))
         return Item(
             f"{video}_{row.text('qid')}",
-            row.video("video", _first_there(folders, [*names, video]), folders),
+            row.video("video", mapped, folders, others=[video]),
             row.text("question"),
             answers,
             row.place("answer", 5),
             groups=(("group", _NEXT_QA_GROUPS[kind[0]]), ("type", kind)),
         )
 
-    for row in csv_rows(file, _NEXT_QA_FIELDS):
+    for row in table_rows(files, _NEXT_QA_FIELDS):
         yield item_or_broken(make, row, f"{row.values['video']}_{row.values['qid']}")
-
-
-def _first_there(folders: list[Path], names: list[str]) -> str:
-    """Return the first name that a folder has a video of; the first of all where none has."""
-    for name in names:
-        if any(folder.joinpath(f"{name}.mp4").exists() for folder in folders):
-            return name
-    return names[0]
 
 
 def read_ego_schema(folder: Path, options: ReadOptions) -> Read:
@@ -82,7 +81,35 @@ def read_ego_schema(folder: Path, options: ReadOptions) -> Read:
     Raises:
         DatasetError: if a file is missing or something else.
     """
-    file = find_file(folder, "questions.json")
+    tables = ("Subset",) if options.split == "subset" else ("MC", "GENERATION")
+    parts = [f"{table}/test-*.parquet" for table in tables]
+    files = find_parts(folder, "questions.json", *parts)
+    if files[0].suffix == ".parquet":
+        for row in parquet_rows(files, _EGO_SCHEMA_FIELDS, ("answer",)):
+            yield item_or_broken(_ego_schema_maker(folder), row, str(row.values["video_idx"]))
+        return
+    yield from _read_ego_schema_json(folder, files[0], options)
+
+
+def _ego_schema_maker(folder: Path) -> Callable[[Row], Item]:
+    """Return what makes an item of a row on the hub, where answers that are secret are null."""
+
+    def make(row: Row) -> Item:
+        name, choices = row.text("video_idx"), without_letters(row.texts("option"))
+        right = None
+        if row.values.get("answer") is not None:
+            right = row.place("answer", len(choices))
+        video = row.video("video_idx", f"{name}.mp4", _ego_schema_videos(folder))
+        return Item(name, video, row.text("question"), choices, right)
+
+    return make
+
+
+def _ego_schema_videos(folder: Path) -> list[Path]:
+    return [folder / "good_clips_git", folder / "videos"]
+
+
+def _read_ego_schema_json(folder: Path, file: Path, options: ReadOptions) -> Read:
     subset = options.split == "subset"
     answers_file = folder / "subset_answers.json"
     if subset:
@@ -96,7 +123,7 @@ def read_ego_schema(folder: Path, options: ReadOptions) -> Read:
             right = Row(answers, answers_file, name).place(name, 5)
         return Item(
             name,
-            row.video("q_uid", f"{name}.mp4", [folder / "good_clips_git", folder / "videos"]),
+            row.video("q_uid", f"{name}.mp4", _ego_schema_videos(folder)),
             row.text("question"),
             tuple(row.text(f"option {place}") for place in range(5)),
             right,
@@ -116,7 +143,7 @@ def read_video_mme(folder: Path, options: ReadOptions) -> Read:
     Raises:
         DatasetError: if a file is missing or something else.
     """
-    file = find_file(folder, "videomme/test-*.parquet", "test-*.parquet", "*.parquet")
+    files = find_parts(folder, "videomme/test-*.parquet", "test-*.parquet", "*.parquet")
     spoken: dict[str, tuple[Subtitle, ...]] = {}
 
     def make(row: Row) -> Item:
@@ -148,41 +175,8 @@ def read_video_mme(folder: Path, options: ReadOptions) -> Read:
         raise DatasetError(
             f"'{folder}' has no folder 'subtitle'", path=folder, hint="unpack subtitle.zip there"
         )
-    for row in parquet_rows(file, _VIDEO_MME_FIELDS):
+    for row in parquet_rows(files, _VIDEO_MME_FIELDS):
         yield item_or_broken(make, row, str(row.values["question_id"]))
-
-
-def read_mlvu(folder: Path, options: ReadOptions) -> Read:
-    """Yield the questions of the seven tasks of MLVU's dev set that have options.
-
-    Raises:
-        DatasetError: if a file is missing or something else.
-    """
-    names = tuple(task.split("_", 1)[1] for task in MLVU_TASKS)
-    for task in MLVU_TASKS:
-        short = task.split("_", 1)[1]
-        if short in options.tasks(names):
-            yield from _read_mlvu_task(folder, task, short)
-
-
-def _read_mlvu_task(folder: Path, task: str, short: str) -> Read:
-    file = find_file(folder, *(f"{place}{task}.json" for place in ("json/", "", "MLVU/json/")))
-    roots = (folder, folder / "MLVU")
-    folders = [root / "video" / name for root in roots for name in (task, short)]
-
-    def make(row: Row) -> Item:
-        choices = row.texts("candidates")
-        return Item(
-            f"{short}_{row.name}",
-            row.video("video", row.text("video"), folders),
-            row.text("question"),
-            choices,
-            row.place_of_text("answer", choices),
-            groups=(("task", short),),
-        )
-
-    for row in json_rows(file):
-        yield item_or_broken(make, row, f"{short}_{row.name}", (("task", short),))
 
 
 def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
@@ -191,7 +185,7 @@ def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
     Raises:
         DatasetError: if a file is missing or something else.
     """
-    file = find_file(folder, "lvb_val.json")
+    files = find_parts(folder, "lvb_val.json", "validation-*.parquet")
 
     def make(row: Row) -> Item:
         choices = row.texts("candidates")
@@ -208,12 +202,12 @@ def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
             subtitles=_spoken(folder, row) if options.subtitles else (),
         )
 
-    for row in json_rows(file):
+    for row in table_rows(files, _LONG_VIDEO_BENCH_FIELDS, _SUBTITLE_FIELDS):
         yield item_or_broken(make, row, str(row.values.get("id", row.name)))
 
 
 def _spoken(folder: Path, row: Row) -> tuple[Subtitle, ...]:
-    path = folder / "subtitles" / row.text("subtitle_path")
+    path = folder / "subtitles" / row.inside("subtitle_path", row.text("subtitle_path"))
     if not path.is_file():
         raise row.error("subtitle_path", f"names '{path}', which is not there")
     return read_longvideobench(
@@ -236,13 +230,11 @@ def read_video_vista(folder: Path, options: ReadOptions) -> Read:
         choices = without_letters(row.texts("Answer_Choices"))
         kind, category = row.text("Type"), row.text("category")
         ability = "Reasoning" if kind in VIDEO_VISTA_REASONING else "Understanding"
-        names = ("merged", "videos", "video", ".")
+        name, folders = row.text("video_name"), ("merged", "videos", "video", ".")
         return Item(
             row.text("question_id"),
             row.video(
-                "video_name",
-                row.text("video_name"),
-                [place for n in names for place in (folder / n, folder / n / category)],
+                "video_name", name, [folder / n for n in folders], others=[f"{category}/{name}"]
             ),
             row.text("Question"),
             choices,

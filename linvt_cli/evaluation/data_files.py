@@ -1,4 +1,4 @@
-"""Files of benchmarks: JSON, CSV and Parquet, with errors that name file, row and field."""
+"""Files of benchmarks: JSON, CSV and Parquet, with errors that name file and column."""
 
 from __future__ import annotations
 
@@ -6,162 +6,15 @@ import csv
 import importlib.util
 import io
 import json
-import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from linvt_cli.errors import DatasetError, MachineError
-from linvt_cli.evaluation.items import LETTERS, BrokenItem, Item
+from linvt_cli.evaluation.rows import Row
 
-VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".MP4")
-_MISSING = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One entry of a file, whose fields are checked as they are taken."""
-
-    values: Mapping[str, Any]
-    file: Path
-    name: int | str  # number from 1, or the key in the file
-
-    def error(self, field: str, what: str, *, hint: str | None = None) -> DatasetError:
-        """Return the error that a field of this row is wrong."""
-        return DatasetError(
-            f"Field '{field}' of row {self.name} in '{self.file}' {what}",
-            path=self.file,
-            line=self.name if isinstance(self.name, int) else None,
-            hint=hint,
-        )
-
-    def text(self, field: str) -> str:
-        """Return a text that is not empty; a number counts as one.
-
-        Raises:
-            DatasetError: if there is none.
-        """
-        value = self._value(field)
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise self.error(field, f"is no text but {_kind(value)}")
-        text = str(value).strip()
-        if not text:
-            raise self.error(field, "is empty")
-        return text
-
-    def seconds(self, field: str) -> float:
-        """Return a time of 0 or more seconds.
-
-        Raises:
-            DatasetError: if it is none.
-        """
-        value = self._value(field)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(field, f"is no number of seconds but {_kind(value)}")
-        if not 0 <= value < math.inf:
-            raise self.error(field, f"must be 0 or more seconds, not {value}")
-        return float(value)
-
-    def texts(self, field: str) -> tuple[str, ...]:
-        """Return two or more texts.
-
-        Raises:
-            DatasetError: if it is no such list.
-        """
-        value = self._value(field)
-        if not isinstance(value, list | tuple):
-            raise self.error(field, f"is no list but {_kind(value)}")
-        if not 2 <= len(value) <= len(LETTERS):
-            raise self.error(field, f"has {len(value)} entries where 2 or more are needed")
-        if not all(isinstance(each, str | int | float) for each in value):
-            raise self.error(field, "is no list of texts")
-        return tuple(str(each).strip() for each in value)
-
-    def place(self, field: str, count: int) -> int:
-        """Return a place among ``count`` options, from 0; a text of digits counts.
-
-        Raises:
-            DatasetError: if it is none.
-        """
-        value = self._value(field)
-        try:
-            place = int(value) if not isinstance(value, bool | float) else -1
-        except (TypeError, ValueError):
-            place = -1
-        if not 0 <= place < count:
-            raise self.error(field, f"must be 0 to {count - 1}, not {value!r}")
-        return place
-
-    def place_of_text(self, field: str, options: Sequence[str]) -> int:
-        """Return the place of the option that a field repeats.
-
-        Raises:
-            DatasetError: if it repeats none.
-        """
-        text = self.text(field)
-        if text not in options:
-            raise self.error(field, f"is '{text}', which is none of the options")
-        return options.index(text)
-
-    def place_of_letter(self, field: str, count: int) -> int:
-        """Return the place that a letter means.
-
-        Raises:
-            DatasetError: if it is no letter of an option.
-        """
-        text = self.text(field)
-        if len(text) != 1 or text not in LETTERS[:count]:
-            raise self.error(
-                field, f"must be a letter from A to {LETTERS[count - 1]}, not '{text}'"
-            )
-        return LETTERS.index(text)
-
-    def video(self, field: str, name: str, folders: Iterable[Path]) -> Path:
-        """Return the video file, or folder of frames, of a name: in the first folder that has it.
-
-        Where the name's own ending is not there, the other usual ones are tried.
-
-        Raises:
-            DatasetError: if no folder has it, or the name leads out of them.
-        """
-        pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts:
-            raise self.error(field, f"leads out of the folder: '{name}'")
-        tried = list(dict.fromkeys(folders))
-        for folder in tried:
-            for candidate in _candidates(folder / pure):
-                if candidate.exists():
-                    return candidate
-        raise self.error(
-            field,
-            f"names the video '{name}', which is not in {_listed(tried)}",
-            hint="fetch the videos of the benchmark, and unpack them there",
-        )
-
-    def _value(self, field: str) -> Any:
-        value = self.values.get(field, _MISSING)
-        if value is _MISSING or value is None:
-            raise self.error(field, "is missing")
-        return value
-
-
-def _candidates(path: Path) -> Iterator[Path]:
-    yield path
-    stem = path.with_suffix("") if path.suffix in VIDEO_SUFFIXES else path
-    for suffix in VIDEO_SUFFIXES:
-        yield stem.with_name(stem.name + suffix)
-
-
-def _listed(folders: Sequence[Path]) -> str:
-    return " or ".join(f"'{folder}'" for folder in folders)
-
-
-def _kind(value: object) -> str:
-    return {dict: "an object", list: "a list", bool: "true or false", str: "a text"}.get(
-        type(value), "a number" if isinstance(value, int | float) else "null"
-    )
+_PART = re.compile(r"-\d+-of-(\d+)\.parquet")
 
 
 def find_file(folder: Path, *names: str) -> Path:
@@ -170,20 +23,40 @@ def find_file(folder: Path, *names: str) -> Path:
     Raises:
         DatasetError: if it has none.
     """
+    return find_parts(folder, *names)[0]
+
+
+def find_parts(folder: Path, *names: str) -> tuple[Path, ...]:
+    """Return all files of the first pattern that fits any: the parts of one table, in their order.
+
+    Raises:
+        DatasetError: if none fits, or parts such as ``test-00000-of-00002.parquet`` are missing.
+    """
     if not folder.is_dir():
         raise DatasetError(
             f"There is no folder '{folder}'", path=folder, hint="name the benchmark's with --data"
         )
     for name in names:
-        for path in sorted(folder.glob(name)):
-            if path.is_file():
-                return path
+        found = tuple(path for path in sorted(folder.glob(name)) if path.is_file())
+        if found:
+            _require_all_parts(found)
+            return found
     listed = " or ".join(f"'{name}'" for name in names)
     raise DatasetError(
         f"'{folder}' has no file {listed}",
         path=folder,
         hint="docs: guides/evaluate lists the files",
     )
+
+
+def _require_all_parts(found: Sequence[Path]) -> None:
+    numbered = _PART.search(found[0].name)
+    if numbered is not None and len(found) != int(numbered[1]):
+        raise DatasetError(
+            f"'{found[0].parent}' has {len(found)} of the {int(numbered[1])} parts of a table",
+            path=found[0].parent,
+            hint="fetch the others too",
+        )
 
 
 def read_json(path: Path) -> Any:
@@ -199,7 +72,7 @@ def read_json(path: Path) -> Any:
 
 
 def json_rows(path: Path) -> Iterator[Row]:
-    """Yield the entries of a JSON list of objects, or of JSON Lines.
+    """Yield the entries of a JSON list of objects.
 
     Raises:
         DatasetError: if it is something else.
@@ -223,69 +96,92 @@ def json_table(path: Path) -> dict[str, Any]:
     return table
 
 
-def csv_rows(path: Path, fields: Sequence[str]) -> Iterator[Row]:
+def csv_rows(path: Path, fields: Sequence[str], *, tabs: bool = False) -> Iterator[Row]:
     """Yield the rows of a CSV file with a head.
 
     Args:
         path: of the file.
         fields: columns that it must have.
+        tabs: whether tabs separate them, and quotation marks mean nothing.
 
     Raises:
         DatasetError: if it lacks one, or cannot be read.
     """
-    reader = csv.DictReader(io.StringIO(_content(path), newline=""))
-    lacking = [field for field in fields if field not in (reader.fieldnames or ())]
-    if lacking:
-        raise _unreadable(path, f"has no column '{lacking[0]}'")
-    for number, values in enumerate(reader, start=1):
-        yield Row(values, path, number)
+    content = io.StringIO(_content(path), newline="")
+    reader = (
+        csv.DictReader(content, delimiter="\t", quoting=csv.QUOTE_NONE)
+        if tabs
+        else csv.DictReader(content)
+    )
+    try:
+        _require_columns(path, fields, reader.fieldnames or ())
+        for number, values in enumerate(reader, start=1):
+            yield Row(values, path, number)
+    except csv.Error as error:
+        raise _unreadable(path, f"is no CSV file: {error}") from error
 
 
-def parquet_rows(path: Path, fields: Sequence[str]) -> Iterator[Row]:
-    """Yield the rows of a Parquet file.
+def parquet_rows(
+    paths: Sequence[Path], fields: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[Row]:
+    """Yield the rows of a table in one Parquet file or several; other columns are not read.
+
+    Args:
+        paths: of the files.
+        fields: columns that they must have.
+        optional: columns that they may have.
 
     Raises:
-        DatasetError: if it lacks a column, or is no Parquet file.
+        DatasetError: if one lacks a column, or is no Parquet file.
         MachineError: if pyarrow is not installed.
     """
     if importlib.util.find_spec("pyarrow") is None:
         raise MachineError(
-            f"'{path}' is read with the library pyarrow, which is not installed",
+            f"'{paths[0]}' is read with the library pyarrow, which is not installed",
             hint="pip install 'linvt[evaluate]'",
         )
+    for path in paths:
+        yield from _rows_of_part(path, fields, optional)
+
+
+def _rows_of_part(path: Path, fields: Sequence[str], optional: Sequence[str]) -> Iterator[Row]:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path)
+        with parquet.ParquetFile(path) as file:
+            there = file.schema_arrow.names
+            _require_columns(path, fields, there)
+            columns = [name for name in there if name in {*fields, *optional}]
+            number = 0
+            for batch in file.iter_batches(columns=columns):
+                for values in batch.to_pylist():
+                    number += 1
+                    yield Row(values, path, number)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, f"is no Parquet file: {error}") from error
-    lacking = [field for field in fields if field not in table.column_names]
+
+
+def table_rows(
+    paths: Sequence[Path], fields: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[Row]:
+    """Yield the rows of a table that is Parquet, CSV or a JSON list, as its name says.
+
+    Raises:
+        DatasetError: if it is something else, or lacks a column.
+    """
+    if paths[0].suffix == ".parquet":
+        yield from parquet_rows(paths, fields, optional)
+    elif paths[0].suffix == ".csv":
+        yield from csv_rows(paths[0], fields)
+    else:
+        yield from json_rows(paths[0])
+
+
+def _require_columns(path: Path, fields: Sequence[str], there: Sequence[str]) -> None:
+    lacking = [field for field in fields if field not in there]
     if lacking:
         raise _unreadable(path, f"has no column '{lacking[0]}'")
-    for number, values in enumerate(table.to_pylist(), start=1):
-        yield Row(values, path, number)
-
-
-def item_or_broken(
-    make: Callable[[Row], Item], row: Row, id_: str, groups: tuple[tuple[str, str], ...] = ()
-) -> Item | BrokenItem:
-    """Return the item of a row, or why there is none."""
-    try:
-        return make(row)
-    except DatasetError as error:
-        return BrokenItem(id_, groups, error)
-
-
-def without_letters(options: Sequence[str]) -> tuple[str, ...]:
-    """Return options without the letters ``A.``, ``(A)`` before them, where all have theirs."""
-    bare = []
-    for letter, option in zip(LETTERS, options, strict=False):
-        found = re.fullmatch(rf"\(?{letter}[.):]\s*(.+)", option, flags=re.DOTALL)
-        if found is None:
-            return tuple(options)
-        bare.append(found[1].strip())
-    return tuple(bare)
 
 
 def _content(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import string
 from collections.abc import Callable
@@ -11,9 +10,14 @@ from typing import Literal, Protocol
 
 from linvt_cli.evaluation.items import LETTERS, Item
 
-Kind = Literal["meaning", "elements", "caption", "option"]
+Kind = Literal["meaning", "elements", "caption", "option", "sub_scene", "summary"]
 """How an answer is judged: yes or no with 0 to 5, 0 to 1 by elements, a caption by the option it
-implies, or an answer that no rule matches by right or wrong."""
+implies, an answer that no rule matches by right or wrong, and those of MLVU by two scores each."""
+
+BEST_RATING: dict[Kind, int] = {"meaning": 5, "sub_scene": 10, "summary": 10}
+"""The most that a rating can be, of the kinds that have one."""
+
+_LONGEST_REPLY = 8000  # characters that are read: more is no reply to these requests
 
 _ARTICLES = frozenset({"a", "an", "the"})
 _NUMBERS = {
@@ -44,7 +48,7 @@ class Judgement:
     """What an answer is worth."""
 
     score: float  # in [0, 1]
-    rating: int | None = None  # 0 to 5, of the kind "meaning"
+    rating: float | None = None  # of the kinds in BEST_RATING; an empty answer's is 0
 
 
 MEANING = (
@@ -78,12 +82,41 @@ OPTION = (
     " right.\n\nQuestion: {question}\nRight answer: {answer}\nModel's answer: {said}\n\n"
     "Reply with one word: Correct or Incorrect"
 )
+SUB_SCENE = (
+    "You score an answer to a question about a scene of a video. Give two scores from 1 to 5.\n"
+    "Accuracy: score each of the points below for itself: 1 if the answer misses it, 3 if the"
+    " answer comes near it but is not quite right, 5 if the answer has it right. The accuracy is"
+    " the mean of these.\n"
+    "Relevance, whether right or wrong: 1 if the answer is not about the question; 2 if it is in"
+    " part, with much that does not belong there; 3 if it is, but unsure of itself; 4 if most of it"
+    " is, and sure; 5 if all of it is, and wholly sure.\n\n"
+    "Question: {question}\nPoints:\n{answer}\nGiven answer: {said}\n\n"
+    "Give the reason for each score in one short sentence. Then end with the scores as JSON, as in:"
+    ' {{"score_accuracy": 3.5, "score_relevance": 4}}'
+)
+SUMMARY = (
+    "You score a summary of a video by comparing it with the right one. Give two whole scores from"
+    " 1 to 5.\n"
+    "Completeness: 1 if hardly anything that matters in the right one is covered, 2 if some, 3 if"
+    " most, 4 if nearly all, 5 if all.\n"
+    "Reliability: 1 if it has many errors and contradictions and is confused, 2 if several, 3 if it"
+    " is right on the whole with small errors, 4 if errors are negligible and it is clear, 5 if"
+    " nothing is wrong. Details that the right one lacks count against it only where they"
+    " contradict it or make no sense.\n\n"
+    "Right summary: {answer}\nGiven summary: {said}\n\n"
+    "Give the reason for each score in one short sentence. Then end with the scores as JSON, as in:"
+    ' {{"score_completeness": 3, "score_reliability": 4}}'
+)
 PROMPTS: dict[Kind, str] = {
     "meaning": MEANING,
     "elements": ELEMENTS,
     "caption": CAPTION,
     "option": OPTION,
+    "sub_scene": SUB_SCENE,
+    "summary": SUMMARY,
 }
+_VERDICT = re.compile(r"""(['"])pred\1\s*:\s*(['"])([^'"]{1,40})\2""")
+_RATING = re.compile(r"""(['"])score\1\s*:\s*(['"]?)(\d(?:\.\d+)?)\2\s*[,}]""")
 
 
 def request_of(kind: Kind, item: Item, said: str) -> str:
@@ -94,7 +127,7 @@ def request_of(kind: Kind, item: Item, said: str) -> str:
 
 def judgement_of(kind: Kind, item: Item, reply: str) -> Judgement | None:
     """Return what a judge's reply means, None where it is not what was asked for."""
-    return _READERS[kind](reply, item)
+    return _READERS[kind](reply[:_LONGEST_REPLY], item)
 
 
 def _read_meaning(reply: str, item: Item) -> Judgement | None:
@@ -103,14 +136,35 @@ def _read_meaning(reply: str, item: Item) -> Judgement | None:
     found = re.search(r"\{[^{}]*\}", reply)
     if found is None:
         return None
-    try:
-        said = ast.literal_eval(found[0])
-        verdict, rating = str(said["pred"]).lower(), int(float(said["score"]))
-    except (ValueError, SyntaxError, KeyError, TypeError, OverflowError):
+    verdict, rated = _VERDICT.search(found[0]), _RATING.search(found[0])
+    if verdict is None or rated is None:
         return None
-    if not 0 <= rating <= 5 or ("yes" in verdict) == ("no" in verdict):
+    says_yes, rating = "yes" in verdict[3].lower(), int(float(rated[3]))
+    if rating > BEST_RATING["meaning"] or says_yes == ("no" in verdict[3].lower()):
         return None
-    return Judgement(float("yes" in verdict), rating)
+    return Judgement(float(says_yes), rating)
+
+
+def _read_sub_scene(reply: str, item: Item) -> Judgement | None:
+    del item
+    return _read_two_scores(reply, "score_accuracy", "score_relevance")
+
+
+def _read_summary(reply: str, item: Item) -> Judgement | None:
+    del item
+    return _read_two_scores(reply, "score_completeness", "score_reliability")
+
+
+def _read_two_scores(reply: str, *names: str) -> Judgement | None:
+    """Read two scores from 1 to 5, the last of each that the reply has; their sum is the rating."""
+    total = 0.0
+    for name in names:
+        found = re.findall(rf"""\b{name}['"]?\s*:\s*['"]?(\d(?:\.\d+)?)""", reply)
+        score = float(found[-1]) if found else 0.0
+        if not 1 <= score <= 5:
+            return None
+        total += score
+    return Judgement(total / BEST_RATING["summary"], total)
 
 
 def _read_elements(reply: str, item: Item) -> Judgement | None:
@@ -122,11 +176,16 @@ def _read_elements(reply: str, item: Item) -> Judgement | None:
 
 def _read_caption(reply: str, item: Item) -> Judgement | None:
     """Read the letter behind ``Answer:``; an answer that names several options is wrong."""
-    said = re.findall(r"Answer:\s*(.*)", reply)
+    said = re.findall(r"Answer:[ \t]*(.*)", reply)
     if not said:
         return None
-    named = re.findall(r"(?<![A-Za-z])([A-D])(?:[.):\s]|$)", said[-1])
-    return Judgement(float(len(named) == 1 and LETTERS.index(named[0]) == item.right))
+    # A letter without a sign behind it may be an article: "B. A man is running"
+    named = re.findall(r"(?<![A-Za-z])([A-D])[.):]", said[-1]) or [said[-1].strip(" *([])")]
+    return Judgement(float(len(named) == 1 and named[0] == _letter(item)))
+
+
+def _letter(item: Item) -> str | None:
+    return None if item.right is None else LETTERS[item.right]
 
 
 def _read_option(reply: str, item: Item) -> Judgement | None:
@@ -142,6 +201,8 @@ _READERS: dict[Kind, Callable[[str, Item], Judgement | None]] = {
     "elements": _read_elements,
     "caption": _read_caption,
     "option": _read_option,
+    "sub_scene": _read_sub_scene,
+    "summary": _read_summary,
 }
 
 
@@ -150,29 +211,37 @@ def match_words(kind: Kind, item: Item, said: str) -> Judgement:
 
     An open answer must equal the right one but for case, punctuation, articles and number words.
     Of a question with ``<AND>``, each element that occurs counts its share. A caption must hold the
-    words of the right option and of no other one.
+    words of the right option and of no other one. What no comparison of words can score is wrong.
     """
+    words = normalize(said)
     if kind == "elements":
-        return Judgement(_share_of_elements(item.answer, normalize(said)))
+        return Judgement(_share_of_elements(item.answer, words))
     if kind == "caption":
-        named = [normalize(option[3:]) in normalize(said) for option in item.options]
+        named = [_holds(words, normalize(option[3:])) for option in item.options]
         return Judgement(float(sum(named) == 1 and named.index(True) == item.right))
-    if kind == "option":
-        return Judgement(0.0)
-    right = normalize(said) == normalize(item.answer)
-    return Judgement(float(right), 5 if right else 0)
+    if kind == "meaning":
+        right = bool(words) and words == normalize(item.answer)
+        return Judgement(float(right), BEST_RATING[kind] if right else 0)
+    return Judgement(0.0, 0 if kind in BEST_RATING else None)
 
 
-def _share_of_elements(answer: str, said: str) -> float:
+def _share_of_elements(answer: str, words: str) -> float:
     shares = []
     for way in answer.split("<OR>"):
-        elements = [normalize(element) for element in way.split("<AND>")]
-        there = [bool(element) and f" {element} " in f" {said} " for element in elements]
+        there = [_holds(words, normalize(element)) for element in way.split("<AND>")]
         shares.append(sum(there) / len(there))
     return max(shares)
 
 
+def _holds(words: str, part: str) -> bool:
+    return bool(part) and f" {part} " in f" {words} "
+
+
 def normalize(text: str) -> str:
-    """Return the words of a text: lower case, no punctuation and articles, numbers as digits."""
-    bare = text.lower().translate(str.maketrans("", "", string.punctuation))
-    return " ".join(_NUMBERS.get(word, word) for word in bare.split() if word not in _ARTICLES)
+    """Return the words of a text: lower case, no punctuation and articles, numbers as digits.
+
+    A text that is nothing but articles keeps them.
+    """
+    words = text.lower().translate(str.maketrans("", "", string.punctuation)).split()
+    kept = [word for word in words if word not in _ARTICLES] or words
+    return " ".join(_NUMBERS.get(word, word) for word in kept)

@@ -7,6 +7,7 @@ draw an option by lot then, and one takes an empty answer for a right one; here 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable
 
 from linvt_cli.evaluation.items import LETTERS, Item
@@ -21,8 +22,7 @@ _PREFIXES = (
     "Best answer:",
     "Best option:",
 )
-_LONG_ANSWER = 10  # words
-_EDGES = ",.!?;:'"
+_EDGES = ",.!?;:'" + string.whitespace
 
 LetterRule = Callable[[str, Item], int | None]
 
@@ -87,13 +87,12 @@ def first_sign(text: str, item: Item) -> int | None:
 def earliest_letter(text: str, item: Item) -> int | None:
     """NExT-QA and EgoSchema: ``(A)``, ``A`` or ``A.``, whichever comes first.
 
-    Neither publishes a rule for generated answers; this is the one of MMMU that their readers use,
-    without its lot. Where no letter stands alone and the answer has more than five words, the
-    option whose words it repeats first counts.
+    Neither publishes a rule for generated answers; this is the one of MMMU, as the public readers
+    of EgoSchema use it, without its lot (that of NExT-QA in lmms-eval takes the last letter of
+    several). Where no letter stands alone and the answer has more than five words, the option whose
+    words it repeats first counts.
     """
-    said = text.strip()
-    while said and (said[0] in _EDGES or said[-1] in _EDGES):
-        said = said.strip(_EDGES).strip()
+    said = text.strip(_EDGES)
     letters = LETTERS[: len(item.options)]
     found = re.search(rf"\(([{letters}])\)|(?<![A-Za-z])([{letters}])(?=[ .)]|$)", said)
     if found is not None:

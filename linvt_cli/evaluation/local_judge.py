@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,13 +9,13 @@ import numpy as np
 
 from linvt_cli.config import GenerationConfig
 from linvt_cli.errors import JudgeError, JudgementError, LinVTError
-from linvt_cli.evaluation.endpoint import KeptReplies
+from linvt_cli.evaluation.kept_replies import KeptReplies, key_of
 from linvt_cli.pipeline import VideoQA, WatchedVideo
 from linvt_cli.types import Frames, VideoInfo
 
 _SIDE = 56  # px: the models of linvt take any size
 _GREY = 128
-_MAX_NEW_TOKENS = 96
+_MAX_NEW_TOKENS = 256
 
 
 @dataclass
@@ -57,7 +55,7 @@ class LocalJudge:
                 f"What {self.label} replies is no judgement",
                 hint="another --judge-model may be able to judge",
             )
-        key = hashlib.sha256(json.dumps([self.label, request]).encode()).hexdigest()
+        key = key_of(self.label, {"request": request})
         kept = self.kept.find(key)
         if kept is not None:
             return str(kept["reply"])

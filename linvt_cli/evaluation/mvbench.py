@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from linvt_cli.evaluation.data_files import Row, find_file, item_or_broken, json_rows
+from linvt_cli.evaluation.data_files import find_parts, table_rows
 from linvt_cli.evaluation.items import Item, Read, ReadOptions
+from linvt_cli.evaluation.rows import Row, item_or_broken
 
 TVQA_FRAME_RATE = 3.0  # pictures a second in the folders of Episodic Reasoning
+_FIELDS = ("video", "question", "candidates", "answer")
 _CUT = "_segment"  # ends the name of a folder whose videos are cut to their bounds already
 
 
@@ -22,9 +24,13 @@ class Task:
     bounded: bool = False  # whether a question is about a part of its video
 
     @property
-    def path(self) -> str:
-        """Name of the file with the questions."""
-        return f"{self.file}.json"
+    def places(self) -> tuple[str, ...]:
+        """Where the questions are: as JSON, or as the Parquet that the hub makes of it."""
+        name = self.file
+        return (
+            f"json/{name}.json", f"{name}.json",
+            f"{name}/train/*.parquet", f"{name}/train-*.parquet",
+        )  # fmt: skip
 
 
 _CHARADES = ("star/Charades_v1_480", "star/Charades_segment")
@@ -68,9 +74,8 @@ def read_mvbench(folder: Path, options: ReadOptions) -> Read:
     """
     for name in options.tasks(tuple(TASKS)):
         task = TASKS[name]
-        file = find_file(folder, f"json/{task.path}", task.path)
         groups = (("task", name),)
-        for row in json_rows(file):
+        for row in table_rows(find_parts(folder, *task.places), _FIELDS, ("start", "end")):
             id_ = f"{task.file}_{row.name}"
             yield item_or_broken(partial(_item, folder=folder, name=name), row, id_, groups)
 

@@ -7,13 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linvt_cli.errors import DatasetError
-from linvt_cli.evaluation.data_files import Row, find_file, item_or_broken, json_rows, json_table
+from linvt_cli.evaluation.data_files import (
+    csv_rows,
+    find_file,
+    find_parts,
+    json_rows,
+    json_table,
+    parquet_rows,
+)
 from linvt_cli.evaluation.items import Item, Read, ReadOptions
+from linvt_cli.evaluation.rows import Row, item_or_broken
 
 ACTIVITYNET_TYPES = (
     "Motion", "Spatial Relation", "Temporal Relation", "Yes/No", "Color", "Object", "Location",
     "Number", "Other",
 )  # fmt: skip
+TGIF_TYPES = ("Object", "Number", "Color", "Location")
+_TABLE_FIELDS = ("video_name", "question", "question_id", "answer")
+_FRAME_QA_FIELDS = ("gif_name", "question", "answer", "type", "vid_id")
 _CAPABILITIES = {
     "rec": "recognition",
     "ocr": "OCR",
@@ -30,28 +41,25 @@ class OpenSet:
 
     folders: tuple[str, ...]
     names: tuple[str, ...]  # patterns of a video's name, the usual one first
+    types: tuple[str, ...] = ()  # names of its types of questions, which the files number from 0
 
 
-ACTIVITYNET = OpenSet(("all_test", "videos", "."), ("v_{}", "{}"))
+ACTIVITYNET = OpenSet(("all_test", "videos", "."), ("v_{}", "{}"), ACTIVITYNET_TYPES)
 MSRVTT = OpenSet(("videos/all", "videos", "."), ("{}", "video{}"))
 MSVD = OpenSet(("videos", "YouTubeClips", "."), ("{}", "vid{}"))
-TGIF = OpenSet(("mp4", "videos", "gifs", "."), ("{}", "{}.gif"))
+TGIF = OpenSet(("mp4", "videos", "gifs", "."), ("{}", "{}.gif"), TGIF_TYPES)
 
 
 def reader_of(described: OpenSet) -> Callable[[Path, ReadOptions], Read]:
     """Return the reader of a benchmark with ``test_q.json`` and ``test_a.json``.
 
-    The authors' own ``test_qa.json``, where question and answer are one entry, is read as well.
+    The authors' own ``test_qa.json``, where question and answer are one entry, is read as well, and
+    the table that the hub has of ActivityNet-QA.
     """
 
     def read(folder: Path, options: ReadOptions) -> Read:
         del options
-        pairs: Iterator[tuple[Row, Row]]
-        if not (folder / "test_q.json").is_file() and (folder / "test_qa.json").is_file():
-            pairs = ((row, row) for row in json_rows(folder / "test_qa.json"))
-        else:
-            pairs = _joined(find_file(folder, "test_q.json"), find_file(folder, "test_a.json"))
-        for asked, answered in pairs:
+        for asked, answered in _pairs(folder):
 
             def make(row: Row, answered: Row = answered) -> Item:
                 return _item(row, answered, folder, described)
@@ -60,6 +68,47 @@ def reader_of(described: OpenSet) -> Callable[[Path, ReadOptions], Read]:
             yield item_or_broken(make, asked, str(name))
 
     return read
+
+
+def _pairs(folder: Path) -> Iterator[tuple[Row, Row]]:
+    """Yield each question with the row of its answer."""
+    files = find_parts(
+        folder, "test_q.json", "test_qa.json", "data/test-*.parquet", "test-*.parquet"
+    )
+    if files[0].suffix == ".parquet":
+        yield from ((row, row) for row in parquet_rows(files, _TABLE_FIELDS, ("type",)))
+    elif files[0].name == "test_qa.json":
+        yield from ((row, row) for row in json_rows(files[0]))
+    else:
+        yield from _joined(files[0], find_file(folder, "test_a.json"))
+
+
+def read_tgif(folder: Path, options: ReadOptions) -> Read:
+    """Yield the open questions of TGIF-QA: those of FrameQA, or what ``test_q.json`` has.
+
+    The first are in the authors' own table, separated by tabs. Its other tasks (counting, repeated
+    actions, transitions) are no part of the zero-shot benchmark and are not read.
+
+    Raises:
+        DatasetError: if a file is missing or something else.
+    """
+    if (folder / "test_q.json").is_file():
+        yield from reader_of(TGIF)(folder, options)
+        return
+    names = ("Test_frameqa_question.csv", "Test_frameqa_question.tsv")
+    file = find_file(folder, "test_q.json", *names, *(f"dataset/{name}" for name in names))
+
+    def make(row: Row) -> Item:
+        return Item(
+            row.text("vid_id"),
+            _video(row, "gif_name", folder, TGIF),
+            row.text("question"),
+            answer=row.text("answer"),
+            groups=(("type", _type(row, TGIF)),),
+        )
+
+    for row in csv_rows(file, _FRAME_QA_FIELDS, tabs=True):
+        yield item_or_broken(make, row, str(row.values["vid_id"] or row.name))
 
 
 def _joined(questions_file: Path, answers_file: Path) -> Iterator[tuple[Row, Row]]:
@@ -88,26 +137,20 @@ def _item(asked: Row, answered: Row, folder: Path, described: OpenSet) -> Item:
         video,
         asked.text("question"),
         answer=answer,
-        groups=(("type", _type(answered)),) if "type" in answered.values else (),
+        groups=(("type", _type(answered, described)),) if "type" in answered.values else (),
     )
 
 
 def _video(row: Row, field: str, folder: Path, described: OpenSet) -> Path:
     name = row.text(field)
-    folders = [folder / part for part in described.folders]
-    missing = None
-    for pattern in described.names:
-        try:
-            return row.video(field, pattern.format(name), folders)
-        except DatasetError as error:
-            missing = missing or error
-    raise missing or row.error(field, "names no video")
+    usual, *others = (pattern.format(name) for pattern in described.names)
+    return row.video(field, usual, [folder / part for part in described.folders], others=others)
 
 
-def _type(row: Row) -> str:
+def _type(row: Row, described: OpenSet) -> str:
     kind = row.text("type")
-    if kind.isdecimal() and int(kind) < len(ACTIVITYNET_TYPES):
-        return ACTIVITYNET_TYPES[int(kind)]
+    if kind.isdecimal() and int(kind) < len(described.types):
+        return described.types[int(kind)]
     return kind
 
 

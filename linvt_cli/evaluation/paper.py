@@ -79,7 +79,8 @@ def differences(paper: Reported, settings: Mapping[str, Any]) -> list[str]:
         told.append("only a part of the questions was asked here")
     judge = settings["judge"]
     if judge is not None:
-        told.append(f"answers are scored by {judge['label']} here, with prompts of linvt's own")
+        prompts = ", with prompts of linvt's own" if judge["kind"] in ("endpoint", "local") else ""
+        told.append(f"answers are scored by {judge['label']} here{prompts}")
     if paper.note:
         told.append(paper.note)
     return told

@@ -21,6 +21,9 @@ _MLVU = (
     "Watch this video closely, and heed every detail. Choose the option that answers the question"
     " best.\n"
 )
+_MLVU_GENERATION = (
+    "Watch this video closely, and heed every detail. Answer the question from what you see.\n"
+)
 _LETTER_ALONE = "Answer with the option's letter from the given choices directly."
 _SUBTITLES = "This video's subtitles are listed below:\n"
 
@@ -35,6 +38,12 @@ def mlvu(item: Item, spoken: str) -> str:
     """As MVBench, with the beginning of the answer."""
     del spoken
     return f"{_MLVU}{_bracketed(item)}\nOnly give the best option.\nBest option: ("
+
+
+def mlvu_generation(item: Item, spoken: str) -> str:
+    """A wish for attention, and the question."""
+    del spoken
+    return f"{_MLVU_GENERATION}{item.question}"
 
 
 def letter(item: Item, spoken: str) -> str:

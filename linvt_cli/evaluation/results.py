@@ -14,6 +14,7 @@ from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.benchmarks import Benchmark
 from linvt_cli.evaluation.bootstrap import Comparison, Estimate, compare, estimate, estimate_value
 from linvt_cli.evaluation.items import Item
+from linvt_cli.evaluation.judging import BEST_RATING
 from linvt_cli.evaluation.paper import differences, reported
 from linvt_cli.evaluation.scoring import Verdict
 
@@ -75,7 +76,8 @@ def to_document(
         "accuracy": _record(_accuracy(known, benchmark)),
         "averaged_over": benchmark.averaged_over,
         "accuracy_if_failures_are_wrong": _with_failures(known, failures, benchmark),
-        "rating": _record(_estimate(ratings, [float(e.verdict.rating or 0) for e in ratings])),
+        "rating": _record(_rating(ratings, benchmark)),
+        "best_rating": None if benchmark.judged is None else BEST_RATING.get(benchmark.judged),
         "groups": _by_group(known),
         "paper": None
         if paper is None
@@ -101,11 +103,16 @@ def _without_option(scored: Sequence[Scored]) -> int:
 
 def _scored_by(known: Sequence[Scored]) -> dict[str, int]:
     ways = [each.verdict.scored_by for each in known]
-    return {way: ways.count(way) for way in ("rule", "words", "judge") if way in ways}
+    return {way: ways.count(way) for way in ("rule", "words", "embeddings", "judge") if way in ways}
 
 
 def _accuracy(known: Sequence[Scored], benchmark: Benchmark) -> Estimate:
     return _estimate(known, [_score(each) for each in known], benchmark.averaged_over)
+
+
+def _rating(rated: Sequence[Scored], benchmark: Benchmark) -> Estimate:
+    ratings = [each.verdict.rating or 0.0 for each in rated]
+    return _estimate(rated, ratings, benchmark.averaged_over)
 
 
 def _estimate(
@@ -206,7 +213,7 @@ def read_results(path: Path) -> dict[str, Any]:
             path=file,
             hint="name a folder that linvt evaluate -o has written",
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _foreign(file) from error
     if not known or lacking:
         raise _foreign(file)
@@ -222,14 +229,14 @@ def _foreign(file: Path) -> DatasetError:
 
 
 def compare_results(
-    first: Mapping[str, Any], second: Mapping[str, Any], *, place: str
+    first: Mapping[str, Any], second: Mapping[str, Any], *, places: tuple[str, str]
 ) -> tuple[Comparison, int]:
     """Compare two documents over the questions that both scored.
 
     Args:
         first: a document.
         second: another, of the same benchmark.
-        place: of the second, for messages.
+        places: of both, for messages.
 
     Returns:
         The comparison, and how many questions only one of them scored.
@@ -239,16 +246,17 @@ def compare_results(
     """
     if first["benchmark"] != second["benchmark"]:
         raise DatasetError(
-            f"'{place}' is about {second['benchmark']}, the other one about {first['benchmark']}",
-            path=place,
+            f"'{places[1]}' is about {second['benchmark']}, '{places[0]}' about"
+            f" {first['benchmark']}",
+            path=places[1],
             hint="compare runs of one benchmark",
         )
-    one, other = _scores(first, place), _scores(second, place)
+    one, other = _scores(first, places[0]), _scores(second, places[1])
     shared = [name for name in one if name in other]
     if not shared:
         raise DatasetError(
-            f"'{place}' has no question of the other run",
-            path=place,
+            f"'{places[1]}' has no question of '{places[0]}'",
+            path=places[1],
             hint="compare runs over the same questions",
         )
     over = first.get("averaged_over")

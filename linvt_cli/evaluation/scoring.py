@@ -7,8 +7,10 @@ from typing import Literal
 
 from linvt_cli.errors import JudgementError
 from linvt_cli.evaluation.benchmarks import Benchmark
+from linvt_cli.evaluation.embeddings import EmbeddingMatch
 from linvt_cli.evaluation.items import LETTERS, Item
 from linvt_cli.evaluation.judging import (
+    BEST_RATING,
     Judge,
     Judgement,
     Kind,
@@ -16,14 +18,23 @@ from linvt_cli.evaluation.judging import (
     match_words,
     request_of,
 )
+from linvt_cli.evaluation.mlvu import SUB_SCENE, SUMMARY
 
 By = Literal["letter", "letter-likelihood", "text-likelihood"]
 """How an option is chosen: the letter that is generated, the likeliest letter, or the likeliest
 text."""
 
+Scorer = Judge | EmbeddingMatch
+"""What may score an answer that no rule settles."""
+
 EXACT = "the match of words"
 """Label of scores without a judge."""
 
+_KIND_OF_TASK: dict[str, Kind] = {
+    "captioning": "caption",
+    SUB_SCENE: "sub_scene",
+    SUMMARY: "summary",
+}
 _ATTEMPTS = 3  # at a reply that means something
 
 
@@ -33,8 +44,8 @@ class Verdict:
 
     prediction: str | None  # the option that was named; None where none was, or of open questions
     score: float | None  # in [0, 1]; None where the right answer is not public
-    rating: int | None = None  # 0 to 5
-    scored_by: str = "rule"  # or "words", "judge"
+    rating: float | None = None  # of the kinds in BEST_RATING
+    scored_by: str = "rule"  # or "words", "embeddings", "judge"
 
 
 def choices_for(item: Item, by: By) -> tuple[str, ...]:
@@ -61,10 +72,10 @@ def score_place(item: Item, place: int | None) -> Verdict:
 
 def kind_of(benchmark: Benchmark, item: Item) -> Kind | None:
     """Return how an answer that no rule settles is judged."""
-    return "caption" if item.task == "captioning" else benchmark.judged
+    return _KIND_OF_TASK.get(item.task, benchmark.judged)
 
 
-def score_answer(benchmark: Benchmark, item: Item, said: str, judge: Judge | None) -> Verdict:
+def score_answer(benchmark: Benchmark, item: Item, said: str, judge: Scorer | None) -> Verdict:
     """Score what a model wrote.
 
     An answer without a word is wrong, and no judge is asked about it.
@@ -73,7 +84,8 @@ def score_answer(benchmark: Benchmark, item: Item, said: str, judge: Judge | Non
         benchmark: of the question.
         item: the question.
         said: the whole answer.
-        judge: asked where no rule settles it; without one, words are compared.
+        judge: asked where no rule settles it; without one, words are compared. Embeddings can
+            stand for one where the meaning of an open answer is judged.
 
     Raises:
         JudgementError: if the judge gives no reply that means something.
@@ -87,10 +99,12 @@ def score_answer(benchmark: Benchmark, item: Item, said: str, judge: Judge | Non
     if kind is None:
         return Verdict(None, 0.0)
     if not said.strip():
-        return Verdict(None, 0.0, 0 if kind == "meaning" else None)
+        return Verdict(None, 0.0, 0 if kind in BEST_RATING else None)
     if judge is None:
         judged = match_words(kind, item, said)
         return Verdict(None, judged.score, judged.rating, scored_by="words")
+    if isinstance(judge, EmbeddingMatch):
+        return Verdict(None, judge.judge(item.answer, said).score, scored_by="embeddings")
     judged = _asked(judge, kind, item, said)
     return Verdict(None, judged.score, judged.rating, scored_by="judge")
 

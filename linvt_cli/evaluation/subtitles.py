@@ -11,9 +11,9 @@ from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.data_files import read_json
 from linvt_cli.evaluation.items import Subtitle
 
-_TIME = r"(\d+):(\d\d):(\d\d)[,.](\d{1,3})"
+_TIME = r"(\d{1,3}):(\d\d):(\d\d)[,.](\d{1,3})"
 _SPAN = re.compile(rf"{_TIME}\s*-->\s*{_TIME}")
-_TAG = re.compile(r"<[^>]*>|\{\\[^}]*\}")
+_TAG = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 _LEAST_LENGTH = 1.0  # s; LongVideoBench widens shorter ones
 
 
@@ -71,7 +71,7 @@ def read_longvideobench(path: Path, *, begins: float, duration: float) -> tuple[
         )
     try:
         return tuple(_entry(entry, begins, duration) for entry in entries)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DatasetError(
             f"'{path}' has a subtitle without its fields: {error}",
             path=path,

@@ -33,7 +33,7 @@ def as_markdown(document: Mapping[str, Any]) -> Iterator[str]:
         yield "Against the paper's figure:"
         yield ""
         for difference in document["paper"]["differences"]:
-            yield f"- {difference}"
+            yield f"- {_plain(difference)}"
     if document["failures"]:
         yield ""
         yield from _failures(document["failures"])
@@ -50,7 +50,8 @@ def _headline(document: Mapping[str, Any]) -> Iterator[str]:
     if rating is not None:
         stars = "-" if paper is None or paper["rating"] is None else f"{paper['rating']:.1f}"
         low, high = rating["low"], rating["high"]
-        yield f"| rating, 0 to 5 | {rating['value']:.2f} | {low:.2f} to {high:.2f} | {stars} |"
+        best = document["best_rating"]
+        yield f"| rating, 0 to {best} | {rating['value']:.2f} | {low:.2f} to {high:.2f} | {stars} |"
 
 
 def _counts(document: Mapping[str, Any]) -> Iterator[str]:
@@ -74,35 +75,42 @@ def _settings(settings: Mapping[str, Any]) -> Iterator[str]:
     yield "| setting | value |"
     yield "|---|---|"
     bits = "not quantized" if model["quantization"] in (None, "none") else model["quantization"]
-    yield f"| model | {model['backbone']}, {bits} |"
-    yield f"| tokenizer | {model['tokenizer']}, checkpoint {model['checkpoint'] or 'none'} |"
+    yield f"| model | {_plain(model['backbone'])}, {bits} |"
+    checkpoint = _plain(model["checkpoint"] or "none")
+    yield f"| tokenizer | {model['tokenizer']}, checkpoint {checkpoint} |"
     yield f"| frames | {settings['frames']} |"
     yield f"| split | {settings['split']} |"
     yield f"| answers | {_BY[settings['by']]} |"
     if settings["subtitles"]:
         yield "| subtitles | those at the frames, before the question |"
     if settings["categories"] or settings["limit"] is not None:
-        part = ", ".join(settings["categories"]) or "all categories"
+        part = _plain(", ".join(settings["categories"])) or "all categories"
         limit = "" if settings["limit"] is None else f", the first {settings['limit']} questions"
         yield f"| part | {part}{limit} |"
     if judge is not None:
-        yield f"| judge | {judge['label']} |"
+        yield f"| judge | {_plain(judge['label'])} |"
 
 
 def _categories(dimension: str, categories: Mapping[str, Any]) -> Iterator[str]:
     yield f"| {dimension} | questions | accuracy, % | 95 % interval |"
     yield "|---|---|---|---|"
     for name, record in categories.items():
-        yield f"| {name} | {record['count']} | {_percent(record)} | {_interval(record)} |"
+        yield f"| {_plain(name)} | {record['count']} | {_percent(record)} | {_interval(record)} |"
 
 
 def _failures(failures: list[Mapping[str, Any]]) -> Iterator[str]:
     yield "Failures:"
     yield ""
     for failure in failures[:_MOST_FAILURES]:
-        yield f"- {failure['id']}: {failure['message']}"
+        yield f"- {_plain(failure['id'])}: {_plain(failure['message'])}"
     if len(failures) > _MOST_FAILURES:
         yield f"- and {len(failures) - _MOST_FAILURES} more"
+
+
+def _plain(text: str) -> str:
+    """Return a text from a file or a judge as one line that breaks neither table nor terminal."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(shown.split()).replace("|", "\\|")
 
 
 def _percent(record: Mapping[str, Any] | None) -> str:
@@ -126,8 +134,8 @@ def comparison_table(first: str, second: str, result: Comparison, unmatched: int
     """
     yield f"| over {result.count} questions that both scored | |"
     yield "|---|---|"
-    yield f"| {first}, % | {100 * result.first:.1f} |"
-    yield f"| {second}, % | {100 * result.second:.1f} |"
+    yield f"| {_plain(first)}, % | {100 * result.first:.1f} |"
+    yield f"| {_plain(second)}, % | {100 * result.second:.1f} |"
     yield (
         f"| difference, points | {100 * result.difference:+.1f}"
         f" ({100 * result.low:+.1f} to {100 * result.high:+.1f}) |"

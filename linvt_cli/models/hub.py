@@ -123,6 +123,12 @@ class Hub:
             raise ConnectionLostError(
                 f"'{self.endpoint}' sent nothing of {what} for {self._stall:g} s", hint=_AGAIN
             ) from error
+        except (httpx2.TooManyRedirects, httpx2.UnsupportedProtocol) as error:
+            raise DownloadError(
+                f"'{self.endpoint}' redirects {what} in a circle, or to what is no address of the"
+                " web",
+                hint="is HF_ENDPOINT right? A proxy on the way may redirect, too",
+            ) from error
         except httpx2.RequestError as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ConnectionLostError(

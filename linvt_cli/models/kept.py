@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from linvt_cli.models.checksum import Checksum
+from linvt_cli.models.checksum import Checksum, hash_file
+from linvt_cli.models.selection import RemoteFile
 
 
 def has_size(path: Path, size: int) -> bool:
@@ -52,3 +54,27 @@ def link_or_copy(found: Path, new: Path) -> None:
         os.link(found.resolve(), new)
     except OSError:  # another disk, or one without links
         shutil.copyfile(found, new)
+
+
+def wrong_files(
+    files: Iterable[RemoteFile], folder: Path, hashed: Mapping[str, str]
+) -> frozenset[str]:
+    """Return the paths of files that are here and not what is listed, even under the same commit.
+
+    They stay until the right ones are here.
+
+    Args:
+        files: that are wanted.
+        folder: where they are.
+        hashed: SHA-256, by path, of files that need not be read for that.
+    """
+    here = [
+        file
+        for file in files
+        if hashed.get(file.path) != file.checksum.hex and (folder / file.path).is_file()
+    ]
+    return frozenset(
+        file.path
+        for file in here
+        if not hash_file(folder / file.path, file.checksum.kind).matches(file.checksum)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from linvt_cli.errors import (
 )
 from linvt_cli.models.checksum import hash_file
 from linvt_cli.models.hub import Hub
-from linvt_cli.models.kept import has_size, hub_cache_blob, link_or_copy
+from linvt_cli.models.kept import has_size, hub_cache_blob, link_or_copy, wrong_files
 from linvt_cli.models.manifest import Manifest, ManifestFile, write_manifest
 from linvt_cli.models.patience import Patience
 from linvt_cli.models.safety import read_json, require_safe_content, shards_of
@@ -119,17 +120,17 @@ class _Pull:
         listing = self._list_files()
         folder = self.shelf.snapshot(listing.commit)
         require_modest_listing(listing)
-        shards = self._shards(listing, folder)
+        hashed = {} if verify else self._hashed(listing.commit)
+        shards = self._shards(listing, folder, hashed)
         files = select_files(listing, shards)
-        if verify:
-            _drop_wrong(files, folder)
-        plan = self._plan(listing, files, folder)
+        wrong = wrong_files(files, folder, hashed)
+        plan = self._plan(listing, files, folder, wrong)
         self.watcher.planned(plan)
         self._require_room(plan)
         transfer = Transfer(
             self.hub, listing, self.patience, self.watcher.advanced, self.watcher.retrying
         )
-        pulled = tuple(self._obtain(transfer, file, folder) for file in files)
+        pulled = tuple(self._obtain(transfer, file, folder, wrong) for file in files)
         return self._finish(listing, pulled)
 
     def _list_files(self) -> RepoListing:
@@ -142,28 +143,45 @@ class _Pull:
                 failures += 1
                 patience.wait(failures, error, self.watcher.retrying)
 
-    def _shards(self, listing: RepoListing, folder: Path) -> frozenset[str] | None:
+    def _hashed(self, commit: str) -> dict[str, str]:
+        """Return the SHA-256 of the files of a commit, by path, where all of them are here."""
+        model = self.shelf.find(commit)
+        if model is None:
+            return {}
+        return {file.path: file.sha256 for file in model.manifest.files}
+
+    def _shards(
+        self, listing: RepoListing, folder: Path, hashed: Mapping[str, str]
+    ) -> frozenset[str] | None:
         if listing.index is None:
             return None
+        wrong = wrong_files((listing.index,), folder, hashed)
         # Fetched unseen: the plan that progress is measured by is made from it.
         unseen = Transfer(self.hub, listing, self.patience, lambda _: None, self.watcher.retrying)
-        self._obtain(unseen, listing.index, folder)
+        self._obtain(unseen, listing.index, folder, wrong)
         index = read_json(folder / WEIGHTS_INDEX, name=WEIGHTS_INDEX)
         return shards_of(index, name=WEIGHTS_INDEX)
 
-    def _plan(self, listing: RepoListing, files: tuple[RemoteFile, ...], folder: Path) -> PullPlan:
+    def _plan(
+        self,
+        listing: RepoListing,
+        files: tuple[RemoteFile, ...],
+        folder: Path,
+        wrong: frozenset[str],
+    ) -> PullPlan:
         return PullPlan(
             source=self.source,
             commit=listing.commit,
             endpoint=self.hub.endpoint,
             num_files=len(files),
             size=sum(file.size for file in files),
-            here=sum(self._bytes_here(file, folder) for file in files),
+            here=sum(self._bytes_here(file, folder, wrong) for file in files),
             free=self.store.free_bytes(),
         )
 
-    def _bytes_here(self, file: RemoteFile, folder: Path) -> int:
-        if has_size(folder / file.path, file.size) or self._elsewhere(file) is not None:
+    def _bytes_here(self, file: RemoteFile, folder: Path, wrong: frozenset[str]) -> int:
+        is_right = file.path not in wrong and has_size(folder / file.path, file.size)
+        if is_right or self._elsewhere(file) is not None:
             return file.size
         part = self._part(file)
         return min(part.stat().st_size, file.size) if part.exists() else 0
@@ -178,10 +196,12 @@ class _Pull:
                 hint="make room (linvt models prune) or set LINVT_HOME to a folder elsewhere",
             )
 
-    def _obtain(self, transfer: Transfer, file: RemoteFile, folder: Path) -> ManifestFile:
+    def _obtain(
+        self, transfer: Transfer, file: RemoteFile, folder: Path, wrong: frozenset[str]
+    ) -> ManifestFile:
         """Bring one file under its final name, from the nearest place where it is."""
         final = folder / file.path
-        if has_size(final, file.size):  # it got this name once its hash was checked
+        if file.path not in wrong and has_size(final, file.size):
             known = file.checksum.kind == "sha256"
             sha256 = file.checksum.hex if known else hash_file(final).sha256
             return ManifestFile(file.path, file.size, sha256)
@@ -255,13 +275,6 @@ class _Pull:
                 left = tuple(other for other in manifest.revisions if other != name)
                 path = self.shelf.manifest_path(manifest.commit)
                 write_manifest(path, replace(manifest, revisions=left))
-
-
-def _drop_wrong(files: tuple[RemoteFile, ...], folder: Path) -> None:
-    for file in files:
-        path = folder / file.path
-        if path.is_file() and not hash_file(path, file.checksum.kind).matches(file.checksum):
-            path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

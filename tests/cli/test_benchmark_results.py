@@ -60,6 +60,23 @@ def test_an_endpoint_judges_and_is_part_of_the_result(data, tmp_path, capsys, mo
     assert "secret" not in (out / "results.json").read_text() + (out / "judge.jsonl").read_text()
 
 
+def test_embeddings_are_compared_and_labelled_as_that(data, tmp_path, capsys):
+    reply = ' {"data": [{"index": 0, "embedding": [1, 0]}, {"index": 1, "embedding": [1, 1]}]}'
+    with judge_server((200, reply)) as server:
+        base = ("--judge", server.url, "--judge-model", "small", "--judge-embedding")
+        assert evaluate(data, tmp_path / "out", *base, "0.7") == 0
+        assert evaluate(data, tmp_path / "out", "--resume", *base, "0.8") == 0
+    assert len(server.requests) == 2  # the cosines of the first run are kept
+    document = results_of(tmp_path / "out")
+    assert (document["accuracy"]["value"], document["rating"]) == (0.0, None)
+    assert document["questions"]["scored_by"] == {"embeddings": 2}
+    judge = document["settings"]["judge"]
+    assert (judge["kind"], judge["model"]) == ("embeddings", "small")
+    told = capsys.readouterr().out
+    assert "| judge | the match of embeddings by small, right from a cosine of 0.8 |" in told
+    assert "right from a cosine of 0.8 here\n" in told
+
+
 def test_replies_that_are_no_judgement_are_failures(data, tmp_path, capsys):
     with judge_server((200, "Well.")) as server:
         more = ("--judge", server.url, "--judge-model", "tiny", "--judge-workers", "1")

@@ -11,6 +11,8 @@ from linvt_cli.cli.app import run
 from linvt_cli.errors import VideoDecodeError
 from tests.cli.schema import validate, validate_evaluation
 from tests.evaluation import samples
+from tests.evaluation.judge_server import judge_server
+from tests.evaluation.mlvu_samples import mlvu_generation
 from tests.fakes import TinyBackbone
 
 
@@ -89,6 +91,7 @@ def test_missing_videos_and_broken_rows_are_told_counted_and_shown(tmp_path, vid
     assert evaluate("egoschema", data, "--split", "full", "-o", str(out)) == 7
     told = capsys.readouterr()
     assert "Field 'q_uid' of row 2 in" in told.err
+    assert told.err.count("hint: fetch the videos of the benchmark") == 1
     assert "**2 failed**" in told.out
     document = results_of(out)
     assert [failure["id"] for failure in document["failures"]] == ["0074f737", "00b9a0de"]
@@ -148,3 +151,27 @@ def test_without_a_folder_nothing_is_written_and_json_is_one_document(
     document = json.loads(capsys.readouterr().out)
     assert document["accuracy"]["value"] == pytest.approx((2 / 3 + 0) / 2, abs=1e-6)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_the_generation_tasks_of_mlvu_are_judged_and_averaged(tmp_path, video, says, capsys):
+    mlvu_generation(tmp_path / "data", video)
+    says("A man enters.")
+    out = tmp_path / "out"
+    assert evaluate("mlvu-generation", tmp_path / "data") == 2
+    assert "can only be scored by a judge" in capsys.readouterr().err
+    reply = "Near it.\n" + json.dumps(
+        {
+            "score_accuracy": 3.5,
+            "score_relevance": 4,
+            "score_completeness": 2,
+            "score_reliability": 3,
+        }
+    )
+    with judge_server((200, reply)) as server:
+        more = ("--judge", server.url, "--judge-model", "tiny", "--judge-workers", "1")
+        assert evaluate("mlvu-generation", tmp_path / "data", "-o", str(out), *more) == 0
+    assert len(server.requests) == 2  # the two scenes are the same
+    document = results_of(out)
+    assert (document["rating"]["value"], document["best_rating"]) == ((7.5 + 5) / 2, 10)
+    assert [row["rating"] for row in document["rows"]] == [7.5, 7.5, 5.0]
+    assert "| rating, 0 to 10 | 6.25 |" in (out / "results.md").read_text()

@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from linvt_cli.cli.app import run
+from linvt_cli.models import pull
+from linvt_cli.models.patience import Patience
 from linvt_cli.models.store import Store
 from tests.cli.processes import REAL, ROOT, run_linvt
 from tests.models.hub_server import Fault
@@ -70,6 +73,44 @@ def test_a_refusal_of_the_hub_ends_with_the_code_for_networks(
     assert message in first
     assert f"({status})" in first
     assert second.startswith("hint: ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "hint"),
+    [
+        (Fault("status", 401), "refuses 'model.safetensors' of 'me/mine' (401)", "hf auth login"),
+        (Fault("status", 403), "refuses 'model.safetensors' of 'me/mine' (403)", "HF_TOKEN"),
+        (Fault("status", 404), "does not have 'model.safetensors' of 'me/mine' at", "@revision"),
+        (Fault("status", 429), "is busy or out of order (429)", "goes on where it stopped"),
+        (Fault("status", 503), "is busy or out of order (503)", "goes on where it stopped"),
+        (Fault("drop", after=1000), "The connection", "goes on where it stopped"),
+        (Fault("stall", after=1000), "sent nothing of 'model.safetensors'", "where it stopped"),
+        (Fault("flip"), "its checksum differs", "do not use this repository"),
+        (Fault("longer"), "bytes, and the server has", "may just be changing"),
+        (Fault("shorter"), "bytes, and the server has", "may just be changing"),
+        (Fault("loop"), "in a circle", "is HF_ENDPOINT right?"),
+    ],
+    ids=lambda value: f"{value.kind}{value.status or ''}" if isinstance(value, Fault) else "",
+)
+def test_each_failure_of_a_file_has_its_own_words_and_leaves_no_file(
+    online, capsys, monkeypatch, fault, message, hint
+):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
+    monkeypatch.setattr(pull, "Patience", partial(Patience, attempts=2, first_wait=0.001))
+    online.choose_fault = lambda path: fault if path.endswith("model.safetensors") else None
+    assert run(["models", "pull", "hub:me/mine", "--quiet"]) == 5
+    captured = capsys.readouterr()
+    first, second = captured.err.splitlines()[-2:]
+    assert (captured.out, first.startswith("error: "), second[:6]) == ("", True, "hint: ")
+    assert message in first
+    assert hint in second
+    assert Store().pulled() == []
+    assert list(Store().root.rglob("model.safetensors")) == []
+    online.choose_fault = None
+    assert run(["models", "pull", "hub:me/mine", "--quiet"]) == 0
+    assert run(["models", "verify", "hub:me/mine"]) == 0
 
 
 def test_a_pull_offline_is_an_error_and_opens_nothing(online, capsys, monkeypatch):

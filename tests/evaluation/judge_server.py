@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Outcome = tuple[int, str]
-"""Status and reply; what is no chat completion begins with a brace."""
+"""Status and reply; what is no chat completion begins with two braces or a space."""
 
 
 class JudgeServer(ThreadingHTTPServer):
@@ -21,6 +22,7 @@ class JudgeServer(ThreadingHTTPServer):
         self.outcomes = outcomes
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.pause = 0.0  # seconds after each byte of a reply
 
     @property
     def url(self) -> str:
@@ -38,13 +40,19 @@ class _Handler(BaseHTTPRequestHandler):
         outcomes = self.server.outcomes
         status, reply = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
         completion = {"model": "tiny-2026-01", "choices": [{"message": {"content": reply}}]}
-        content = (reply if reply.startswith("{{") else json.dumps(completion)).encode()
+        content = (reply if reply.startswith(("{{", " ")) else json.dumps(completion)).encode()
         self.send_response(status)
         if status == 429:
             self.send_header("retry-after", "7")
         self.send_header("content-length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        pieces = [content[at : at + 1] for at in range(len(content))]
+        for piece in pieces if self.server.pause else [content]:
+            try:
+                self.wfile.write(piece)
+            except OSError:  # the client is gone
+                break
+            time.sleep(self.server.pause)
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""

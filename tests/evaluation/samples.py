@@ -22,6 +22,14 @@ def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+def write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.Table.from_pylist(rows), path)
+
+
 def put(clip: Path, path: Path) -> None:
     """Copy a clip to where a benchmark has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,9 +158,6 @@ def mm_vet(folder: Path) -> None:
 
 
 def video_mme(folder: Path, clip: Path) -> None:
-    import pyarrow as pa
-    from pyarrow import parquet
-
     rows = [
         {
             "video_id": f"{number:03d}",
@@ -169,9 +174,7 @@ def video_mme(folder: Path, clip: Path) -> None:
         }
         for number, duration, answer in ((1, "short", "C"), (2, "long", "A"))
     ]
-    (folder / "videomme").mkdir(parents=True)
-    file = folder / "videomme" / "test-00000-of-00001.parquet"
-    parquet.write_table(pa.Table.from_pylist(rows), file)
+    write_parquet(folder / "videomme" / "test-00000-of-00001.parquet", rows)
     put(clip, folder / "data" / "fFjv93ACGo8.mp4")
     (folder / "subtitle").mkdir()
     (folder / "subtitle" / "fFjv93ACGo8.srt").write_text(

@@ -58,3 +58,7 @@ def test_two_runs_are_compared_question_by_question():
 def test_the_sign_test_is_that_of_the_binomial_distribution(one, other, p):
     assert sign_test(one, other) == pytest.approx(p)
     assert sign_test(other, one) == pytest.approx(p)
+
+
+def test_the_sign_test_is_quick_with_many_questions():
+    assert sign_test(10_000, 10_100) == pytest.approx(0.485, abs=0.005)

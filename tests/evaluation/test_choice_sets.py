@@ -97,15 +97,6 @@ def test_video_mme_without_any_subtitles_is_an_error_where_they_are_wanted(tmp_p
         list(choice_sets.read_video_mme(tmp_path, options))
 
 
-def test_mlvu_is_read_task_by_task(tmp_path, video):
-    samples.mlvu(tmp_path, video)
-    items = whole(choice_sets.read_mlvu(tmp_path, ReadOptions("dev", ("count", "plotQA"))))
-    assert [item.id for item in items] == ["plotQA_1", "count_1", "count_2", "count_3"]
-    assert [item.right for item in items] == [1, 0, 0, 2]
-    with pytest.raises(DatasetError, match=r"has no file 'json/2_needle\.json'"):
-        list(choice_sets.read_mlvu(tmp_path, ReadOptions("dev")))
-
-
 def test_longvideobench_is_read_with_and_without_subtitles(tmp_path, video):
     samples.long_video_bench(tmp_path, video)
     (item,) = whole(choice_sets.read_long_video_bench(tmp_path, ReadOptions("val")))
@@ -114,6 +105,11 @@ def test_longvideobench_is_read_with_and_without_subtitles(tmp_path, video):
     options = ReadOptions("val", subtitles=True)
     (item,) = whole(choice_sets.read_long_video_bench(tmp_path, options))
     assert item.subtitles[0] == Subtitle(0.0, 1.5, "first")
+    rows = json.loads((tmp_path / "lvb_val.json").read_text())
+    samples.write_json(tmp_path / "lvb_val.json", [{**rows[0], "subtitle_path": "../a.json"}])
+    (said,) = broken(choice_sets.read_long_video_bench(tmp_path, options))
+    assert "leads out of the folder: '../a.json'" in said
+    samples.write_json(tmp_path / "lvb_val.json", rows)
     (tmp_path / "subtitles" / "86CxyhFV9MI_en.json").unlink()
     (said,) = broken(choice_sets.read_long_video_bench(tmp_path, options))
     assert said.startswith("Field 'subtitle_path' of row 1")
@@ -130,3 +126,43 @@ def test_videovista_sorts_its_types_into_abilities(tmp_path, video):
     samples.write_json(tmp_path / "VideoVista.json", rows)
     (said,) = broken(choice_sets.read_video_vista(tmp_path, TEST))
     assert said.startswith("Field 'Answer_Choices' of row 1")
+
+
+def test_next_qa_is_read_from_the_table_on_the_hub(tmp_path, video):
+    row = {
+        "video": 4010069381, "frame_count": 369, "width": 640, "height": 480, "answer": 2, "qid": 6,
+        "question": "how do the two man play", "type": "CH",
+        "a0": "roll", "a1": "tap", "a2": "strum", "a3": "hit", "a4": "pat",
+    }  # fmt: skip
+    samples.write_parquet(tmp_path / "MC" / "test-00000-of-00001.parquet", [row])
+    samples.put(video, tmp_path / "NExTVideo" / "4010069381.mp4")
+    (item,) = whole(choice_sets.read_next_qa(tmp_path, TEST))
+    assert (item.id, item.right, item.options[2]) == ("4010069381_6", 2, "strum")
+
+
+@pytest.mark.parametrize(
+    ("split", "table", "answer", "right"),
+    [("subset", "Subset", "3", 3), ("full", "MC", None, None), ("full", "GENERATION", None, None)],
+)
+def test_egoschema_is_read_from_the_tables_on_the_hub(tmp_path, video, split, table, answer, right):
+    row = {
+        "question_idx": "0",
+        "question": "What is the aim?",
+        "video_idx": "001934bb",
+        "option": [f"{letter}. C does {letter}." for letter in "ABCDE"],
+        "answer": answer,
+    }
+    samples.write_parquet(tmp_path / table / "test-00000-of-00001.parquet", [row])
+    samples.put(video, tmp_path / "videos" / "001934bb.mp4")
+    (item,) = whole(choice_sets.read_ego_schema(tmp_path, ReadOptions(split)))
+    assert (item.id, item.right, item.options[4]) == ("001934bb", right, "C does E.")
+
+
+def test_longvideobench_is_read_from_the_table_on_the_hub(tmp_path, video):
+    samples.long_video_bench(tmp_path, video)
+    rows = json.loads((tmp_path / "lvb_val.json").read_text())
+    (tmp_path / "lvb_val.json").unlink()
+    samples.write_parquet(tmp_path / "validation-00000-of-00001.parquet", rows)
+    options = ReadOptions("val", subtitles=True)
+    (item,) = whole(choice_sets.read_long_video_bench(tmp_path, options))
+    assert (item.right, item.subtitles[0].text) == (1, "first")

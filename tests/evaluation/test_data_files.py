@@ -1,87 +1,17 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.data_files import (
-    Row,
     csv_rows,
     find_file,
+    find_parts,
     json_rows,
     json_table,
     parquet_rows,
-    without_letters,
 )
-
-FILE = Path("data/action_count.json")
-
-
-def row(**values: object) -> Row:
-    return Row(values, FILE, 3)
-
-
-@pytest.mark.parametrize(
-    ("take", "values", "said"),
-    [
-        (lambda r: r.text("question"), {}, "is missing"),
-        (lambda r: r.text("question"), {"question": None}, "is missing"),
-        (lambda r: r.text("question"), {"question": "  "}, "is empty"),
-        (lambda r: r.text("question"), {"question": ["?"]}, "is no text but a list"),
-        (lambda r: r.seconds("start"), {"start": "1"}, "is no number of seconds but a text"),
-        (lambda r: r.seconds("start"), {"start": -1}, "must be 0 or more seconds, not -1"),
-        (lambda r: r.texts("candidates"), {"candidates": "a"}, "is no list but a text"),
-        (lambda r: r.texts("candidates"), {"candidates": ["a"]}, "has 1 entries"),
-        (lambda r: r.texts("candidates"), {"candidates": [{}, {}]}, "is no list of texts"),
-        (lambda r: r.place("answer", 4), {"answer": 4}, "must be 0 to 3, not 4"),
-        (lambda r: r.place("answer", 4), {"answer": "B"}, "must be 0 to 3, not 'B'"),
-        (lambda r: r.place("answer", 4), {"answer": 1.0}, "must be 0 to 3, not 1.0"),
-        (lambda r: r.place_of_text("answer", ["a"]), {"answer": "b"}, "is none of the options"),
-        (lambda r: r.place_of_letter("answer", 4), {"answer": "E"}, "must be a letter from A to D"),
-    ],
-)
-def test_a_wrong_field_is_an_error_that_names_file_row_and_field(take, values, said):
-    with pytest.raises(DatasetError) as caught:
-        take(row(**values))
-    field = next(iter(values), None) or "question"
-    assert caught.value.message.startswith(f"Field '{field}' of row 3 in '{FILE}' ")
-    assert said in caught.value.message
-    assert (caught.value.path, caught.value.line) == (str(FILE), 3)
-
-
-def test_fields_are_read_as_they_are_meant():
-    taken = row(name=12, start=1, options=["a ", 2], place="1", answer="a", letter="B")
-    assert taken.text("name") == "12"
-    assert taken.seconds("start") == 1.0
-    assert taken.texts("options") == ("a", "2")
-    assert taken.place("place", 2) == 1
-    assert taken.place_of_text("answer", ["b", "a"]) == 1
-    assert taken.place_of_letter("letter", 2) == 1
-
-
-def test_a_video_is_found_in_any_folder_and_with_another_ending(tmp_path):
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "a.webm").touch()
-    folders = [tmp_path / "old", tmp_path / "new"]
-    assert row().video("video", "a.mp4", folders) == tmp_path / "new" / "a.webm"
-    assert row().video("video", "a", folders) == tmp_path / "new" / "a.webm"
-
-
-def test_a_name_with_dots_keeps_them(tmp_path):
-    (tmp_path / "Travel.1_2.mp4").touch()
-    assert row().video("video", "Travel.1_2", [tmp_path]).name == "Travel.1_2.mp4"
-
-
-@pytest.mark.parametrize("name", ["/etc/passwd", "../a.mp4", "a/../../b.mp4"])
-def test_a_video_outside_of_the_folder_is_refused(tmp_path, name):
-    with pytest.raises(DatasetError, match="leads out of the folder"):
-        row().video("video", name, [tmp_path])
-
-
-def test_a_missing_video_is_an_error_that_says_where_it_was_looked_for(tmp_path):
-    with pytest.raises(DatasetError, match=r"Field 'video' of row 3 .*'a\.mp4', which is not in"):
-        row().video("video", "a.mp4", [tmp_path / "videos"])
+from tests.evaluation import samples
 
 
 def test_a_missing_file_or_folder_is_an_error_that_names_it(tmp_path):
@@ -110,22 +40,44 @@ def test_json_that_is_no_object_is_an_error(tmp_path):
 
 
 def test_tables_without_a_column_are_errors_that_name_it(tmp_path):
-    import pyarrow as pa
-    from pyarrow import parquet
-
     (tmp_path / "a.csv").write_text("video,question\n1,x\n")
     with pytest.raises(DatasetError, match="has no column 'answer'"):
         list(csv_rows(tmp_path / "a.csv", ("video", "answer")))
-    parquet.write_table(pa.table({"video": ["1"]}), tmp_path / "a.parquet")
+    samples.write_parquet(tmp_path / "a.parquet", [{"video": "1"}])
     with pytest.raises(DatasetError, match="has no column 'answer'"):
-        list(parquet_rows(tmp_path / "a.parquet", ("answer",)))
+        list(parquet_rows([tmp_path / "a.parquet"], ("answer",)))
     (tmp_path / "b.parquet").write_bytes(b"PAR1 no table")
     with pytest.raises(DatasetError, match="is no Parquet file"):
-        list(parquet_rows(tmp_path / "b.parquet", ()))
+        list(parquet_rows([tmp_path / "b.parquet"], ()))
 
 
-def test_letters_go_only_where_all_options_have_theirs():
-    assert without_letters(["A. red", "B. blue"]) == ("red", "blue")
-    assert without_letters(["(A) red", "(B) blue"]) == ("red", "blue")
-    assert without_letters(["A. red", "blue"]) == ("A. red", "blue")
-    assert without_letters(["A book", "B. blue"]) == ("A book", "B. blue")
+def test_a_table_in_parts_is_read_whole_without_what_nobody_asks_for(tmp_path):
+    for number in (1, 2):
+        row = {"video": str(number), "bytes": b"a whole video", "answer": None}
+        samples.write_parquet(tmp_path / f"test-0000{number - 1}-of-00002.parquet", [row])
+    parts = find_parts(tmp_path, "none-*.parquet", "test-*.parquet")
+    rows = list(parquet_rows(parts, ("video",), ("answer", "type")))
+    assert [dict(row.values) for row in rows] == [
+        {"video": "1", "answer": None}, {"video": "2", "answer": None},
+    ]  # fmt: skip
+    assert [row.file for row in rows] == list(parts)
+
+
+def test_a_missing_part_of_a_table_is_an_error(tmp_path):
+    samples.write_parquet(tmp_path / "test-00001-of-00003.parquet", [{"video": "1"}])
+    with pytest.raises(DatasetError, match="has 1 of the 3 parts of a table"):
+        find_file(tmp_path, "test-*.parquet")
+
+
+def test_a_table_with_tabs_takes_quotation_marks_as_they_are(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('question\tanswer\r\nwho is "he\tbob\r\n')
+    (row,) = csv_rows(path, ("question",), tabs=True)
+    assert row.values == {"question": 'who is "he', "answer": "bob"}
+
+
+def test_a_field_that_never_ends_is_an_error(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('question\n"' + "x" * 200_000)
+    with pytest.raises(DatasetError, match=r"a\.csv' is no CSV file: field larger than"):
+        list(csv_rows(path, ("question",)))

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from linvt_cli.errors import ConfigError, JudgeError
-from linvt_cli.evaluation.endpoint import EndpointJudge, KeptReplies, judge_key
+from linvt_cli.evaluation.endpoint import CHAT, Endpoint, EndpointJudge, judge_key
+from linvt_cli.evaluation.kept_replies import KeptReplies
 from tests.evaluation.judge_server import judge_server
+
+
+def judge_at(url: str, kept: KeptReplies | None = None, **options: Any) -> EndpointJudge:
+    return EndpointJudge(Endpoint(url, CHAT, **options), "tiny", kept or KeptReplies(None))
 
 
 def test_a_reply_comes_from_the_endpoint_with_model_key_and_version():
     with judge_server((200, "yes")) as server:
-        judge = EndpointJudge(server.url, "tiny", key="secret")
+        judge = judge_at(server.url, key="secret")
         assert judge.reply("right?", 0) == "yes"
     (request,) = server.requests
     assert request["path"] == "/v1/chat/completions"
@@ -23,7 +30,7 @@ def test_a_reply_is_asked_for_once_also_by_a_later_run(tmp_path):
     path = tmp_path / "judge.jsonl"
     with judge_server((200, "yes"), (200, "no")) as server:
         for _ in range(2):
-            judge = EndpointJudge(server.url, "tiny", KeptReplies(path))
+            judge = judge_at(server.url, KeptReplies(path))
             assert judge.reply("right?", 0) == "yes"
         assert judge.versions == {"tiny-2026-01"}
         assert judge.reply("right?", 1) == "no"  # another attempt is another request
@@ -31,29 +38,17 @@ def test_a_reply_is_asked_for_once_also_by_a_later_run(tmp_path):
     assert server.keys == [None, None]
 
 
-def test_a_torn_line_of_kept_replies_is_left_out(tmp_path):
-    path = tmp_path / "judge.jsonl"
-    KeptReplies(path).keep("a", "yes", "v")
-    with path.open("a") as file:
-        file.write('{"key": "b", "re')
-    kept = KeptReplies(path)
-    assert kept.find("b") is None
-    found = kept.find("a")
-    assert found is not None
-    assert found["reply"] == "yes"
-
-
 def test_it_waits_and_tries_again_where_the_endpoint_is_busy():
     waits: list[float] = []
     with judge_server((429, "busy"), (503, "busy"), (200, "yes")) as server:
-        judge = EndpointJudge(server.url, "tiny", wait=waits.append)
+        judge = judge_at(server.url, wait=waits.append)
         assert judge.reply("right?", 0) == "yes"
-    assert waits == [7.0, 1.0, 0.0, 2.0]
+    assert waits == [7.0, 2.0]  # what it asks for, or longer from time to time
 
 
 def test_it_gives_up_after_some_attempts_and_says_why():
     with judge_server((500, "broken")) as server:
-        judge = EndpointJudge(server.url, "tiny", attempts=3, wait=lambda _: None)
+        judge = judge_at(server.url, attempts=3, wait=lambda _: None)
         with pytest.raises(JudgeError, match="no reply in 3 attempts; it says 500") as caught:
             judge.reply("right?", 0)
     assert len(server.requests) == 3
@@ -62,7 +57,7 @@ def test_it_gives_up_after_some_attempts_and_says_why():
 
 
 def test_an_address_where_nobody_listens_is_an_error():
-    judge = EndpointJudge("http://127.0.0.1:9/v1", "tiny", attempts=2, wait=lambda _: None)
+    judge = judge_at("http://127.0.0.1:9/v1", attempts=2, wait=lambda _: None)
     with pytest.raises(JudgeError, match="no reply in 2 attempts; ConnectError"):
         judge.reply("right?", 0)
 
@@ -72,31 +67,58 @@ def test_an_address_where_nobody_listens_is_an_error():
     [
         (401, "", "refuses access", "LINVT_JUDGE_KEY"),
         (404, "{{no such model}}", "says 404: {{no such model}}", "--judge-model"),
-        (200, "{{}}", "is no chat completion", "OpenAI-compatible"),
+        (200, "{{}}", "is no JSON", "OpenAI-compatible"),
+        (200, " {}", "is no chat completion", "OpenAI-compatible"),
+        (200, ' {"choices": [{"message": 5}]}', "is no chat completion", "OpenAI-compatible"),
     ],
 )
 def test_what_trying_again_does_not_help_is_told_at_once(status, reply, said, hint):
     with judge_server((status, reply)) as server:
         with pytest.raises(JudgeError, match=said) as caught:
-            EndpointJudge(server.url, "tiny").reply("right?", 0)
+            judge_at(server.url).reply("right?", 0)
         assert len(server.requests) == 1
     assert hint in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("url", ["gpt-4", "ftp://a/b", "http://"])
+def test_a_reply_without_end_and_one_that_trickles_are_left():
+    with (
+        judge_server((200, "x" * 5_000_000)) as server,
+        pytest.raises(JudgeError, match="sends more than 4,194,304 bytes"),
+    ):
+        judge_at(server.url).reply("right?", 0)
+    with judge_server((200, "yes")) as server:
+        server.pause = 0.02  # after each byte
+        judge = judge_at(server.url, timeout=0.5, attempts=1)
+        with pytest.raises(JudgeError, match=r"ReadTimeout: no whole reply in 0\.5 s"):
+            judge.reply("right?", 0)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["gpt-4", "ftp://a/b", "http://", "http://[::1/v1", "http://host:port/v1", "http://a:99999/v1",
+     "http://a\nb/v1"],
+)  # fmt: skip
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(ConfigError, match="is no address of a judge"):
-        EndpointJudge(url, "tiny")
+        Endpoint(url, CHAT)
 
 
-def test_addresses_of_this_machine_are_local():
-    assert EndpointJudge("http://localhost:8000/v1/", "m").is_local
-    judge = EndpointJudge("https://api.openai.com/v1/chat/completions", "m")
-    assert not judge.is_local
-    assert judge.url == "https://api.openai.com/v1/chat/completions"
+def test_addresses_of_this_machine_are_local_and_the_path_is_added_once():
+    assert Endpoint("http://localhost:8000/v1/", CHAT).is_local
+    endpoint = Endpoint("https://api.openai.com/v1/chat/completions", CHAT)
+    assert not endpoint.is_local
+    assert endpoint.url == "https://api.openai.com/v1/chat/completions"
+    assert Endpoint("http://[::1]:8000/v1", "/embeddings").url == "http://[::1]:8000/v1/embeddings"
 
 
 def test_the_key_comes_from_the_environment(monkeypatch):
     assert judge_key() is None
     monkeypatch.setenv("LINVT_JUDGE_KEY", "secret")
     assert judge_key() == "secret"
+    monkeypatch.setenv("LINVT_JUDGE_KEY", " secret\n")
+    assert judge_key() == "secret"
+    for key in ("sécret", "se\ncret"):
+        monkeypatch.setenv("LINVT_JUDGE_KEY", key)
+        with pytest.raises(ConfigError, match="a sign that no key has") as caught:
+            judge_key()
+        assert "cret" not in caught.value.message

@@ -43,6 +43,13 @@ def test_requests_hold_question_right_answer_and_what_was_said():
         ("{'pred': 'yes'}", None),
         ("{'pred': yes, 'score': 3}", None),
         ("{'pred': 'yes', 'score': None}", None),
+        ("{'pred': 'yes', 'score': 4, 'why': 'both say so'}", Judgement(1.0, 4)),
+        ("{'score': 0, 'pred': 'no'}", Judgement(0.0, 0)),
+        ("{'pred': 'yes', 'score': " + "-" * 5000 + "1}", None),
+        ("{'pred': 'yes', 'score': " + "(" * 5000 + "}", None),
+        ("{'pred': 'yes', 'score': " + "9" * 5000 + "}", None),
+        ("{" * 100_000, None),
+        ("{'pred': '" + "yes" * 5000 + "', 'score': 4}", None),
         ("yes, 4", None),
         ("", None),
     ],
@@ -68,6 +75,11 @@ def test_shares_are_read_from_the_beginning(reply, score):
         ("Answer: A", 0.0),
         ("Answer: None", 0.0),
         ("Answer: A. or B.", 0.0),
+        ("Answer: B. A ball is growing bright", 1.0),
+        ("Answer: (B)", 1.0),
+        ("Answer: **B**", 1.0),
+        ("Answer: A or B", 0.0),
+        ("Answer:", 0.0),
         ("B", None),
     ],
 )
@@ -88,11 +100,53 @@ def test_right_or_wrong_is_read_from_one_word(reply, score):
     assert (None if judged is None else judged.score) == score
 
 
+SCENE = Item("1", Path("a.mp4"), "Describe.", answer="1. he enters", task="sub_scene")
+
+
+def test_a_scene_is_judged_by_its_points_and_a_summary_by_the_right_one():
+    asked = request_of("sub_scene", SCENE, "He goes in.")
+    assert "Question: Describe.\nPoints:\n1. he enters\nGiven answer: He goes in.\n" in asked
+    asked = request_of("summary", OPEN, "Dogs.")
+    assert "Right summary: Two dogs\nGiven summary: Dogs.\n" in asked
+    assert '{"score_completeness": 3, "score_reliability": 4}' in asked
+
+
+@pytest.mark.parametrize(
+    ("kind", "reply", "judged"),
+    [
+        ("sub_scene", '{"score_accuracy": 3.5, "score_relevance": 4}', Judgement(0.75, 7.5)),
+        ("sub_scene", "{'score_accuracy': 1, 'score_relevance': 1, 'total_score': 2}",
+         Judgement(0.2, 2.0)),
+        ("sub_scene", "score_accuracy is high. {'score_accuracy': '5', 'score_relevance': 5}",
+         Judgement(1.0, 10.0)),
+        ("sub_scene", "score_accuracy: 2 at first, then\n{'score_accuracy': 4,"
+         " 'score_relevance': 2}", Judgement(0.6, 6.0)),
+        ("summary", '```json\n{"score_completeness": 2, "score_reliability": 3}\n```',
+         Judgement(0.5, 5.0)),
+        ("summary", '{"score_accuracy": 2, "score_relevance": 3}', None),
+        ("summary", '{"score_completeness": 2}', None),
+        ("summary", '{"score_completeness": 0, "score_reliability": 3}', None),
+        ("summary", '{"score_completeness": 6, "score_reliability": 3}', None),
+        ("summary", "", None),
+    ],
+)  # fmt: skip
+def test_mlvus_two_scores_are_added(kind, reply, judged):
+    assert judgement_of(kind, SCENE, reply) == judged
+
+
 def test_without_a_judge_words_are_compared():
     assert match_words("meaning", OPEN, "the 2 Dogs!") == Judgement(1.0, 5)
     assert match_words("meaning", OPEN, "two dogs and a cat") == Judgement(0.0, 0)
     assert match_words("option", OPEN, "two dogs") == Judgement(0.0)
+    assert match_words("summary", OPEN, "two dogs") == Judgement(0.0, 0)
     assert normalize("An  apple, the PEAR.") == "apple pear"
+
+
+def test_an_answer_of_signs_alone_is_never_right():
+    letter = Item("1", Path("a.mp4"), "which letter?", answer="A")
+    assert match_words("meaning", letter, "a.") == Judgement(1.0, 5)
+    assert match_words("meaning", letter, "...") == Judgement(0.0, 0)
+    assert match_words("meaning", Item("1", Path("a.mp4"), "?", answer="?!"), "!").score == 0.0
 
 
 @pytest.mark.parametrize(
@@ -112,7 +166,12 @@ def test_elements_count_their_share(answer, said, score):
 
 @pytest.mark.parametrize(
     ("said", "score"),
-    [("It is growing bright.", 1.0), ("growing dark", 0.0), ("growing dark, growing bright", 0.0)],
+    [
+        ("It is growing bright.", 1.0),
+        ("growing dark", 0.0),
+        ("growing dark, growing bright", 0.0),
+        ("growing brighter", 0.0),
+    ],
 )
 def test_a_caption_must_hold_the_words_of_the_right_option_alone(said, score):
     assert match_words("caption", CAPTION, said).score == score

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from linvt_cli.errors import JudgeError, JudgementError
-from linvt_cli.evaluation.endpoint import KeptReplies
+from linvt_cli.evaluation.kept_replies import KeptReplies
 from linvt_cli.evaluation.local_judge import LocalJudge
 from linvt_cli.pipeline import VideoQA
 from linvt_cli.video_tokenizer.baselines import MeanTokenizer

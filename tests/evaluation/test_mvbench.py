@@ -83,3 +83,13 @@ def test_an_end_before_the_start_is_an_error_of_that_field(folder):
     (broken,) = read_mvbench(folder, ReadOptions("test", ("Action Sequence",)))
     assert isinstance(broken, BrokenItem)
     assert "Field 'end' of row 1" in broken.error.message
+
+
+def test_a_task_is_read_from_the_table_that_the_hub_makes_of_it(folder):
+    path = folder / "json" / "action_sequence.json"
+    rows = json.loads(path.read_text())
+    path.unlink()
+    samples.write_parquet(folder / "action_sequence" / "train" / "0000.parquet", rows)
+    (item,) = read_mvbench(folder, ReadOptions("test", ("Action Sequence",)))
+    assert isinstance(item, Item)
+    assert (item.start, item.end, item.right) == (0.5, 1.5, 1)

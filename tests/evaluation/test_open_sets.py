@@ -7,7 +7,7 @@ import pytest
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation import open_sets
 from linvt_cli.evaluation.items import BrokenItem, Item, ReadOptions
-from tests.evaluation import samples
+from tests.evaluation import samples, table_samples
 
 TEST = ReadOptions("test")
 
@@ -102,3 +102,32 @@ def test_mm_vet_tells_what_is_wrong(tmp_path):
     samples.write_json(tmp_path / "mm-vet.json", {"v1_0": 3})
     with pytest.raises(DatasetError, match=r"Entry 'v1_0' of .* is no object"):
         list(open_sets.read_mm_vet(tmp_path, TEST))
+
+
+def test_activitynet_is_read_from_the_table_on_the_hub(tmp_path, video):
+    row = {
+        "video_name": "1QIUV7WYKXg", "question": "is the athlete wearing trousers",
+        "question_id": "v_1QIUV7WYKXg_3", "answer": "no", "type": "3",
+    }  # fmt: skip
+    samples.write_parquet(tmp_path / "data" / "test-00000-of-00001.parquet", [row])
+    samples.put(video, tmp_path / "all_test" / "v_1QIUV7WYKXg.mp4")
+    (item,) = open_sets.reader_of(open_sets.ACTIVITYNET)(tmp_path, TEST)
+    assert isinstance(item, Item)
+    assert (item.id, item.answer) == ("v_1QIUV7WYKXg_3", "no")
+    assert item.groups == (("type", "Yes/No"),)
+
+
+def test_the_own_table_of_tgif_is_read_with_names_of_its_types(tmp_path, video):
+    table_samples.tgif_frame_qa(tmp_path, video)
+    first, second = open_sets.read_tgif(tmp_path, TEST)
+    assert isinstance(first, Item)
+    assert (first.id, first.answer) == ("FRAMEQA1159", "cookie")
+    assert first.question == 'what is "placed" in the cone ?'
+    assert first.groups == (("type", "Object"),)
+    assert isinstance(second, BrokenItem)
+    assert "Field 'gif_name' of row 2" in second.error.message
+
+
+def test_without_any_file_of_tgif_both_forms_are_named(tmp_path):
+    with pytest.raises(DatasetError, match=r"'test_q\.json' or 'Test_frameqa_question\.csv'"):
+        list(open_sets.read_tgif(tmp_path, TEST))

@@ -14,8 +14,9 @@ SETTINGS = {
 }
 
 
-def test_every_benchmark_has_its_figure():
-    assert {name.removesuffix(" with subtitles") for name in REPORTED} == set(BENCHMARKS)
+def test_every_benchmark_of_the_paper_has_its_figure():
+    told = {name.removesuffix(" with subtitles") for name in REPORTED}
+    assert told == set(BENCHMARKS) - {"mlvu-generation"}  # of that, no public record tells
 
 
 def test_subtitles_have_a_figure_of_their_own():
@@ -35,13 +36,13 @@ def test_settings_that_differ_are_named():
         "by": "letter-likelihood",
         "split": "subset",
         "limit": 5,
-        "judge": {"label": "gpt-x (gpt-x-2)"},
+        "judge": {"kind": "endpoint", "label": "gpt-x (gpt-x-2)"},
     }
     told = "\n".join(differences(REPORTED["egoschema"], changed))
     assert "the split here is 'subset', the paper's is 'full'" in told
     assert "scored by likelihood" in told
     assert "only a part" in told
-    assert "gpt-x (gpt-x-2)" in told
+    assert "gpt-x (gpt-x-2) here, with prompts of linvt's own" in told
     assert "not public" in told
     assert "16 frames here, 120 in the paper" in differences(REPORTED["mlvu"], changed)
 

@@ -14,6 +14,11 @@ def test_mvbench_and_mlvu_put_letters_in_brackets_and_end_as_published():
     assert prompts.mlvu(ITEM, "").endswith(f"{lines}Only give the best option.\nBest option: (")
 
 
+def test_mlvus_open_questions_stand_at_the_end():
+    asked = prompts.mlvu_generation(ITEM, "")
+    assert asked.endswith("from what you see.\nwhat is it")
+
+
 def test_a_letter_is_wished_for_with_subtitles_before_the_question():
     asked = prompts.letter(ITEM, "hello\nbye")
     assert asked == (

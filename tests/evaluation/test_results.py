@@ -37,7 +37,7 @@ def scored(
     score: float | None,
     *,
     prediction: str | None = "A",
-    rating: int | None = None,
+    rating: float | None = None,
     by: str = "rule",
 ) -> Scored:
     item = Item(name, Path(f"{name}.mp4"), "?", ("x", "y"), 0, groups=(("task", task),))
@@ -86,8 +86,21 @@ def test_a_rating_is_the_mean_of_the_judges():
         scored("b", "x", 0.0, rating=2, by="judge"),
     ]
     document = to_document(BENCHMARKS["msvd-qa"], SETTINGS, rows, [])
-    assert document["rating"]["value"] == 3.5
+    assert (document["rating"]["value"], document["best_rating"]) == (3.5, 5)
     assert document["paper"]["rating"] == 4.4
+
+
+def test_the_rating_of_mlvu_is_the_mean_over_its_tasks_of_the_sums_of_two_scores():
+    rows = [
+        scored("a", "sub_scene", 0.7, rating=7.0, by="judge"),
+        scored("b", "sub_scene", 0.5, rating=5.0, by="judge"),
+        scored("c", "summary", 0.4, rating=4.0, by="judge"),
+        scored("d", "summary", 0.0, rating=0, by="judge"),  # empty
+    ]
+    document = to_document(BENCHMARKS["mlvu-generation"], SETTINGS, rows, [])
+    assert (document["rating"]["value"], document["best_rating"]) == (4.0, 10)
+    assert document["accuracy"]["value"] == pytest.approx(0.4)
+    assert document["paper"] is None
 
 
 def test_hidden_answers_have_no_score_but_a_place_in_the_submission():
@@ -105,18 +118,20 @@ def test_two_documents_are_compared_over_the_questions_that_both_scored(tmp_path
     second["rows"].append({**second["rows"][0], "id": "other"})
     path = tmp_path / "results.json"
     path.write_text(json.dumps(second))
-    result, unmatched = compare_results(first, read_results(tmp_path), place=str(path))
+    result, unmatched = compare_results(first, read_results(tmp_path), places=("a", "b"))
     assert (result.count, unmatched, result.only_second) == (4, 1, 1)
     assert result.difference == pytest.approx(1 / 6)
 
 
 def test_documents_that_cannot_be_compared_are_errors(tmp_path):
     first = mlvu(1.0, 0.0, 0.0, 1.0)
-    with pytest.raises(DatasetError, match="'b' is about mvbench, the other one about mlvu"):
-        compare_results(first, {**first, "benchmark": "mvbench"}, place="b")
-    with pytest.raises(DatasetError, match="no question of the other run"):
-        compare_results(first, {**first, "rows": []}, place="b")
-    for content in ("{", "[]", '{"schema_version": 1}', '{"schema_version": 9}'):
+    with pytest.raises(DatasetError, match="'b' is about mvbench, 'a' about mlvu"):
+        compare_results(first, {**first, "benchmark": "mvbench"}, places=("a", "b"))
+    with pytest.raises(DatasetError, match="'b' has no question of 'a'"):
+        compare_results(first, {**first, "rows": []}, places=("a", "b"))
+    with pytest.raises(DatasetError, match="'a' is no file of results"):
+        compare_results({**first, "rows": [{}]}, first, places=("a", "b"))
+    for content in ("{", "[]", "[" * 100_000, '{"schema_version": 1}', '{"schema_version": 9}'):
         path = tmp_path / "a.json"
         path.write_text(content)
         with pytest.raises(DatasetError, match="is no file of results"):

@@ -6,8 +6,11 @@ import pytest
 
 from linvt_cli.errors import JudgementError
 from linvt_cli.evaluation.benchmarks import BENCHMARKS
+from linvt_cli.evaluation.embeddings import PATH, EmbeddingMatch
+from linvt_cli.evaluation.endpoint import Endpoint
 from linvt_cli.evaluation.items import Item
 from linvt_cli.evaluation.scoring import Verdict, choices_for, is_choice, score_answer, score_place
+from tests.evaluation.judge_server import judge_server
 
 CHOICE = Item("1", Path("a.mp4"), "?", ("red", "blue"), 1)
 OPEN = Item("q", Path("a.mp4"), "who?", answer="two dogs")
@@ -38,10 +41,29 @@ def test_an_empty_answer_never_counts_as_right(name, said):
         assert judge.attempts == []
 
 
-@pytest.mark.parametrize("name", ["activitynet-qa", "mm-vet"])
-def test_an_empty_open_answer_is_wrong_and_no_judge_is_asked(name):
-    verdict = score_answer(BENCHMARKS[name], OPEN, " ", Scripted())
-    assert (verdict.score, verdict.rating) == (0.0, 0 if name == "activitynet-qa" else None)
+@pytest.mark.parametrize("name", [name for name, each in BENCHMARKS.items() if not each.rule])
+@pytest.mark.parametrize("with_judge", [True, False])
+def test_an_empty_open_answer_is_wrong_and_no_judge_is_asked(name, with_judge):
+    judge = Scripted() if with_judge else None
+    verdict = score_answer(BENCHMARKS[name], OPEN, " ", judge)
+    assert (verdict.score, verdict.rating) == (0.0, None if name == "mm-vet" else 0)
+
+
+@pytest.mark.parametrize("task", ["captioning", "sub_scene", "summary"])
+def test_an_empty_text_of_a_task_is_wrong_and_no_judge_is_asked(task):
+    name = "tempcompass" if task == "captioning" else "mlvu-generation"
+    item = Item("1", Path("a.mp4"), "Write.", ("A. red", "B. blue"), 1, "?", task=task)
+    assert score_answer(BENCHMARKS[name], item, "\n", Scripted()).score == 0.0
+
+
+def test_a_task_of_mlvu_is_judged_in_its_own_way():
+    bench = BENCHMARKS["mlvu-generation"]
+    scene = Item("1", Path("a.mp4"), "?", answer="1. x", task="sub_scene")
+    summary = Item("1", Path("a.mp4"), "?", answer="x", task="summary")
+    says = '{"score_accuracy": 3, "score_relevance": 5, "score_reliability": 2}'
+    assert score_answer(bench, scene, "so", Scripted(says)) == Verdict(None, 0.8, 8.0, "judge")
+    with pytest.raises(JudgementError):
+        score_answer(bench, summary, "so", Scripted(*[says] * 3))
 
 
 def test_a_letter_is_compared_with_the_right_one():
@@ -96,3 +118,14 @@ def test_likelihood_compares_letters_or_texts():
     lines = ("Option 1: A dog.", "Option 2: A cat.")
     matching = Item("1", Path("a.mp4"), "?", lines, 0, task="caption_matching")
     assert choices_for(matching, "letter-likelihood") == ("Option 1", "Option 2")
+
+
+def test_embeddings_score_the_meaning_of_short_answers_and_are_named():
+    reply = ' {"data": [{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [2]}]}'
+    with judge_server((200, reply)) as server:
+        match = EmbeddingMatch(Endpoint(server.url, PATH), "small", 0.9)
+        verdict = score_answer(BENCHMARKS["msvd-qa"], OPEN, "some dogs", match)
+        assert verdict == Verdict(None, 1.0, None, "embeddings")
+        empty = score_answer(BENCHMARKS["msvd-qa"], OPEN, " ", match)
+    assert (empty.score, empty.scored_by) == (0.0, "rule")
+    assert server.requests[0]["input"] == ["two dogs", "some dogs"]

@@ -49,7 +49,20 @@ def test_both_forms_of_longvideobench_count_from_the_begin_of_the_clip(tmp_path)
     assert read[2] == Subtitle(5.0, 10.0, "last")
 
 
-@pytest.mark.parametrize("content", ["{}", '[{"start": "0:0:0"}]', "[1]"])
+def test_long_runs_of_signs_are_read_in_no_time(tmp_path):
+    path = tmp_path / "a.srt"
+    path.write_text(
+        "1" * 200_000 + "<" * 200_000 + "\n\n00:00:00,000 --> 00:00:01,000\n" + "<" * 200_000
+    )
+    (subtitle,) = read_srt(path)
+    assert subtitle.end == 1.0
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{}", '[{"start": "0:0:0"}]', "[1]", '[{"start": 1, "end": 2, "line": ""}]',
+     '[{"timestamp": [1%s, 2], "text": ""}]' % ("0" * 400)],
+)  # fmt: skip
 def test_other_json_is_an_error_that_names_the_file(tmp_path, content):
     path = tmp_path / "a.json"
     path.write_text(content)

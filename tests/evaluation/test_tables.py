@@ -25,7 +25,13 @@ def test_a_report_has_our_figure_beside_the_papers():
 
 
 def test_a_report_tells_what_failed_and_who_judged():
-    judged = {**FULL, "judge": {"label": "gpt-x"}, "by": "words", "limit": 2, "subtitles": False}
+    judged = {
+        **FULL,
+        "judge": {"kind": "endpoint", "label": "gpt-x"},
+        "by": "words",
+        "limit": 2,
+        "subtitles": False,
+    }
     rows = [scored("a", "x", 1.0, rating=4, by="judge")]
     failures = [Failure(f"q{number}", (), "VideoError", "gone") for number in range(25)]
     text = "\n".join(as_markdown(to_document(BENCHMARKS["msvd-qa"], judged, rows, failures)))
@@ -35,6 +41,16 @@ def test_a_report_tells_what_failed_and_who_judged():
     assert "| judge | gpt-x |" in text
     assert "| part | all categories, the first 2 questions |" in text
     assert "- q19: gone\n- and 5 more" in text
+
+
+def test_names_from_files_break_neither_table_nor_terminal():
+    judged = {**FULL, "judge": {"kind": "endpoint", "label": "gpt\x1b[2J|x"}, "by": "words"}
+    rows = [scored("a", "yes | no\nmaybe", 1.0, rating=4, by="judge")]
+    failures = [Failure("q\r1", (), "VideoError", "gone\nfor ever")]
+    lines = list(as_markdown(to_document(BENCHMARKS["msvd-qa"], judged, rows, failures)))
+    assert "| judge | gpt [2J\\|x |" in lines
+    assert any(line.startswith("| yes \\| no maybe | 1 |") for line in lines)
+    assert "- q 1: gone for ever" in lines
 
 
 def test_a_run_without_public_answers_has_no_figure():

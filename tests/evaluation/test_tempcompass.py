@@ -8,7 +8,7 @@ import pytest
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.items import BrokenItem, Item, ReadOptions
 from linvt_cli.evaluation.tempcompass import match, read_temp_compass
-from tests.evaluation import samples
+from tests.evaluation import samples, table_samples
 
 TEST = ReadOptions("test")
 CHOICE = Item(
@@ -62,6 +62,25 @@ def test_broken_entries_are_told_with_their_place(tmp_path, video):
     samples.write_json(path, {"1034": {"action": {}}})
     with pytest.raises(DatasetError, match="Field 'action' of entry '1034'"):
         list(read_temp_compass(tmp_path, TEST))
+
+
+def test_a_question_of_another_kind_that_judges_is_told(tmp_path, video):
+    samples.temp_compass(tmp_path, video)
+    path = tmp_path / "questions" / "multi-choice.json"
+    samples.write_json(path, {"1034": {"action": [{"question": 5.5, "answer": []}]}})
+    (broken,) = read_temp_compass(tmp_path, ReadOptions("test", ("captioning",)))
+    assert isinstance(broken, BrokenItem)
+    assert "Field 'mc_answer' of row 1034/action/1" in broken.error.message
+
+
+def test_the_tables_on_the_hub_have_the_same_ids_and_judge_captions_by_their_own(tmp_path, video):
+    table_samples.hub_temp_compass(tmp_path, video)
+    items = [item for item in read_temp_compass(tmp_path, TEST) if isinstance(item, Item)]
+    choices = [item.id for item in items[:2]]
+    assert choices == ["multi-choice/1034/action/1", "multi-choice/1034/action/2"]
+    assert len(items) == 8
+    assert items[-1].answer == "What is it doing?\nA. growing dark\nB. growing bright"
+    assert items[-1].right == 0
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,15 @@ class Sent:
     authorized: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, as it arrived."""
+
+    host: str  # name under which the server was asked
+    path: str
+    authorized: bool
+
+
 def git_checksum(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
@@ -56,6 +65,7 @@ class HubServer:
     faults: list[Fault] = field(default_factory=list)  # of the next answers, in this order
     sent: list[Sent] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
     num_sent: int = 0  # bytes of files, so far
     piece_seconds: float = 0.0  # between two pieces of a body
     choose_fault: Callable[[str], Fault | None] | None = None
@@ -113,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append(path)
+        host = self.headers.get("Host", "").partition(":")[0]
+        self.hub.asked.append(Asked(host, path, "Authorization" in self.headers))
         fault = self.hub.next_fault(path)
         if fault is not None and fault.kind == "silent":
             self.hub.closing.wait(60)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
+from urllib.parse import quote
 
 from linvt_cli.models.store import Store
 from linvt_cli.models.verify import verify
@@ -25,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CHUNK = 16 << 20
 WEIGHTS = "model.safetensors"
 
-_PASSING = ("drop", "stall", "silent", "whole", "flip", "longer", "shorter")
-_STATUSES = (401, 403, 404, 429, 500, 503)
+_PASSING = ("drop", "stall", "silent", "whole", "flip", "longer", "shorter", "loop")
+_STATUSES = (401, 403, 404, 429, 500, 503, 307)
 _MAX_STARTS = 60
 
 
@@ -125,7 +126,8 @@ def _run(
         if faults_left == 0 or chance.random() < 0.5:
             return None
         faults_left, faults = faults_left - 1, faults + 1
-        fault = _random_fault(chance, len(files[WEIGHTS]))
+        moved = f"{hub.storage}{quote(path)}"
+        fault = _random_fault(chance, len(files[WEIGHTS]), moved)
         name = f"{fault.kind} {fault.status or ''}".strip()
         tally.faults[name] = tally.faults.get(name, 0) + 1
         return fault
@@ -175,9 +177,10 @@ def _wait_for_moment(
     return ended
 
 
-def _random_fault(chance: random.Random, size: int) -> Fault:
+def _random_fault(chance: random.Random, size: int, moved: str) -> Fault:
     if chance.random() < 0.3:
-        return Fault("status", chance.choice(_STATUSES), headers=(("Retry-After", "0"),))
+        headers = (("Retry-After", "0"), ("Location", moved))
+        return Fault("status", chance.choice(_STATUSES), headers=headers)
     return Fault(chance.choice(_PASSING), after=chance.randrange(size))
 
 

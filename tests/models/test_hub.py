@@ -9,6 +9,7 @@ from linvt_cli.errors import (
     HubUnavailableError,
     NotOnHubError,
     OfflineError,
+    WrongBytesError,
 )
 from linvt_cli.models.hub import Hub
 from linvt_cli.models.source import HubSource
@@ -111,6 +112,87 @@ def test_the_token_goes_to_the_hub_and_not_to_its_storage(hub, client, monkeypat
     authorized = {sent.path: sent.authorized for sent in hub.sent}
     assert authorized["config.json"]
     assert not authorized["model.safetensors"]
+
+
+def redirected(address: str, status: int = 307) -> Fault:
+    return Fault("status", status, headers=(("Location", address),))
+
+
+LISTING = "/api/models/owner/name/revision/main"
+
+
+def test_a_listing_on_another_host_is_read_and_the_token_stays_behind(hub, client, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    commit = hub.publish("owner/name", honest_repo())
+    hub.faults.append(redirected(f"{hub.storage}{LISTING}"))
+    assert client.list_files(SOURCE).commit == commit
+    assert [(asked.host, asked.authorized) for asked in hub.asked] == [
+        ("127.0.0.1", True), ("localhost", False),
+    ]  # fmt: skip
+
+
+def test_a_renamed_repository_is_followed_on_the_same_host_with_the_token(hub, client, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    commit = hub.publish("owner/new", honest_repo())
+    hub.faults.append(redirected("/api/models/owner/new/revision/main", 301))
+    assert client.list_files(SOURCE).commit == commit
+    assert [asked.authorized for asked in hub.asked] == [True, True]
+
+
+def test_a_file_is_followed_over_several_hosts_without_the_token(hub, client, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    commit = hub.publish("owner/name", honest_repo())
+    listing = client.list_files(SOURCE)
+    hub.asked.clear()
+    target = f"/storage/{commit}/model.safetensors"
+    # There, away, and back again: a token that was left behind must not come back.
+    hub.faults += [redirected(f"{hub.storage}{target}"), redirected(f"{hub.endpoint}{target}")]
+    (file,) = [file for file in listing.files if file.path == "model.safetensors"]
+    with client.open(listing, file, 0) as body:
+        assert sum(map(len, body.pieces)) == file.size
+    assert [(asked.host, asked.authorized) for asked in hub.asked] == [
+        ("127.0.0.1", True), ("localhost", False), ("127.0.0.1", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
+def test_a_redirect_away_from_the_web_is_refused(hub, client, address):
+    hub.faults.append(redirected(address))
+    with pytest.raises(DownloadError, match="or to what is no address of the web") as caught:
+        client.list_files(SOURCE)
+    assert type(caught.value) is DownloadError
+
+
+def test_a_redirect_to_nowhere_is_no_listing_and_no_file(hub, client):
+    hub.publish("owner/name", honest_repo())
+    listing = client.list_files(SOURCE)
+    hub.faults += [Fault("status", 302)] * 2
+    with pytest.raises(DownloadError, match="in a way that linvt cannot read"):
+        client.list_files(SOURCE)
+    with pytest.raises(WrongBytesError), client.open(listing, listing.files[0], 0):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, AccessDeniedError),
+        (403, AccessDeniedError),
+        (404, NotOnHubError),
+        (416, WrongBytesError),
+        (429, HubUnavailableError),
+        (503, HubUnavailableError),
+        (418, DownloadError),
+    ],
+)
+def test_each_refusal_of_a_file_is_an_error_of_its_own(hub, client, status, kind):
+    hub.publish("owner/name", honest_repo())
+    listing = client.list_files(SOURCE)
+    hub.faults.append(Fault("status", status))
+    with pytest.raises(DownloadError) as caught, client.open(listing, listing.files[0], 0):
+        pass
+    assert type(caught.value) is kind
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("variable", ["LINVT_OFFLINE", "HF_HUB_OFFLINE"])

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from linvt_cli.models.checksum import Checksum
-from linvt_cli.models.kept import has_size, hub_cache, hub_cache_blob, link_or_copy
+from linvt_cli.models.kept import (
+    has_size,
+    hub_cache,
+    hub_cache_blob,
+    link_or_copy,
+    wrong_files,
+)
+from linvt_cli.models.selection import RemoteFile
 
 VARIABLES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME")
 
@@ -57,3 +65,13 @@ def test_a_file_is_there_only_with_its_size(tmp_path):
     assert has_size(path, 1)
     assert not has_size(path, 2)
     assert not has_size(tmp_path, tmp_path.stat().st_size)
+
+
+def test_files_that_are_not_those_of_the_listing_are_wrong_even_if_their_size_is_right(tmp_path):
+    for name in ("a", "b", "known"):
+        (tmp_path / name).write_bytes(b"x")
+    right = Checksum("sha256", hashlib.sha256(b"x").hexdigest())
+    other = Checksum("sha256", hashlib.sha256(b"y").hexdigest())
+    listed = {"a": right, "b": other, "known": other, "not here": right}
+    files = [RemoteFile(name, 1, checksum) for name, checksum in listed.items()]
+    assert wrong_files(files, tmp_path, {"known": other.hex, "b": right.hex}) == {"b"}

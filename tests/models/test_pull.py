@@ -2,17 +2,25 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from linvt_cli.errors import DiskFullError, StoreNotWritableError, WrongBytesError
+from linvt_cli.errors import (
+    ConnectionLostError,
+    DiskFullError,
+    StoreNotWritableError,
+    WrongBytesError,
+)
 from linvt_cli.models import store as store_module
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import Store
+from linvt_cli.models.verify import verify
+from linvt_cli.types import WEIGHTS_INDEX as INDEX
 from tests.models.conftest import Noted, pull_from
-from tests.models.hub_server import Fault, git_checksum
-from tests.models.repos import PULLED, honest_repo, sharded_repo
+from tests.models.hub_server import Fault, HubServer, git_checksum
+from tests.models.repos import PULLED, honest_repo, sharded_repo, weights
 
 SOURCE = HubSource("owner/name")
 
@@ -170,6 +178,116 @@ def test_no_name_appears_before_its_bytes_are_right(hub, store, watcher):
     assert list(store.root.rglob("model.safetensors")) == []
     assert store.pulled() == []
     assert store.find(SOURCE) is None
+
+
+WEIGHTS = "model.safetensors"
+
+
+def other_weights(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the same files but for the weights, which have other bytes and the same size."""
+    changed = {**files, WEIGHTS: weights(seed=7)}
+    assert len(changed[WEIGHTS]) == len(files[WEIGHTS])
+    return changed
+
+
+def when_first_asked_for_a_file(hub: HubServer, act: Callable[[], object]) -> None:
+    """Let something happen between the listing and the first file."""
+    acts = [act]
+
+    def choose(path: str) -> None:
+        if "/resolve/" in path and acts:
+            acts.pop()()
+
+    hub.choose_fault = choose
+
+
+def test_a_branch_that_moves_while_it_is_pulled_stays_one_commit(hub, store, watcher):
+    files = honest_repo()
+    commit = hub.publish("owner/name", files)
+    newer = {name: content[:-1] + b"!" for name, content in other_weights(files).items()}
+    when_first_asked_for_a_file(hub, lambda: hub.publish("owner/name", newer))
+    model = pull_from(hub, store, watcher)
+    assert model.manifest.commit == commit
+    assert content_of(model.folder) == {name: files[name] for name in PULLED}
+    assert verify(model) == []
+
+
+def test_a_file_that_changes_under_its_commit_is_refused_and_right_the_next_time(
+    hub, store, watcher
+):
+    files = honest_repo()
+    commit = hub.publish("owner/name", files)
+    changed = other_weights(files)
+    when_first_asked_for_a_file(hub, lambda: hub.commits.update({commit: changed}))
+    with pytest.raises(WrongBytesError, match="is not the file that the hub lists"):
+        pull_from(hub, store, watcher)
+    assert store.pulled() == []
+    assert list(store.root.rglob(WEIGHTS)) == []
+    model = pull_from(hub, store, Noted())
+    assert (model.folder / WEIGHTS).read_bytes() == changed[WEIGHTS]
+    assert verify(model) == []
+
+
+def test_a_file_that_changes_in_the_middle_of_it_is_never_made_of_both(hub, store, watcher):
+    files = honest_repo()
+    commit = hub.publish("owner/name", files)
+    faults = [Fault("drop", after=100_000), *[Fault("drop")] * 9]
+    hub.choose_fault = lambda path: faults.pop(0) if "/storage/" in path else None
+    with pytest.raises(ConnectionLostError):
+        pull_from(hub, store, watcher)
+    hub.choose_fault = None
+    hub.commits[commit] = other_weights(files)
+    model = pull_from(hub, store, Noted())
+    assert (model.folder / WEIGHTS).read_bytes() == hub.commits[commit][WEIGHTS]
+    assert verify(model) == []
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "config.json"])
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "broken off"])
+def test_a_file_here_that_the_hub_lists_otherwise_is_fetched_anew(hub, store, watcher, name, whole):
+    files = honest_repo()
+    commit = hub.publish("owner/name", files)
+    model = pull_from(hub, store, watcher)
+    if not whole:
+        store.shelf("owner/name").manifest_path(commit).unlink()
+        (model.folder / "tokenizer.json").unlink()
+    changed = {WEIGHTS: other_weights(files)[WEIGHTS], "config.json": b'{"model_type": "qwen3_vl"}'}
+    assert len(changed[name]) == len(files[name])
+    hub.commits[commit] = {**files, name: changed[name]}
+    hub.sent.clear()
+    again = Noted()
+    model = pull_from(hub, store, again)
+    assert {sent.path for sent in hub.sent} == ({name} if whole else {name, "tokenizer.json"})
+    assert (model.folder / name).read_bytes() == hub.commits[commit][name]
+    assert verify(model) == []
+    assert again.num_bytes == again.plans[0].size
+
+
+def test_a_model_that_is_here_stays_whole_if_what_the_hub_lists_now_never_comes(
+    hub, store, watcher
+):
+    files = honest_repo()
+    commit = hub.publish("owner/name", files)
+    pull_from(hub, store, watcher)
+    hub.commits[commit] = other_weights(files)
+    hub.choose_fault = lambda path: Fault("flip") if "/storage/" in path else None
+    with pytest.raises(WrongBytesError):
+        pull_from(hub, store, Noted())
+    (model,) = store.pulled()
+    assert verify(model) == []
+    assert (model.folder / WEIGHTS).read_bytes() == files[WEIGHTS]
+
+
+def test_an_index_that_changed_under_its_commit_is_read_anew(hub, store, watcher):
+    files = sharded_repo()
+    commit = hub.publish("owner/name", files)
+    pull_from(hub, store, watcher)
+    index = files[INDEX].replace(b"model-00002-of-00002", b"model-00001-of-00002")
+    hub.commits[commit] = {**files, INDEX: index}
+    model = pull_from(hub, store, Noted())
+    assert {file.path for file in model.manifest.files if file.path.startswith("model-")} == {
+        "model-00001-of-00002.safetensors"
+    }
 
 
 def test_the_store_of_a_user_is_below_linvt_home(monkeypatch, tmp_path):
