@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from linvt_cli.cli import options
+from linvt_cli.cli import ablation, options
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output
 
@@ -20,7 +20,7 @@ def train(
         ),
     ],
     recipe: Annotated[
-        Literal["nano"], typer.Option("--recipe", help="What to train, and how")
+        Literal["nano", "ablation"], typer.Option("--recipe", help="What to train, and how")
     ] = "nano",
     scale: Annotated[
         float,
@@ -32,6 +32,11 @@ def train(
             help="Take X times as many clips and steps; below 1 for a quick trial",
         ),
     ] = 1.0,
+    seeds: ablation.SeedsOption = None,
+    only: ablation.OnlyOption = None,
+    steps: ablation.StepsOption = None,
+    image_llm: ablation.ImageLLMOption = None,
+    after: ablation.AfterOption = None,
     device: options.DeviceOption = "auto",
     quiet: options.QuietOption = False,
 ) -> None:
@@ -39,8 +44,16 @@ def train(
 
     The nano recipe trains the image-LLM on stills and then LinVT on clips of a drawn world. The
     folder DIR/nano holds the weights in the end.
+
+    The ablation recipe trains LinVT whole and with parts left out or replaced, each alike, under a
+    frozen nano, and writes DIR/ablation.md: which part is worth how much.
     """
     output = Output(quiet=quiet)
+    chosen = ablation.Choice(seeds, only, steps, image_llm, after)
+    if recipe == "ablation":
+        ablation.ablate(run_dir, chosen, scale=scale, device=device, output=output)
+        return
+    chosen.refuse()
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.backbones.loading import select_device
         from linvt_cli.training.recipe import NanoRecipe, run_recipe

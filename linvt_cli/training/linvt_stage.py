@@ -127,23 +127,15 @@ class LinVTStage:
 
     def _visual_tokens(self, scenes: list[Scene], bank: ClipBank) -> Tensor:
         """Project the features of scenes, disturbed while LinVT learns: (B, T, N, D)."""
-        model = self.nano.model
-        projected = []
-        with torch.no_grad():
-            for scene in scenes:
-                features = torch.from_numpy(bank.features(scene)).to(self.nano.device).float()
-                normal = (features - model.feature_mean) / model.feature_std
-                if self.linvt.training:
-                    normal = disturb(normal, self._generator)
-                projected.append(model.projector(normal) + model.positions)
-        return torch.stack(projected)
+        noise = self._generator if self.linvt.training else None
+        return project_clips(self.nano, bank, scenes, noise)
 
     def _condense(self, visual_BTND: Tensor, turns: list[list[Turn]]) -> _Weighed:
         """Refine every clip once, and weigh it for each of its B·Q questions."""
         times = torch.from_numpy(frame_fractions()).to(visual_BTND).expand(len(visual_BTND), -1)
         kept = self.linvt.refiner(visual_BTND, times, self.nano.model.config.grid)
-        kept = _repeat(kept, self.turns_per_clip)
-        text, mask = _questions(self.nano, [turn for (turn,) in turns])
+        kept = repeat_kept(kept, self.turns_per_clip)
+        text, mask = encode_questions(self.nano, [turn for (turn,) in turns])
         weights = self.linvt.aggregator(kept, text, mask)
         return _Weighed(kept, weights, weights @ kept.values)
 
@@ -157,7 +149,23 @@ class _Weighed:
     tokens: Tensor  # (B·Q, K, D)
 
 
-def _questions(nano: Nano, turns: Sequence[Turn]) -> tuple[Tensor, Tensor]:
+def project_clips(
+    nano: Nano, bank: ClipBank, scenes: Sequence[Scene], noise: torch.Generator | None
+) -> Tensor:
+    """Project the features of scenes, disturbed where noise is to be drawn: (B, T, N, D)."""
+    model = nano.model
+    projected = []
+    with torch.no_grad():
+        for scene in scenes:
+            features = torch.from_numpy(bank.features(scene)).to(nano.device).float()
+            normal = (features - model.feature_mean) / model.feature_std
+            if noise is not None:
+                normal = disturb(normal, noise)
+            projected.append(model.projector(normal) + model.positions)
+    return torch.stack(projected)
+
+
+def encode_questions(nano: Nano, turns: Sequence[Turn]) -> tuple[Tensor, Tensor]:
     """Embeddings of the questions alone with their mask: (B, L, D), (B, L)."""
     questions = [turn.suffix[1:-1] for turn in turns]  # between </video> and <answer>
     ids = torch.zeros(len(questions), max(map(len, questions)), dtype=torch.long)
@@ -173,7 +181,8 @@ def _each(tensor: Tensor, times: int) -> Tensor:
     return tensor.repeat_interleave(times, dim=0)
 
 
-def _repeat(kept: KeptTokens, times: int) -> KeptTokens:
+def repeat_kept(kept: KeptTokens, times: int) -> KeptTokens:
+    """Return what was kept of B videos for so many questions about each of them."""
     return KeptTokens(
         values=_each(kept.values, times),
         indices=_each(kept.indices, times),

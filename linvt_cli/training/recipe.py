@@ -37,7 +37,7 @@ from linvt_cli.video_tokenizer.checkpoint import save_checkpoint
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
 _VALIDATION_SEED = 10_000_000
-_STATISTICS_CLIPS = 200
+STATISTICS_CLIPS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def run_recipe(
     report = _reporter(run_dir / "metrics.jsonl", on_progress)
     _run_or_load(VisionStage(nano, num_steps=recipe.vision_steps), run_dir, report)
     train, validation = _banks(run_dir, recipe, nano, on_progress)
-    _set_statistics(nano.model, train.cache)
+    set_statistics(nano.model, train.cache)
 
     image = _image_stage(nano, train, validation, recipe)
     _run_or_load(image, run_dir, report)
@@ -170,9 +170,9 @@ def _clip_counter(name: str, on_progress: Progress) -> Callable[[int, int], None
     return report
 
 
-def _set_statistics(model: NanoModel, cache: FeatureCache) -> None:
+def set_statistics(model: NanoModel, cache: FeatureCache) -> None:
     """Standardize vision features by the mean and deviation of every channel over some clips."""
-    sample = torch.from_numpy(cache.features[:_STATISTICS_CLIPS]).float().flatten(0, 2)
+    sample = torch.from_numpy(cache.features[:STATISTICS_CLIPS]).float().flatten(0, 2)
     model.feature_mean.copy_(sample.mean(0))
     model.feature_std.copy_(sample.std(0).clamp_min(1e-3))
 

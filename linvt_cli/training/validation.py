@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.packing import PackedBatch, Reading, count_exact
@@ -20,13 +20,33 @@ def accuracy_by_kind(
         bank: the validation clips; each is asked about once.
         read: asks about some scenes, and runs the language model over the questions.
     """
-    right: dict[str, int] = {}
-    total: dict[str, int] = {}
+    return shares_of(exact_by_kind(bank, read))
+
+
+def shares_of(counts: Mapping[str, tuple[int, int]]) -> dict[str, float]:
+    """Return the share of exact answers over all and for each kind, of ``exact_by_kind``."""
+    right, total = (sum(column) for column in zip(*counts.values(), strict=True))
+    return {"all": right / total, **{kind: exact / n for kind, (exact, n) in counts.items()}}
+
+
+def exact_by_kind(
+    bank: ClipBank,
+    read: Callable[[list[Scene]], tuple[Reading, PackedBatch]],
+) -> dict[str, tuple[int, int]]:
+    """Return for each kind how many questions are answered exactly, and how many there are.
+
+    Answers are read with the true one before them (teacher forcing): one is exact where greedy
+    decoding would give it token for token.
+
+    Args:
+        bank: the validation clips; each is asked about once.
+        read: asks about some scenes, and runs the language model over the questions.
+    """
+    counts: dict[str, tuple[int, int]] = {}
     scenes = bank.all_scenes()
     for start in range(0, len(scenes), _SCENES_PER_BATCH):
         reading, batch = read(scenes[start : start + _SCENES_PER_BATCH])
         for kind, (exact, count) in count_exact(batch, reading.logits, reading.labels).items():
-            right[kind] = right.get(kind, 0) + exact
-            total[kind] = total.get(kind, 0) + count
-    accuracy = {kind: right[kind] / total[kind] for kind in sorted(total)}
-    return {"all": sum(right.values()) / max(1, sum(total.values())), **accuracy}
+            right, total = counts.get(kind, (0, 0))
+            counts[kind] = (right + exact, total + count)
+    return dict(sorted(counts.items()))

@@ -158,11 +158,11 @@ class Aggregator(nn.Module):
         weights_BKk = torch.cat(
             [
                 spread_over_windows(
-                    _attention_weights(
+                    attention_weights(
                         query_groups[g],
                         self.key_proj(keys[g]),
                         group.log_gates[:, None]
-                        + _time_prior(group, anchor_groups[g], self.log_spreads[g].float()),
+                        + time_prior(group, anchor_groups[g], self.log_spreads[g].float()),
                     ),
                     group.scale,
                     kept.indices.shape[1],
@@ -204,7 +204,7 @@ def spread_over_windows(weights_BnM: torch.Tensor, scale: int, num_kept: int) ->
     return (weights_BnM / sizes_M).repeat_interleave(scale, dim=-1)[..., :num_kept]
 
 
-def _time_prior(
+def time_prior(
     group: PooledTokens, anchors_n: torch.Tensor, log_spread: torch.Tensor
 ) -> torch.Tensor:
     """Logarithm of a bell curve around each query's anchor, up to a constant: (B, n, M)."""
@@ -212,7 +212,7 @@ def _time_prior(
     return -((distance_BnM / log_spread.exp()) ** 2) / 2
 
 
-def _attention_weights(
+def attention_weights(
     query_Bnw: torch.Tensor, keys_BMw: torch.Tensor, bias_BnM: torch.Tensor
 ) -> torch.Tensor:
     """One-headed softmax weights in float32, whatever the weights' dtype or autocast: (B, n, M)."""

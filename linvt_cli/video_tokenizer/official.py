@@ -226,8 +226,15 @@ class OfficialLinVT(nn.Module):
 
     def forward(self, visual_TND: torch.Tensor, text_LD: torch.Tensor) -> torch.Tensor:
         """Condense one video for one question: (T, N, C) -> (Q, C)."""
-        kept_kC = self.svt_module(visual_TND, self.top_k)
-        visual_MC = _pool_scales(kept_kC) if self.multi_scale else kept_kC
+        return self.aggregate(self.refine(visual_TND), text_LD)
+
+    def refine(self, visual_TND: torch.Tensor) -> torch.Tensor:
+        """Transform, select and pool the tokens of one video, for all questions: (M, C)."""
+        kept_kC: torch.Tensor = self.svt_module(visual_TND, self.top_k)
+        return _pool_scales(kept_kC) if self.multi_scale else kept_kC
+
+    def aggregate(self, visual_MC: torch.Tensor, text_LD: torch.Tensor) -> torch.Tensor:
+        """Weigh refined tokens for one question: (M, C) -> (Q, C)."""
         mixed_QC: torch.Tensor = self.tta_module(self.query_tokens[0], visual_MC, text_LD)
         return mixed_QC
 

@@ -1,0 +1,111 @@
+"""``linvt train --recipe ablation``: its options, and what it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.output import Output
+from linvt_cli.errors import ConfigError
+
+_DEFAULT_SEEDS = 3
+
+SeedsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--seeds",
+        min=1,
+        max=100,
+        metavar="N",
+        help=f"Ablation: train each variant with N seeds [default: {_DEFAULT_SEEDS}]",
+        show_default=False,
+    ),
+]
+OnlyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--only", metavar="NAME,…", help="Ablation: these variants alone", show_default=False
+    ),
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--steps",
+        min=1,
+        metavar="N",
+        help="Ablation: train each variant for N steps, whatever --scale says",
+        show_default=False,
+    ),
+]
+ImageLLMOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--image-llm",
+        metavar="FOLDER",
+        help="Ablation: the image-LLM, from a run folder of the nano recipe (as its image stage"
+        " left it) or a folder of weights [default: the shipped one]",
+        show_default=False,
+    ),
+]
+AfterOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--after",
+        metavar="FOLDER",
+        help="Ablation: weights that have learnt from clips too, asked about stills beside the"
+        " image-LLM [default: the shipped ones]",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the options of the ablation say; None where one is not given."""
+
+    seeds: int | None
+    only: str | None
+    steps: int | None
+    image_llm: Path | None
+    after: Path | None
+
+    def refuse(self) -> None:
+        """Refuse any of these options for another recipe.
+
+        Raises:
+            ConfigError: one is given.
+        """
+        for field in fields(self):
+            if getattr(self, field.name) is not None:
+                option = f"--{field.name.replace('_', '-')}"
+                raise ConfigError(
+                    f"{option} belongs to the ablation recipe",
+                    field=field.name,
+                    hint=f"add --recipe ablation, or leave out {option}",
+                )
+
+
+def ablate(run_dir: Path, choice: Choice, *, scale: float, device: str, output: Output) -> None:
+    """Run an ablation, and print the file of its table."""
+    with prompt_interrupt(), output.sole_writer():
+        from linvt_cli.backbones.loading import select_device
+        from linvt_cli.training.ablation.clip_sets import AblationRecipe
+        from linvt_cli.training.ablation.run import AblationChoice, run_ablation
+
+        table = run_ablation(
+            run_dir,
+            AblationRecipe().scaled(scale, choice.steps),
+            AblationChoice(
+                num_seeds=choice.seeds or _DEFAULT_SEEDS,
+                only=choice.only,
+                image_llm=choice.image_llm,
+                after=choice.after,
+            ),
+            device=select_device(device),
+            on_progress=output.notice,
+        )
+    output.line(str(table))

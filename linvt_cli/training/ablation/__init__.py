@@ -1,0 +1,1 @@
+"""What of LinVT carries weight: variants of it, trained alike and asked the same."""

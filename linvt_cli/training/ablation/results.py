@@ -1,0 +1,137 @@
+"""What an ablation has measured so far: a JSON file for each run, and all of them in one list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from linvt_cli.errors import ConfigError
+
+Counts = dict[str, tuple[int, int]]  # kind of question -> exact answers, all answers
+ORDER = ("after", "before", "direction", "first", "last")
+NOT_OF_THE_WORLD = ("foreign", "off-topic")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """One variant, trained with one seed and asked about the test clips."""
+
+    variant: str
+    seed: int
+    num_steps: int  # 0 where nothing is trained
+    num_video_tokens: int  # K that reached the language model
+    num_kept: int | None  # k; None where nothing is kept
+    num_weights: int  # that were trained
+    linear: bool
+    loss: float | None  # mean over the last steps
+    seconds_per_step: float | None
+    exact: Counts
+
+    def share(self, kinds: Collection[str] | None = None) -> float | None:
+        """Exact answers among those of some kinds, or of all kinds of questions about the world."""
+        return share_of(self.exact, kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """The image-LLM asked about stills, before and after it was trained on clips."""
+
+    before: Counts
+    after: Counts
+    weights_after: str  # SHA-256
+
+
+def share_of(exact: Counts, kinds: Collection[str] | None = None) -> float | None:
+    """Exact answers among those of some kinds, or of all kinds of questions about the world.
+
+    None where there is no such question.
+    """
+    if kinds is None:
+        kinds = [kind for kind in exact if kind not in NOT_OF_THE_WORLD]
+    counted = [exact[kind] for kind in kinds if kind in exact]
+    total = sum(count for _, count in counted)
+    return sum(right for right, _ in counted) / total if total else None
+
+
+def result_path(run_dir: Path, variant: str, seed: int) -> Path:
+    """Where the result of a run is kept."""
+    return run_dir / "runs" / variant / f"seed-{seed}.json"
+
+
+def write_result(run_dir: Path, result: RunResult) -> None:
+    """Keep the result of a run."""
+    write_whole(
+        result_path(run_dir, result.variant, result.seed),
+        json.dumps(asdict(result), indent=2) + "\n",
+    )
+
+
+def read_results(run_dir: Path, order: Sequence[str]) -> list[RunResult]:
+    """Return the results of all finished runs, by the order of variants, then by seed."""
+    found = [
+        RunResult(**{**document, "exact": _counts(document["exact"])})
+        for path in run_dir.glob("runs/*/seed-*.json")
+        for document in [json.loads(path.read_text(encoding="utf-8"))]
+        if document["variant"] in order
+    ]
+    return sorted(found, key=lambda result: (order.index(result.variant), result.seed))
+
+
+def write_list(run_dir: Path, results: Sequence[RunResult]) -> None:
+    """Write all results into ``results.jsonl``, a line each."""
+    lines = [json.dumps(asdict(result)) + "\n" for result in results]
+    write_whole(run_dir / "results.jsonl", "".join(lines))
+
+
+def write_image_result(run_dir: Path, result: ImageResult) -> None:
+    """Keep the answers about stills."""
+    write_whole(run_dir / "images.json", json.dumps(asdict(result), indent=2) + "\n")
+
+
+def read_image_result(run_dir: Path) -> ImageResult | None:
+    """Return the answers about stills, or None where nobody has asked yet."""
+    path = run_dir / "images.json"
+    if not path.exists():
+        return None
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return ImageResult(
+        before=_counts(document["before"]),
+        after=_counts(document["after"]),
+        weights_after=document["weights_after"],
+    )
+
+
+def hold_to_settings(run_dir: Path, settings: dict[str, Any]) -> None:
+    """Write down the settings of a run folder, or refuse to go on with others.
+
+    Raises:
+        ConfigError: results of the folder were made with other settings.
+    """
+    path = run_dir / "ablation.json"
+    if not path.exists():
+        write_whole(path, json.dumps(settings, indent=2) + "\n")
+        return
+    held = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in json.loads(json.dumps(settings)).items():
+        if held.get(name) != value:
+            raise ConfigError(
+                f"'{run_dir}' holds an ablation with other settings: {name} was"
+                f" {held.get(name)}, and is {value}",
+                field=name,
+                hint="give the options of its first run, or another folder with -o",
+            )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file under another name, and rename it: it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _counts(document: dict[str, list[int]]) -> Counts:
+    return {kind: (right, total) for kind, (right, total) in document.items()}

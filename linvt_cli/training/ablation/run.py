@@ -1,0 +1,228 @@
+"""An ablation from its command to its table, run by run.
+
+Every finished (variant, seed) leaves a result and is skipped the next time; one that was broken off
+goes on from its checkpoint. The table is written anew after each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from linvt_cli.errors import MachineError
+from linvt_cli.training.ablation.clip_sets import AblationRecipe, clip_caches
+from linvt_cli.training.ablation.figure import draw_ablation
+from linvt_cli.training.ablation.image_llm import ImageLLM, load_image_llm, require_same_vision
+from linvt_cli.training.ablation.image_questions import ask_about_stills
+from linvt_cli.training.ablation.results import (
+    ImageResult,
+    RunResult,
+    hold_to_settings,
+    read_image_result,
+    read_results,
+    result_path,
+    write_image_result,
+    write_list,
+    write_result,
+    write_whole,
+)
+from linvt_cli.training.ablation.stage import VariantStage
+from linvt_cli.training.ablation.table import Circumstances, as_markdown
+from linvt_cli.training.ablation.variants import VARIANTS, VariantSpec, runs_of, select_variants
+from linvt_cli.training.examples import ClipBank
+from linvt_cli.training.features import NUM_FRAMES, FeatureCache
+from linvt_cli.training.recipe import set_statistics
+from linvt_cli.training.trainer import Metrics, TrainingOptions, run_stage
+
+_FIRST_SEED = 1000  # of weights and batches; beyond those of nano's recipe
+_WARMUP_SHARE = 1 / 6  # of the steps, as nano's instruct stage has
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AblationChoice:
+    """What of an ablation is to be run."""
+
+    num_seeds: int = 3
+    only: str | None = None  # comma-separated names of variants
+    image_llm: Path | None = None  # folder; the shipped one by default
+    after: Path | None = None  # weights to compare it with on stills; the shipped ones by default
+
+
+def run_ablation(
+    run_dir: Path,
+    recipe: AblationRecipe,
+    choice: AblationChoice,
+    *,
+    device: torch.device | None = None,
+    on_progress: Progress,
+) -> Path:
+    """Train and ask every chosen variant that has no result yet; return the file of the table.
+
+    Args:
+        run_dir: where features, checkpoints and results are kept.
+        recipe: sizes.
+        choice: which variants and seeds, and under which image-LLM.
+        device: where to train; the CPU by default.
+        on_progress: called with a line of text now and then.
+
+    Raises:
+        ConfigError: a variant is unknown, or the folder holds an ablation with other settings.
+        BackboneLoadError: an image-LLM cannot be loaded.
+    """
+    specs = select_variants(choice.only)
+    device = device or torch.device("cpu")
+    image_llm = load_image_llm(choice.image_llm, device)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    hold_to_settings(run_dir, _settings(recipe, image_llm))
+    train, test = clip_caches(run_dir, recipe, image_llm.nano, on_progress)
+    if not image_llm.has_statistics:
+        set_statistics(image_llm.nano.model, train)
+    bench = _Bench(run_dir, recipe, image_llm, train, test, on_progress)
+    bench.ask_about_images(choice)
+    runs = list(runs_of(specs, choice.num_seeds))
+    for number, (spec, seed) in enumerate(runs, start=1):
+        if result_path(run_dir, spec.name, seed).exists():
+            continue
+        on_progress(f"run {number} of {len(runs)}: {spec.name}, seed {seed}")
+        write_result(run_dir, bench.run(spec, seed))
+        bench.report(len(runs))
+    return bench.report(len(runs))
+
+
+class _Bench:
+    """Everything that the runs of one ablation share."""
+
+    def __init__(
+        self,
+        run_dir: Path,
+        recipe: AblationRecipe,
+        image_llm: ImageLLM,
+        train: FeatureCache,
+        test: FeatureCache,
+        on_progress: Progress,
+    ) -> None:
+        self.run_dir = run_dir
+        self.recipe = recipe
+        self.image_llm = image_llm
+        self.test_cache = test
+        self.train = ClipBank(image_llm.nano, train)
+        self.test = ClipBank(image_llm.nano, test)
+        self.on_progress = on_progress
+
+    def run(self, spec: VariantSpec, seed: int) -> RunResult:
+        """Train one variant with one seed, and ask it."""
+        torch.manual_seed(_FIRST_SEED + seed)
+        nano = self.image_llm.nano
+        variant = spec.build(self.recipe.linvt, self.test.num_cells).to(nano.device)
+        num_steps = self.recipe.num_steps if spec.trained else 0
+        stage = VariantStage(
+            nano,
+            variant,
+            self.train,
+            self.test,
+            num_steps=num_steps,
+            seed=_FIRST_SEED + seed,
+            readers=self.image_llm.readers,
+            coverage=spec.coverage,
+            batch_size=self.recipe.batch_size,
+            turns_per_clip=self.recipe.turns_per_clip,
+        )
+        told = _Told(f"{spec.name}, seed {seed}", self.on_progress)
+        if num_steps:
+            folder = self.run_dir / "runs" / spec.name / f"seed-{seed}"
+            folder.mkdir(parents=True, exist_ok=True)
+            run_stage(stage, folder, _options(num_steps), told)
+        measured = stage.measured or stage.measure()
+        return RunResult(
+            variant=spec.name,
+            seed=seed,
+            num_steps=num_steps,
+            num_video_tokens=measured.num_video_tokens,
+            num_kept=variant.num_kept(NUM_FRAMES * self.test.num_cells),
+            num_weights=sum(p.numel() for p in variant.parameters()),
+            linear=variant.linear,
+            loss=told.loss,
+            seconds_per_step=told.seconds_per_step,
+            exact=measured.exact,
+        )
+
+    def ask_about_images(self, choice: AblationChoice) -> None:
+        """Ask the image-LLM, and what it became by training on clips, about the same stills."""
+        if choice.after is None and self.image_llm.origin == "shipped":
+            return  # there is nothing to compare
+        after = load_image_llm(choice.after, self.image_llm.nano.device)
+        asked = read_image_result(self.run_dir)
+        if asked is not None and asked.weights_after == after.digest:
+            return
+        require_same_vision(self.image_llm.nano, after.nano)
+        if not after.has_statistics:
+            set_statistics(after.nano.model, self.train.cache)
+        self.on_progress("questions about stills, before and after")
+        result = ImageResult(
+            before=ask_about_stills(self.image_llm.nano, self.test),
+            after=ask_about_stills(after.nano, ClipBank(after.nano, self.test_cache)),
+            weights_after=after.digest,
+        )
+        write_image_result(self.run_dir, result)
+
+    def report(self, num_runs: int) -> Path:
+        """Write the list, the table and the figure of what is finished."""
+        results = read_results(self.run_dir, [spec.name for spec in VARIANTS])
+        write_list(self.run_dir, results)
+        table = self.run_dir / "ablation.md"
+        circumstances = Circumstances(
+            origin=self.image_llm.origin,
+            has_readers=self.image_llm.readers is not None,
+            recipe=self.recipe,
+            tokens_per_frame=self.test.num_cells,
+        )
+        images = read_image_result(self.run_dir)
+        write_whole(table, as_markdown(results, images, circumstances))
+        try:
+            draw_ablation(results, self.run_dir / "ablation.png")
+        except MachineError as error:
+            self.on_progress(f"{error.message}; {error.hint}")
+        return table
+
+
+class _Told:
+    """Tells how a run goes on, and remembers its loss and speed."""
+
+    def __init__(self, name: str, on_progress: Progress) -> None:
+        self._name = name
+        self._on_progress = on_progress
+        self._timed: list[Metrics] = []  # without the time that measuring took
+        self.loss: float | None = None
+
+    def __call__(self, metrics: Metrics) -> None:
+        self.loss = metrics.loss
+        if metrics.accuracy is None:
+            self._timed.append(metrics)
+        self._on_progress(
+            f"{self._name}: step {metrics.step} of {metrics.num_steps},"
+            f" loss {metrics.loss:.3f}, {metrics.seconds:.0f} s"
+        )
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """Of this process; None where it took too few steps to tell."""
+        if len(self._timed) < 2:
+            return None
+        first, last = self._timed[0], self._timed[-1]
+        return (last.seconds - first.seconds) / (last.step - first.step)
+
+
+def _options(num_steps: int) -> TrainingOptions:
+    warmup = max(1, round(num_steps * _WARMUP_SHARE))
+    return TrainingOptions(
+        warmup_steps=min(warmup, TrainingOptions().warmup_steps), validate_every=num_steps
+    )
+
+
+def _settings(recipe: AblationRecipe, image_llm: ImageLLM) -> dict[str, Any]:
+    return {**asdict(recipe), "image_llm": image_llm.origin, "weights": image_llm.digest}

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linvt_cli.cli.app import run
+from linvt_cli.training.ablation import run as run_module
+from linvt_cli.training.ablation.clip_sets import AblationRecipe
+from linvt_cli.training.ablation.run import AblationChoice
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Let the ablation be over at once and note what it is called with."""
+    made: list[dict[str, Any]] = []
+
+    def run_ablation(
+        run_dir: Path, recipe: AblationRecipe, choice: AblationChoice, *, device: Any, on_progress
+    ) -> Path:
+        made.append({"recipe": recipe, "choice": choice, "device": device.type})
+        on_progress("run 1 of 1")
+        return run_dir / "ablation.md"
+
+    monkeypatch.setattr(run_module, "run_ablation", run_ablation)
+    return made
+
+
+def ablate(folder: Path, *options: str) -> int:
+    return run(["train", "--recipe", "ablation", "-o", str(folder), "--device", "cpu", *options])
+
+
+def test_the_file_of_the_table_goes_to_stdout_and_progress_to_stderr(calls, tmp_path, capsys):
+    assert ablate(tmp_path) == 0
+    assert capsys.readouterr() == (f"{tmp_path}/ablation.md\n", "run 1 of 1\n")
+    assert calls == [{"recipe": AblationRecipe(), "choice": AblationChoice(), "device": "cpu"}]
+
+
+def test_options_reach_the_ablation(calls, tmp_path, capsys):
+    options = ["--seeds", "1", "--only", "full,mean", "--steps", "7", "--scale", "0.1"]
+    folders = ["--image-llm", "stage", "--after", "joint"]
+    assert ablate(tmp_path, *options, *folders) == 0
+    assert calls[0]["recipe"] == AblationRecipe().scaled(0.1, 7)
+    assert calls[0]["choice"] == AblationChoice(1, "full,mean", Path("stage"), Path("joint"))
+
+
+@pytest.mark.parametrize(
+    "option", ["--seeds=1", "--only=full", "--steps=7", "--image-llm=a", "--after=b"]
+)
+def test_another_recipe_refuses_the_options_of_the_ablation(option, calls, tmp_path, capsys):
+    assert run(["train", "-o", str(tmp_path), option]) == 2
+    shown = capsys.readouterr().err
+    assert f"{option.partition('=')[0]} belongs to the ablation recipe" in shown
+    assert "--recipe ablation" in shown
+
+
+@pytest.mark.parametrize("options", [["--seeds", "0"], ["--steps", "0"]], ids=str)
+def test_there_is_at_least_one_seed_and_one_step(options, calls, tmp_path, capsys):
+    assert ablate(tmp_path, *options) == 2
+    assert calls == []
+
+
+def test_an_unknown_variant_is_a_mistake_of_the_command_line(tmp_path, capsys):
+    assert ablate(tmp_path / "run", "--only", "fuller") == 2
+    assert "did you mean full or" in capsys.readouterr().err
+
+
+def test_an_image_llm_that_is_none_cannot_be_used(tmp_path, capsys):
+    assert ablate(tmp_path / "run", "--image-llm", str(tmp_path)) == 4
+    assert "holds neither" in capsys.readouterr().err

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from linvt_cli.errors import ConfigError
+from linvt_cli.training.ablation.results import (
+    ImageResult,
+    RunResult,
+    hold_to_settings,
+    read_image_result,
+    read_results,
+    share_of,
+    write_image_result,
+    write_list,
+    write_result,
+)
+
+EXACT = {"after": (1, 4), "count": (3, 4), "foreign": (4, 4), "off-topic": (0, 2)}
+
+
+def result(variant: str = "full", seed: int = 0, **changes: object) -> RunResult:
+    values: dict[str, object] = {
+        "variant": variant,
+        "seed": seed,
+        "num_steps": 600,
+        "num_video_tokens": 80,
+        "num_kept": 384,
+        "num_weights": 1000,
+        "linear": True,
+        "loss": 0.5,
+        "seconds_per_step": 1.0,
+        "exact": EXACT,
+    }
+    return RunResult(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_results_are_read_as_they_were_written_in_the_order_of_the_table(tmp_path: Path) -> None:
+    runs = [result("full", 1), result("full", 0), result("mean", 0, num_kept=None)]
+    for run in runs:
+        write_result(tmp_path, run)
+    assert read_results(tmp_path, ["mean", "full"]) == [runs[2], runs[1], runs[0]]
+
+
+def test_results_of_variants_that_are_no_more_are_left_out(tmp_path: Path) -> None:
+    write_result(tmp_path, result("once"))
+    assert read_results(tmp_path, ["full"]) == []
+
+
+def test_the_list_has_a_line_for_each_run(tmp_path: Path) -> None:
+    write_list(tmp_path, [result(), result(seed=1)])
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [0, 1]
+
+
+def test_shares_are_of_questions_about_the_world_or_of_some_kinds() -> None:
+    assert share_of(EXACT) == 4 / 8
+    assert share_of(EXACT, ("foreign",)) == 1
+    assert share_of(EXACT, ("describe",)) is None
+
+
+def test_answers_about_stills_are_kept(tmp_path: Path) -> None:
+    assert read_image_result(tmp_path) is None
+    images = ImageResult(before=EXACT, after={"count": (1, 2)}, weights_after="ab12")
+    write_image_result(tmp_path, images)
+    assert read_image_result(tmp_path) == images
+
+
+def test_a_folder_keeps_to_its_settings(tmp_path: Path) -> None:
+    settings = {"num_steps": 600, "linvt": {"scales": (1, 2)}}
+    hold_to_settings(tmp_path, settings)
+    hold_to_settings(tmp_path, settings)
+    with pytest.raises(ConfigError, match="num_steps was 600, and is 300") as caught:
+        hold_to_settings(tmp_path, {**settings, "num_steps": 300})
+    assert caught.value.hint is not None
