@@ -1,0 +1,1 @@
+"""Questions and answers about videos, as training reads them."""
