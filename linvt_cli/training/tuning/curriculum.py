@@ -116,10 +116,7 @@ class Curriculum:
             for batch in batches:
                 tried = [self._study(self.tasks[each], next(outcomes)) for each in batch]
                 found = [study for study in tried if study is not None]
-                yield [
-                    Study(each.features, each.lessons, 1 / (each.num_answer_tokens * len(batch)))
-                    for each in found
-                ]
+                yield [each.weighing(1 / (each.num_answer_tokens * len(batch))) for each in found]
 
     def _study(self, task: Task, decoded: Decoded) -> Study | None:
         try:

@@ -7,7 +7,7 @@ are put together by the very functions that ``VideoPrompter`` calls.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,10 @@ class Study:
     features: VisualFeatures
     lessons: tuple[Lesson, ...]
     weight: float = 1.0  # of each token's cross-entropy
+
+    def weighing(self, weight: float) -> Study:
+        """Return it with another weight."""
+        return replace(self, weight=weight)
 
     @property
     def num_answer_tokens(self) -> int:

@@ -37,9 +37,11 @@ def lessons_of(
         grid: of each frame, where the video tokens are all visual tokens as they were.
 
     Raises:
-        ConfigError: if a question or an answer is empty.
+        ConfigError: if a question or an answer is empty, or there is none.
         ContextLengthError: if a question with its answer does not fit into the backbone's context.
     """
+    if not sample.exchanges:
+        raise ConfigError("Nothing is asked", field="question", hint="leave out such samples")
     placement = VideoPlacement(grid=grid)
     lessons, said = [], list[Turn]()
     for exchange in sample.exchanges:

@@ -10,10 +10,6 @@ from tests.all_backbones import frames
 from tests.training.tuning.small import NAMES, features, make_learner, study
 
 
-def with_weight(each: Study, weight: float) -> Study:
-    return Study(each.features, each.lessons, weight)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_loss_of_a_batch_is_the_mean_over_its_samples(name):
     learner = make_learner(name)
@@ -23,7 +19,7 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_samples(name):
         study(learner.backbone, "Where to, then?", "Home.", num_frames=1),
     ]
     alone = torch.stack([learner([each]) for each in studies]).mean()
-    together = learner([with_weight(each, each.weight / 3) for each in studies])
+    together = learner([each.weighing(each.weight / 3) for each in studies])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
     learner.zero_grad()
     alone.backward()

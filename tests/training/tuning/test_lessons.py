@@ -56,3 +56,8 @@ def test_a_lesson_that_does_not_fit_is_refused():
 def test_an_empty_question_or_answer_is_refused(exchange):
     with pytest.raises(ConfigError, match="empty"):
         lessons_of(TinyBackbone(), sample(exchange), num_video_tokens=6, grid=None)
+
+
+def test_a_sample_that_asks_nothing_is_refused():
+    with pytest.raises(ConfigError, match="Nothing is asked"):
+        lessons_of(TinyBackbone(), sample(), num_video_tokens=6, grid=None)
