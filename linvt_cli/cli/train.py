@@ -95,7 +95,7 @@ def train(
     ] = False,
     features: Annotated[
         Path | None,
-        typer.Option("--features", metavar="DIR", help="Where that is [default: in the run]"),
+        typer.Option("--features", metavar="DIR", help="Keep it there, for other runs too"),
     ] = None,
     max_bad: Annotated[
         int, typer.Option("--max-bad", min=0, metavar="N", help="Skip up to N bad samples")
@@ -174,7 +174,7 @@ def train(
                         gradient_checkpointing=gradient_checkpointing,
                         save_every=save_every,
                     ),
-                    cache_features=(features or run_dir / "features") if cache_features else None,
+                    cache_features=features or (run_dir / "features" if cache_features else None),
                     max_bad=max_bad,
                     seed=seed,
                     device=device,

@@ -15,6 +15,9 @@ from linvt_cli.errors import CheckpointCorruptError, CheckpointMismatchError
 from tests.all_backbones import BUILDERS
 from tests.tiny_models import tiny_nano
 
+# PEFT asks transformers under a name that is going out of use.
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+
 NAMES = ("tiny nano", "qwen2-vl", "internvl2 with phi3", "molmo 7b-d", "molmo moe", "blip-3")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,10 @@ def add_lora(backbone: TunableBackbone, shape: LoraShape) -> PeftModel:
         lora_dropout=shape.dropout,
         target_modules=linear_layers(decoder),
     )
-    return get_peft_model(decoder, config)
+    with warnings.catch_warnings():
+        # PEFT asks transformers under a name that is going out of use.
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        return get_peft_model(decoder, config)
 
 
 def linear_layers(decoder: nn.Module) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 from linvt_cli.errors import DatasetError
@@ -44,7 +43,8 @@ class BadSamples:
         self._reasons[bad.place] = bad.reason
         if bad.place not in self._written:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(bad), ensure_ascii=False) + "\n")
+                row = {"place": bad.place, "reason": bad.reason}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
         self._on_bad(bad)
         if len(self) > self._most:
             path, _, line = bad.place.rpartition(":")

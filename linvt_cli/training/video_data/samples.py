@@ -51,7 +51,7 @@ def read_samples(path: Path, *, root: Path | None = None) -> Iterator[Sample | B
 def _sample(row: dict[str, Any], root: Path, place: str) -> Sample:
     turns = row.get("conversations")
     if turns is None:
-        exchanges = (Exchange(row["question"], row["answer"]),)
+        exchanges: tuple[Exchange, ...] = (Exchange(row["question"], row["answer"]),)
     else:
         exchanges = tuple(
             Exchange(asked["value"], answered["value"])

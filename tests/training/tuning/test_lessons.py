@@ -35,7 +35,7 @@ def test_what_reads_single_questions_learns_each_alone():
 
 
 def test_the_oldest_turns_make_room():
-    backbone = TinyBackbone(max_context=50)
+    backbone = TinyBackbone(max_context=45)
     lessons = lessons_of(
         backbone,
         sample(("a" * 20, "b" * 10), ("c", "d"), ("e", "f")),
