@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from linvt_cli.cli import options
+from linvt_cli.cli.completion import complete_model
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output
-from linvt_cli.config import DtypeChoice, PositionLayout
+from linvt_cli.config import PositionLayout
 from linvt_cli.errors import ConfigError
 
 
@@ -26,7 +27,17 @@ def train(
         list[Path] | None,
         typer.Argument(metavar="DATA.jsonl", help="Videos with questions and answers"),
     ] = None,
-    model: options.ModelOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            envvar="LINVT_MODEL",
+            autocompletion=complete_model,
+            metavar="NAME",
+            help="Image-LLM that LinVT is trained for: a name of 'linvt models list', a folder with"
+            " its files, or hub:owner/name[@revision]",
+        ),
+    ] = None,
     stage: Annotated[
         Literal["align", "instruct", "both"],
         typer.Option("--stage", help="align trains LinVT, instruct also a LoRA, both one by one"),
@@ -124,18 +135,21 @@ def train(
     ] = 1.0,
     device: options.DeviceOption = "auto",
     dtype: Annotated[
-        DtypeChoice, typer.Option("--dtype", help="Number format of the frozen weights")
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option("--dtype", help="Number format of the frozen weights"),
     ] = "auto",
     weights: options.WeightsOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Train; run the same command again to continue after an interruption.
+    """Train LinVT for an image-LLM on DATA, or a model by a recipe.
 
-    With DATA: LinVT for the image-LLM of --model. DIR/linvt is the checkpoint in the end, for
-    linvt ask --model MODEL --checkpoint DIR/linvt.
+    Run the same command again to continue after an interruption.
 
-    Without: a model by a recipe. The nano recipe trains the image-LLM on stills and then LinVT on
-    clips of a drawn world. The folder DIR/nano holds the weights in the end.
+    With DATA, DIR/linvt is the checkpoint in the end, for
+    linvt ask --model NAME --checkpoint DIR/linvt.
+
+    Without, the nano recipe trains the image-LLM on stills and then LinVT on clips of a drawn
+    world. The folder DIR/nano holds the weights in the end.
     """
     output = Output(quiet=quiet)
     typed = {name for name in ("model", "recipe", "scale", "stage") if _is_typed(context, name)}

@@ -12,6 +12,7 @@ from torch import nn
 from linvt_cli.backbones.base import TunableBackbone
 from linvt_cli.backbones.lora import LowRank, _add, apply_lora, read_lora
 from linvt_cli.errors import CheckpointCorruptError, CheckpointMismatchError
+from linvt_cli.training.tuning.adapter import linear_layers
 from tests.all_backbones import BUILDERS
 from tests.tiny_models import tiny_nano
 
@@ -32,7 +33,7 @@ def save(model: Any, folder: Path) -> None:
 def with_lora(backbone: TunableBackbone, **changes: Any) -> Any:
     """Give a language model a LoRA by PEFT, with weights that change what it says."""
     decoder: Any = backbone.decoder()
-    targets = ["q_proj", "o_proj", "down_proj", "qkv_proj"]
+    targets = linear_layers(decoder)  # experts are none
     model: Any = get_peft_model(
         decoder, LoraConfig(**{"r": 3, "lora_alpha": 6, "target_modules": targets, **changes})
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
 
 from linvt_cli.backbones.base import TunableBackbone
 from linvt_cli.backbones.loading import select_device
@@ -21,21 +21,31 @@ from linvt_cli.video_tokenizer.checkpoint import load_checkpoint
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from linvt_cli.video_tokenizer.package import ADAPTER
 
+_SUPPORTED = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
+
 
 def make_accelerator(settings: TuningSettings) -> Accelerator:
     """Return what knows of other processes, and computes in 16 bits where the model does.
 
     Raises:
-        ConfigError: if the device or the dtype makes no sense.
+        ConfigError: if the device or the dtype makes no sense, or weights are to be shared out.
         DeviceError: if this machine lacks the device.
     """
     device = select_device(settings.device)
     dtype = training_dtype(settings, device)
-    return Accelerator(
+    accelerator = Accelerator(
         cpu=device.type == "cpu",
         mixed_precision="bf16" if dtype == torch.bfloat16 else "no",
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
+    if accelerator.distributed_type not in _SUPPORTED:
+        raise ConfigError(
+            f"Processes that share the work as {accelerator.distributed_type.value} are not"
+            " supported",
+            field="processes",
+            hint="use torchrun, or accelerate launch with plain data parallelism",
+        )
+    return accelerator
 
 
 def training_dtype(settings: TuningSettings, device: torch.device) -> torch.dtype:
