@@ -122,7 +122,10 @@ class Backbone(Protocol):
 class TunableBackbone(Backbone, Protocol):
     """A backbone whose language model can be given a LoRA, as all are that linvt has."""
 
-    model: nn.Module  # all weights
+    @property
+    def model(self) -> nn.Module:
+        """All weights."""
+        ...
 
     def decoder(self) -> nn.Module:
         """Return the language model without its head."""

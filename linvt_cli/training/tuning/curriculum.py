@@ -9,7 +9,7 @@ from typing import overload
 
 from linvt_cli.backbones.base import TunableBackbone
 from linvt_cli.config import FrameSampling
-from linvt_cli.errors import ConfigError, ContextLengthError, VideoError
+from linvt_cli.errors import ConfigError, ContextLengthError, LinVTError, VideoError
 from linvt_cli.training.tuning.bad_samples import BadSamples
 from linvt_cli.training.tuning.features import FeatureStore, encode
 from linvt_cli.training.tuning.learner import Study
@@ -149,8 +149,10 @@ class Curriculum:
         frames = decoded.frames
         if frames is None:  # what was kept is gone
             frames = decode(task.job).frames
-        if not frames or isinstance(frames, VideoError | ConfigError):
-            raise frames or VideoError("There is nothing to decode", path=task.job.video)
+        if frames is None or isinstance(frames, LinVTError):
+            raise frames or VideoError(
+                "There is nothing to decode", path=task.job.video, hint="check the file"
+            )
         features = encode(self._backbone, frames, task.job.video)
         if self._store is not None and slot is not None:
             self._store.keep(slot, features)

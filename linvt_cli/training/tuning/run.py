@@ -140,7 +140,8 @@ class _Run:
     @property
     def _samples_per_step(self) -> int:
         settings = self.settings.optimization
-        return settings.batch_size * settings.accumulate * self.accelerator.num_processes
+        processes = int(self.accelerator.num_processes)
+        return settings.batch_size * settings.accumulate * processes
 
     def _has_result(self, name: StageName) -> bool:
         folder = self.settings.run_dir / ("align" if name == "align" else f"{RESULT}/{ADAPTER}")

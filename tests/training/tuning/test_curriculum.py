@@ -64,7 +64,8 @@ def test_too_many_end_the_run(tasks, bad, tmp_path):
 
 
 def test_nonsense_times_and_unreadable_lines_are_bad_from_the_start(tmp_path, bad):
-    samples = [sample(tmp_path / "a.mp4", "Red.", start=-1.0), BadSample("d.jsonl:2", "no JSON")]
+    odd = sample(tmp_path / "a.mp4", "Red.", start=-1.0)
+    samples: list[Sample | BadSample] = [odd, BadSample("d.jsonl:2", "no JSON")]
     assert make_tasks(samples, bad, num_frames=4) == []
     assert len(bad) == 2
     assert make_tasks(samples, None, num_frames=4) == []

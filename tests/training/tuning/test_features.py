@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -17,7 +18,9 @@ from tests.training.tuning.small import features
 SOURCE, SAMPLING = Fingerprint("sha256:abc", 10), FrameSampling(num_frames=4)
 
 
-def store(folder, identity="weights", dtype=torch.float32):
+def store(
+    folder: Path, identity: str = "weights", dtype: torch.dtype = torch.float32
+) -> FeatureStore:
     return FeatureStore(folder, identity, dtype)
 
 
@@ -69,7 +72,7 @@ def test_the_identity_is_that_of_all_but_the_language_model():
             weight.add_(1.0)
     assert vision_identity(backbone) == before
     with torch.no_grad():
-        next(iter(backbone.model.vision.parameters())).add_(1.0)  # type: ignore[operator,union-attr]
+        next(iter(backbone.model.vision.parameters())).add_(1.0)  # type: ignore[union-attr]
     assert vision_identity(backbone) != before
 
 

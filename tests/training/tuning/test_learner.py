@@ -22,7 +22,7 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_samples(name):
     together = learner([each.weighing(each.weight / 3) for each in studies])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
     learner.zero_grad()
-    alone.backward()
+    alone.backward()  # type: ignore[no-untyped-call]
     expected = {
         key: value.grad.clone() for key, value in learner.learnt().items() if value.grad is not None
     }

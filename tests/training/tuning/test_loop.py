@@ -54,7 +54,7 @@ def gradients(folder: Path, processes: int, accumulate: int, name: str) -> dict[
                 "MASTER_ADDR": "127.0.0.1",
                 "MASTER_PORT": str(port),
             }
-        command = [sys.executable, SCRIPT, file, str(accumulate), name]
+        command = [sys.executable, str(SCRIPT), str(file), str(accumulate), name]
         started.append(
             subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         )
@@ -76,6 +76,11 @@ def test_two_processes_have_the_gradients_of_one(name, tmp_path):
     assert max(float(gradient.abs().max()) for gradient in alone.values()) > 1e-3
 
 
+def gradient_of(weight: torch.nn.Parameter) -> torch.Tensor:
+    assert weight.grad is not None
+    return weight.grad.clone()
+
+
 def test_accumulated_batches_have_the_gradients_of_one():
     accelerator = Accelerator(cpu=True)
     learner = make_learner("tiny nano")
@@ -85,7 +90,7 @@ def test_accumulated_batches_have_the_gradients_of_one():
         learner.zero_grad()
         weighed = [[each.weighing(each.weight / len(batch)) for each in batch] for batch in batches]
         loss = accumulate_gradients(accelerator, learner, weighed, most=2)
-        found.append((loss, [weight.grad.clone() for weight in learner.learnt().values()]))
+        found.append((loss, [gradient_of(weight) for weight in learner.learnt().values()]))
     assert found[0][0] == pytest.approx(found[1][0], abs=1e-5)
     for one, other in zip(found[0][1], found[1][1], strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from linvt_cli.errors import ConfigError, DatasetError
 from linvt_cli.pipeline import VideoQA
 from linvt_cli.training.tuning import run as run_module
+from linvt_cli.training.tuning.beginning import load_frozen
 from linvt_cli.training.tuning.metrics import StepMetrics, read_metrics
 from linvt_cli.training.tuning.run import Observer, run_tuning
 from linvt_cli.training.tuning.settings import LoraShape, Optimization, TokenizerShape
@@ -43,12 +44,11 @@ def ask(settings: Any, checkpoint: Path, video: Path) -> str:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_loss_falls_frozen_parts_stay_and_the_result_answers(layout, tmp_path, monkeypatch):
     loaded: list[Any] = []
-    load = run_module.load_frozen
 
     def note(*arguments: Any, **options: Any) -> Any:
-        found = load(*arguments, **options)
-        loaded.append((found[1], frozen_weights(found[1].model)))
-        return found
+        image_llm, backbone = load_frozen(*arguments, **options)
+        loaded.append((backbone, frozen_weights(backbone.model)))
+        return image_llm, backbone
 
     monkeypatch.setattr(run_module, "load_frozen", note)
     settings = settings_of(
