@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from accelerate import Accelerator
 
 from linvt_cli import __version__
@@ -109,6 +110,8 @@ class _Run:
     def train(self, name: StageName) -> None:
         """Train one stage and write its checkpoint."""
         settings, backbone, loaded = self.settings, self.backbone, self.loaded
+        # A new LoRA must not depend on whether the stage before was run or found.
+        torch.manual_seed(settings.seed)
         source = first_checkpoint(settings, name)
         learner = Learner(backbone, first_linvt(settings, backbone, source))
         lora = self._add_lora(learner, source) if name == "instruct" else None
@@ -221,7 +224,10 @@ def _hash(tasks: list[Task]) -> str:
 def _save_memory(backbone: TunableBackbone) -> None:
     """Let layers of the language model be computed anew for their gradients."""
     decoder: Any = backbone.decoder()
-    decoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    # Earlier releases of transformers know the old name only.
+    old_name = decoder.gradient_checkpointing_enable
+    enable = getattr(decoder, "activation_checkpointing_enable", old_name)
+    enable({"use_reentrant": False})
     decoder.train()
 
 
