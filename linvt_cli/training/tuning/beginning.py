@@ -63,9 +63,9 @@ def load_frozen(
     Raises:
         LinVTError: as ``VideoQA.load`` does.
     """
-    # One of several processes has the device that it was started for.
-    single = accelerator.num_processes == 1
-    device = select_device(settings.device) if single else accelerator.device
+    device = select_device(settings.device)
+    if device.type != "cpu" and accelerator.num_processes > 1:
+        device = accelerator.device  # that this process was started for
     loaded = load_image_llm(
         settings.model,
         device=str(device),

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -43,6 +45,13 @@ def test_no_weight_of_the_image_llm_takes_a_gradient(tmp_path):
     loaded, backbone = load_frozen(settings, make_accelerator(settings), frames=4)
     assert loaded.spec.name == "internvl2-1b"
     assert not any(weight.requires_grad for weight in backbone.model.parameters())
+
+
+def test_several_processes_share_a_cpu(tmp_path):
+    settings = settings_of("internvl2 with qwen2", tmp_path, tmp_path / "data.jsonl")
+    second = cast("Any", SimpleNamespace(num_processes=2, device=torch.device("cpu", 0)))
+    _, backbone = load_frozen(settings, second, frames=4)
+    assert backbone.device.type == "cpu"
 
 
 def test_a_new_linvt_follows_from_the_seed():
