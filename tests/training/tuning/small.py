@@ -28,7 +28,7 @@ from tests.public_layouts import LAYOUTS
 
 SHAPE = TokenizerShape(scales=(1, 2), num_queries=(4, 2), num_kept=16, score_dim=16)
 NAMES = ("tiny nano", "qwen2-vl", "internvl2 with qwen2", "molmo 7b-d")
-WORDS = tuple("abcd")
+WORDS = tuple("abcdefgh")
 
 
 def backbone_of(name: str) -> TunableBackbone:
