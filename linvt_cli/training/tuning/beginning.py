@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from accelerate import Accelerator, DistributedType
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
 
 from linvt_cli.backbones.base import TunableBackbone
 from linvt_cli.backbones.loading import select_device
@@ -36,6 +36,7 @@ def make_accelerator(settings: TuningSettings) -> Accelerator:
     accelerator = Accelerator(
         cpu=device.type == "cpu",
         mixed_precision="bf16" if dtype == torch.bfloat16 else "no",
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
     if accelerator.distributed_type not in _SUPPORTED:
         raise ConfigError(

@@ -84,7 +84,7 @@ def test_thirty_two_samples_are_learnt_by_heart(tmp_path):
         stages=("instruct",),
         frames=2,
         lora=LoraShape(rank=16, alpha=32, dropout=0.0),
-        optimization=Optimization(num_steps=180, batch_size=16, learning_rate=1e-2),
+        optimization=Optimization(num_steps=130, batch_size=16, learning_rate=1e-2),
         cache_features=tmp_path / "features",
     )
     folder = run_tuning(settings)
