@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
+    from torch import nn
 
     from linvt_cli.types import Frames, Turn, VideoPlacement, VisualFeatures
 
@@ -115,4 +116,17 @@ class Backbone(Protocol):
 
     def detokenize(self, ids: list[int]) -> str:
         """Return the text of generated ids, without special tokens."""
+        ...
+
+
+class TunableBackbone(Backbone, Protocol):
+    """A backbone whose language model can be given a LoRA, as all are that linvt has."""
+
+    @property
+    def model(self) -> nn.Module:
+        """All weights."""
+        ...
+
+    def decoder(self) -> nn.Module:
+        """Return the language model without its head."""
         ...

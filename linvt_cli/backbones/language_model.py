@@ -56,12 +56,14 @@ def run_language_model(
     if positions is None:
         counted_BP = _counted(starts_B, length, mask)
         positions = counted_BP[None].expand(num_axes or 1, -1, -1)
+    # Layers that are computed anew for their gradients keep nothing: there is no next step.
+    kept = not (model.training and _is_checkpointed(model))
     output = model(
         inputs_embeds=inputs_embeds,
         attention_mask=None if whole_mask is None else whole_mask.long(),
         position_ids=positions[0] if num_axes is None else positions,
-        past_key_values=keys_and_values,
-        use_cache=True,
+        past_key_values=keys_and_values if kept else None,
+        use_cache=kept,
     )
     ends_B = positions.amax(dim=(0, 2)).floor().long() + 1
     return output.last_hidden_state, LanguageModelCache(keys_and_values, ends_B, whole_mask)
@@ -79,6 +81,10 @@ def repeat_cache(cache: LanguageModelCache, batch: int) -> LanguageModelCache:
         cache.next_positions.expand(batch),
         None if cache.mask is None else cache.mask.expand(batch, -1),
     )
+
+
+def _is_checkpointed(model: Any) -> bool:
+    return any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
 
 
 def _joined(

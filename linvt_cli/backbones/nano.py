@@ -83,6 +83,11 @@ class Nano:
         model, tokenizer = load_nano(folder)
         return cls(model, tokenizer, device=device, dtype=dtype, name=spec.name)
 
+    def decoder(self) -> nn.Module:
+        """Return the language model without its head."""
+        language_model: nn.Module = self.model.language_model.model
+        return language_model
+
     def encode_frames(self, frames: Frames) -> VisualFeatures:
         """Encode each frame as a single picture: (T, H, W, 3) -> (T, N, D)."""
         started = time.perf_counter()

@@ -31,16 +31,6 @@ OnlyOption = Annotated[
         "--only", metavar="NAME,…", help="Ablation: these variants alone", show_default=False
     ),
 ]
-StepsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--steps",
-        min=1,
-        metavar="N",
-        help="Ablation: train each variant for N steps, whatever --scale says",
-        show_default=False,
-    ),
-]
 ImageLLMOption = Annotated[
     Path | None,
     typer.Option(

@@ -1,24 +1,127 @@
-"""``linvt train``: train a model by a recipe."""
+"""``linvt train``: train LinVT for an image-LLM, or a model by a recipe."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from linvt_cli.cli import ablation, options
+from linvt_cli.cli.completion import complete_model
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output
+from linvt_cli.config import PositionLayout
+from linvt_cli.errors import ConfigError
 
 
 def train(
+    context: typer.Context,
     run_dir: Annotated[
         Path,
         typer.Option(
             "-o", "--output", metavar="DIR", help="Folder of the run: caches, checkpoints, weights"
         ),
     ],
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DATA.jsonl", help="Videos with questions and answers"),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            envvar="LINVT_MODEL",
+            autocompletion=complete_model,
+            metavar="NAME",
+            help="Image-LLM that LinVT is trained for: a name of 'linvt models list', a folder with"
+            " its files, or hub:owner/name[@revision]",
+        ),
+    ] = None,
+    stage: Annotated[
+        Literal["align", "instruct", "both"],
+        typer.Option("--stage", help="align trains LinVT, instruct also a LoRA, both one by one"),
+    ] = "both",
+    videos: Annotated[
+        Path | None,
+        typer.Option(
+            "--videos", metavar="DIR", help="Where names of videos begin [default: beside DATA]"
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option("--checkpoint", metavar="DIR", help="LinVT to begin with, not a new one"),
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option("--frames", min=1, metavar="N", help="Frames [default: the model's number]"),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", min=1, metavar="N", help="Steps of each stage, or variant"),
+    ] = None,
+    epochs: Annotated[
+        float, typer.Option("--epochs", metavar="X", help="Passes over the data, without --steps")
+    ] = 1.0,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, metavar="N", help="Samples read at once")
+    ] = 4,
+    accumulate: Annotated[
+        int, typer.Option("--accumulate", min=1, metavar="N", help="Batches in one step")
+    ] = 1,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--learning-rate", metavar="X", help="[default: 5e-4 for align, 2e-4 for instruct]"
+        ),
+    ] = None,
+    lora_rank: Annotated[
+        int, typer.Option("--lora-rank", min=1, metavar="N", help="Rank of the LoRA")
+    ] = 16,
+    queries: Annotated[
+        str | None,
+        typer.Option(
+            "--queries", metavar="N,N,…", help="Video tokens of each scale [default: 32,16,16]"
+        ),
+    ] = None,
+    scales: Annotated[
+        str | None, typer.Option("--scales", metavar="N,N,…", help="Pooling [default: 1,2,4]")
+    ] = None,
+    kept: Annotated[
+        int | None,
+        typer.Option(
+            "--kept", min=1, metavar="N", help="Visual tokens that are kept [default: 1024]"
+        ),
+    ] = None,
+    positions: Annotated[
+        PositionLayout | None,
+        typer.Option("--positions", help="Where video tokens stand for Qwen2-VL [default: flat]"),
+    ] = None,
+    gradient_checkpointing: Annotated[
+        bool,
+        typer.Option("--gradient-checkpointing", help="Compute more, and take less memory"),
+    ] = False,
+    cache_features: Annotated[
+        bool,
+        typer.Option("--cache-features", help="Look at each video once, and keep what is seen"),
+    ] = False,
+    features: Annotated[
+        Path | None,
+        typer.Option("--features", metavar="DIR", help="Keep it there, for other runs too"),
+    ] = None,
+    max_bad: Annotated[
+        int, typer.Option("--max-bad", min=0, metavar="N", help="Skip up to N bad samples")
+    ] = 100,
+    save_every: Annotated[
+        int, typer.Option("--save-every", min=1, metavar="N", help="Steps between checkpoints")
+    ] = 100,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, metavar="N", help="Of weights, order and dropout")
+    ] = 0,
+    workers: Annotated[
+        int | None, typer.Option("--decode-workers", min=0, metavar="N", help="Decoding processes")
+    ] = None,
     recipe: Annotated[
         Literal["nano", "ablation"], typer.Option("--recipe", help="What to train, and how")
     ] = "nano",
@@ -34,26 +137,82 @@ def train(
     ] = 1.0,
     seeds: ablation.SeedsOption = None,
     only: ablation.OnlyOption = None,
-    steps: ablation.StepsOption = None,
     image_llm: ablation.ImageLLMOption = None,
     after: ablation.AfterOption = None,
     device: options.DeviceOption = "auto",
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option("--dtype", help="Number format of the frozen weights"),
+    ] = "auto",
+    weights: options.WeightsOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Train a model by a recipe; run the same command again to continue after an interruption.
+    """Train LinVT for an image-LLM on DATA, or a model by a recipe.
 
-    The nano recipe trains the image-LLM on stills and then LinVT on clips of a drawn world. The
-    folder DIR/nano holds the weights in the end.
+    Run the same command again to continue after an interruption.
 
-    The ablation recipe trains LinVT whole and with parts left out or replaced, each alike, under a
-    frozen nano, and writes DIR/ablation.md: which part is worth how much.
+    With DATA, DIR/linvt is the checkpoint in the end, for
+    linvt ask --model NAME --checkpoint DIR/linvt.
+
+    Without, the nano recipe trains the image-LLM on stills and then LinVT on clips of a drawn
+    world. The folder DIR/nano holds the weights in the end. The ablation recipe trains LinVT whole
+    and with parts left out or replaced, each alike, under a frozen nano, and writes
+    DIR/ablation.md: which part is worth how much.
     """
     output = Output(quiet=quiet)
-    chosen = ablation.Choice(seeds, only, steps, image_llm, after)
+    for_ablation = ablation.Choice(seeds, only, steps, image_llm, after)
+    typed = {name for name in ("model", "recipe", "scale", "stage") if _is_typed(context, name)}
+    if data and typed & {"recipe", "scale"}:
+        raise ConfigError(
+            "A recipe makes its own data", field="recipe", hint="leave out --recipe, or DATA"
+        )
     if recipe == "ablation":
-        ablation.ablate(run_dir, chosen, scale=scale, device=device, output=output)
+        ablation.ablate(run_dir, for_ablation, scale=scale, device=device, output=output)
         return
-    chosen.refuse()
+    if data or typed & {"model", "stage"}:
+        replace(for_ablation, steps=None).refuse()
+        from linvt_cli.cli.tuning import chosen_shape, chosen_stages, tune
+        from linvt_cli.training.tuning.settings import LoraShape, Optimization, TuningSettings
+
+        if model is None:
+            raise ConfigError(
+                "It is not said for which model LinVT is trained",
+                field="model",
+                hint="--model nano, or a name from: linvt models list",
+            )
+        with prompt_interrupt():
+            tune(
+                TuningSettings(
+                    model=model,
+                    run_dir=run_dir,
+                    data=tuple(data or ()),
+                    videos=videos,
+                    stages=chosen_stages(stage),
+                    frames=frames,
+                    checkpoint=checkpoint,
+                    shape=chosen_shape(scales, queries, kept, positions),
+                    lora=LoraShape(rank=lora_rank, alpha=2 * lora_rank),
+                    optimization=Optimization(
+                        num_steps=steps,
+                        num_epochs=epochs,
+                        batch_size=batch_size,
+                        accumulate=accumulate,
+                        learning_rate=learning_rate,
+                        gradient_checkpointing=gradient_checkpointing,
+                        save_every=save_every,
+                    ),
+                    cache_features=features or (run_dir / "features" if cache_features else None),
+                    max_bad=max_bad,
+                    seed=seed,
+                    device=device,
+                    dtype=dtype,
+                    weights=weights,
+                    workers=workers,
+                ),
+                output,
+            )
+        return
+    for_ablation.refuse()
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.backbones.loading import select_device
         from linvt_cli.training.recipe import NanoRecipe, run_recipe
@@ -65,3 +224,8 @@ def train(
             on_progress=output.notice,
         )
     output.line(str(folder))
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -34,6 +34,7 @@ LIBRARIES = (
     "scenedetect-headless",
     "llguidance",
     "jsonschema",
+    "ijson",
     "packaging",
     "platformdirs",
     "prompt-toolkit",

@@ -39,7 +39,7 @@ def assemble(
         ContextLengthError: if the prompt leaves no room for a single token of the answer.
     """
     placement = placement or VideoPlacement()
-    num_images = _number_of_images(backbone, len(video_KD), placement)
+    num_images = number_of_images(backbone, len(video_KD), placement)
     texts = backbone.render_prompt(question, num_images, history)
     num_video_tokens = len(video_KD)
     length = sum(map(len, texts)) + num_video_tokens
@@ -86,7 +86,7 @@ def latest_that_fit(
         history: oldest first.
         room: tokens of the answer.
     """
-    num_images = _number_of_images(backbone, num_video_tokens, placement)
+    num_images = number_of_images(backbone, num_video_tokens, placement)
     for start in range(len(history)):
         texts = backbone.render_prompt(question, num_images, history[start:])
         if sum(map(len, texts)) + num_video_tokens + room <= backbone.max_context:
@@ -94,8 +94,8 @@ def latest_that_fit(
     return ()
 
 
-def _number_of_images(backbone: Backbone, num_video_tokens: int, placement: VideoPlacement) -> int:
-    """How many images the backbone is to see: one, unless nothing was condensed."""
+def number_of_images(backbone: Backbone, num_video_tokens: int, placement: VideoPlacement) -> int:
+    """Return how many images the backbone is to see: one, unless nothing was condensed."""
     if placement.grid is None or not backbone.frames_apart:
         return 1
     rows, columns = placement.grid

@@ -67,21 +67,22 @@ def identify(backbone: Backbone, tokenizer: VideoTokenizer, model: ModelInfo) ->
         words = backbone.embed_text(list(range(_WORDS)))
     if isinstance(tokenizer, nn.Module):
         state = tokenizer.state_dict()
-        weights = _hash(
+        weights = hash_tensors(
             repr(getattr(tokenizer, "config", "")), (state[name] for name in sorted(state))
         )
     else:
-        weights = _hash(str(tokenizer.num_video_tokens), ())
+        weights = hash_tensors(str(tokenizer.num_video_tokens), ())
     return Identity(
         backbone=model.backbone,
         revision=model.revision,
-        words=_hash("", [words]),
+        words=hash_tensors("", [words]),
         tokenizer=tokenizer.name,
         tokenizer_weights=weights,
     )
 
 
-def _hash(text: str, tensors: Iterable[torch.Tensor]) -> str:
+def hash_tensors(text: str, tensors: Iterable[torch.Tensor]) -> str:
+    """Return a hash of a text and of some values of each tensor, the same in every dtype."""
     digest = hashlib.sha256(text.encode())
     for tensor in tensors:
         values = tensor.detach().flatten()

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated, select_device
+from linvt_cli.backbones.lora import apply_lora
 from linvt_cli.backbones.registry import load_backbone
 from linvt_cli.backbones.spec import BackboneSpec
 from linvt_cli.config import Workload
 from linvt_cli.pipeline.model_choice import checkpoint_of, find_checkpoint, find_model
 from linvt_cli.pipeline.precision import LIGHTER_HINT, choose_dtype
 from linvt_cli.pipeline.tokenizer_choice import TokenizerChoice, choose_tokenizer
-from linvt_cli.pipeline.weights import find_weights, source_of_weights
+from linvt_cli.pipeline.weights import Weights, find_weights, source_of_weights
 from linvt_cli.types import ModelInfo, TokenizerName
 from linvt_cli.video_tokenizer.base import VideoTokenizer
 from linvt_cli.video_tokenizer.factory import make_tokenizer
+from linvt_cli.video_tokenizer.package import ADAPTER
+
+if TYPE_CHECKING:
+    from linvt_cli.backbones.base import TunableBackbone
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,15 @@ class LoadedParts:
     backbone: Backbone
     tokenizer: VideoTokenizer
     model: ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedImageLLM:
+    """An image-LLM, and which of its files were loaded."""
+
+    spec: BackboneSpec
+    backbone: Backbone
+    weights: Weights
 
 
 def load_parts(
@@ -45,7 +60,7 @@ def load_parts(
     on_notice: Callable[[str], None],
 ) -> LoadedParts:
     """Load what ``VideoQA.load`` is asked for; arguments and errors are described there."""
-    spec, own_folder = find_model(model)
+    spec, _ = find_model(model)
     checkpoint = checkpoint or checkpoint_of(model)
     choice = choose_tokenizer(
         spec,
@@ -53,9 +68,61 @@ def load_parts(
         checkpoint=None if checkpoint is None else find_checkpoint(checkpoint),
         num_video_tokens=num_video_tokens,
     )
+    loaded = load_image_llm(
+        model,
+        device=device,
+        weights=weights,
+        quantization=quantization,
+        dtype=dtype,
+        work=replace(work, video_tokens=_video_tokens(spec, choice, work)),
+        keep_quantized=keep_quantized,
+        on_notice=on_notice,
+    )
+    backbone, found = loaded.backbone, loaded.weights
+    with memory_errors_translated(
+        backbone.device, hint=LIGHTER_HINT, quantization=found.quantization
+    ):
+        video_tokenizer = make_tokenizer(
+            choice.name,
+            num_video_tokens=choice.num_video_tokens,
+            checkpoint=choice.checkpoint,
+            backbone_name=spec.name,
+            embed_dim=backbone.embed_dim,
+            device=backbone.device,
+            dtype=backbone.dtype,
+        )
+        if choice.checkpoint is not None and (choice.checkpoint / ADAPTER).exists():
+            # All backbones of the catalogue can be given one.
+            apply_lora(cast("TunableBackbone", backbone), choice.checkpoint / ADAPTER)
+    return LoadedParts(
+        spec,
+        backbone,
+        video_tokenizer,
+        ModelInfo(
+            spec.name,
+            choice.name,
+            choice.checkpoint_name,
+            quantization=found.quantization,
+            revision=found.revision,
+        ),
+    )
+
+
+def load_image_llm(
+    model: str,
+    *,
+    device: str,
+    weights: str | Path | None,
+    quantization: str,
+    dtype: str,
+    work: Workload,
+    keep_quantized: bool,
+    on_notice: Callable[[str], None],
+) -> LoadedImageLLM:
+    """Load an image-LLM alone; arguments and errors are those of ``VideoQA.load``."""
+    spec, own_folder = find_model(model)
     place = select_device(device)
     precision = choose_dtype(dtype, place, spec)
-    work = replace(work, video_tokens=_video_tokens(spec, choice, work))
     with memory_errors_translated(place, hint=LIGHTER_HINT):
         found = find_weights(
             spec,
@@ -76,27 +143,7 @@ def load_parts(
             dtype=precision,
             quantization=found.quantization,
         )
-        video_tokenizer = make_tokenizer(
-            choice.name,
-            num_video_tokens=choice.num_video_tokens,
-            checkpoint=choice.checkpoint,
-            backbone_name=spec.name,
-            embed_dim=backbone.embed_dim,
-            device=place,
-            dtype=precision,
-        )
-    return LoadedParts(
-        spec,
-        backbone,
-        video_tokenizer,
-        ModelInfo(
-            spec.name,
-            choice.name,
-            choice.checkpoint_name,
-            quantization=found.quantization,
-            revision=found.revision,
-        ),
-    )
+    return LoadedImageLLM(spec, backbone, found)
 
 
 def _video_tokens(spec: BackboneSpec, choice: TokenizerChoice, work: Workload) -> int:

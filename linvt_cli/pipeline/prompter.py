@@ -9,12 +9,19 @@ from collections.abc import Sequence
 
 import torch
 
+from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.pipeline.questions import check_question
 from linvt_cli.pipeline.watched import WatchedVideo
 from linvt_cli.pipeline.watcher import VideoWatcher
 from linvt_cli.types import PromptEmbeds, Turn, VideoTokens
+
+
+def embed_asked(backbone: Backbone, question: str, history: Sequence[Turn] = ()) -> torch.Tensor:
+    """Return what video tokens are weighed for: a question behind the one before it, (L, D)."""
+    asked = "\n".join((*(turn.question for turn in history[-1:]), question))
+    return backbone.embed_text(backbone.encode_question(asked))
 
 
 class VideoPrompter(VideoWatcher):
@@ -33,8 +40,7 @@ class VideoPrompter(VideoWatcher):
         """
         check_question(question)
         with torch.no_grad(), memory_errors_translated(self.backbone.device):
-            asked = "\n".join((*(turn.question for turn in history[-1:]), question))
-            text_LD = self.backbone.embed_text(self.backbone.encode_question(asked))
+            text_LD = embed_asked(self.backbone, question, history)
             return self.tokenizer.condense(watched.refined, text_LD)
 
     def prompt(

@@ -38,11 +38,24 @@ class WatchedVideo:
 
     def place(self, video_tokens: VideoTokens, layout: PositionLayout) -> VideoPlacement:
         """Return what a prompt must know of where video tokens of this video come from."""
-        return VideoPlacement(
-            grid=self.grid if video_tokens.unchanged else None,
-            layout=layout,
-            moments=mean_frames(video_tokens.weights) if layout == "time" else (),
-        )
+        return place_tokens(video_tokens, self.grid, layout)
+
+
+def place_tokens(
+    video_tokens: VideoTokens, grid: tuple[int, int], layout: PositionLayout
+) -> VideoPlacement:
+    """Return what a prompt must know of where video tokens come from.
+
+    Args:
+        video_tokens: what a tokenizer made.
+        grid: rows and columns of visual tokens in a frame of the video.
+        layout: of the tokenizer.
+    """
+    return VideoPlacement(
+        grid=grid if video_tokens.unchanged else None,
+        layout=layout,
+        moments=mean_frames(video_tokens.weights) if layout == "time" else (),
+    )
 
 
 def check_minimum(min_coverage: float) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from linvt_cli.errors import ConfigError
 from linvt_cli.training.trainer import Metrics
 
 
 def draw_curves(metrics: Sequence[Metrics], path: Path) -> None:
-    """Draw loss and accuracy over the steps of all stages, one stage after the other.
+    """Draw loss, and accuracy where it was measured, over the steps of one stage after the other.
 
     Raises:
         ConfigError: if Matplotlib is not installed.
@@ -23,26 +24,33 @@ def draw_curves(metrics: Sequence[Metrics], path: Path) -> None:
             field="curves",
             hint="pip install 'linvt[train]'",
         ) from error
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    losses, accuracies = figure.subplots(2, 1, sharex=True)
+    measured = any(point.accuracy for point in metrics)
+    figure = Figure(figsize=(9, 6 if measured else 4), layout="constrained")
+    panels = figure.subplots(2 if measured else 1, 1, sharex=True, squeeze=False)[:, 0]
     offset = 0
     for stage, points in _by_stage(metrics):
-        losses.plot([offset + m.step for m in points], [m.loss for m in points], label=stage)
-        measured = [(offset + m.step, m.accuracy) for m in points if m.accuracy]
-        accuracies.plot(
-            [step for step, _ in measured],
-            [100 * accuracy["all"] for _, accuracy in measured],
-            marker="o",
-            markersize=3,
-            label=stage,
-        )
+        panels[0].plot([offset + m.step for m in points], [m.loss for m in points], label=stage)
+        if measured:
+            _draw_accuracy(panels[1], stage, points, offset)
         offset += points[-1].num_steps
-    losses.set(yscale="log", ylabel="loss, helping losses included")
-    accuracies.set(ylim=(0, 100), ylabel="exact answers, %", xlabel="step")
-    for axes in (losses, accuracies):
+    panels[0].set(yscale="log", ylabel="loss, helping losses included" if measured else "loss")
+    panels[-1].set(xlabel="step")
+    for axes in panels:
         axes.grid(alpha=0.3)
         axes.legend()
     figure.savefig(path, dpi=110)
+
+
+def _draw_accuracy(axes: Any, stage: str, points: Sequence[Metrics], offset: int) -> None:
+    measured = [(offset + m.step, m.accuracy) for m in points if m.accuracy]
+    axes.plot(
+        [step for step, _ in measured],
+        [100 * accuracy["all"] for _, accuracy in measured],
+        marker="o",
+        markersize=3,
+        label=stage,
+    )
+    axes.set(ylim=(0, 100), ylabel="exact answers, %")
 
 
 def as_table(metrics: Sequence[Metrics]) -> Iterator[str]:

@@ -62,26 +62,22 @@ class LinearVideoTokenizer(nn.Module):
             text_BLD: Question embeddings, padded to one length; None where nothing is asked.
             text_mask_BL: True for text, False for padding; None where all is text.
         """
-        if self._passes_through(visual_BTND.shape[1], visual_BTND.shape[2]):
+        if self.passes_through(visual_BTND.shape[1], visual_BTND.shape[2]):
             return visual_BTND[:, 0]
         kept = self.refiner(visual_BTND, times_BT, grid)
         return _mix(self.aggregator(kept, text_BLD, text_mask_BL), kept.values)
 
+    def weigh(self, features: VisualFeatures, texts: Sequence[torch.Tensor]) -> list[VideoTokens]:
+        """Condense one video for several questions, differentiably.
+
+        The tokens are those of ``refine`` and ``condense_each``; gradients flow through them alone.
+        """
+        return self._weigh_each(self._refined(features), texts)
+
     @torch.no_grad()
     def refine(self, features: VisualFeatures) -> RefinedTokens:
         """Score and keep the visual tokens of one video, for all questions about it."""
-        started = time.perf_counter()
-        num_frames, tokens_per_frame, _ = features.tokens.shape
-        if self._passes_through(num_frames, tokens_per_frame):
-            return condensed_tokens(features, keep_all(features), started=started)
-        times_1T = torch.tensor([features.times], device=features.tokens.device)
-        kept = self.refiner(features.tokens[None], times_1T, features.grid)
-        return RefinedTokens(
-            times=features.times,
-            tokens_per_frame=tokens_per_frame,
-            kept=kept,
-            seconds=time.perf_counter() - started,
-        )
+        return self._refined(features)
 
     @torch.no_grad()
     def condense(self, refined: RefinedTokens, text_LD: torch.Tensor) -> VideoTokens:
@@ -94,6 +90,29 @@ class LinearVideoTokenizer(nn.Module):
         self, refined: RefinedTokens, texts: Sequence[torch.Tensor]
     ) -> list[VideoTokens]:
         """Weigh the kept tokens of one video for several questions, which are read as one batch."""
+        return self._weigh_each(refined, texts)
+
+    def passes_through(self, num_frames: int, tokens_per_frame: int) -> bool:
+        """Whether visual tokens of this shape are handed on as they are."""
+        return num_frames == 1 and tokens_per_frame <= self.num_video_tokens
+
+    def _refined(self, features: VisualFeatures) -> RefinedTokens:
+        started = time.perf_counter()
+        num_frames, tokens_per_frame, _ = features.tokens.shape
+        if self.passes_through(num_frames, tokens_per_frame):
+            return condensed_tokens(features, keep_all(features), started=started)
+        times_1T = torch.tensor([features.times], device=features.tokens.device)
+        kept = self.refiner(features.tokens[None], times_1T, features.grid)
+        return RefinedTokens(
+            times=features.times,
+            tokens_per_frame=tokens_per_frame,
+            kept=kept,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _weigh_each(
+        self, refined: RefinedTokens, texts: Sequence[torch.Tensor]
+    ) -> list[VideoTokens]:
         kept = refined.kept
         if kept is None or not texts:
             return [refined.question_free() for _ in texts]
@@ -107,12 +126,9 @@ class LinearVideoTokenizer(nn.Module):
         tokens_BKD = _mix(weights_BKk, kept.values)
         seconds = (time.perf_counter() - started) / len(texts)
         return [
-            VideoTokens(tokens_KD, each, when, scores=kept.gates[0], seconds=seconds)
+            VideoTokens(tokens_KD, each, when, scores=kept.gates[0].detach(), seconds=seconds)
             for tokens_KD, each, when in zip(tokens_BKD, weights, times, strict=True)
         ]
-
-    def _passes_through(self, num_frames: int, tokens_per_frame: int) -> bool:
-        return num_frames == 1 and tokens_per_frame <= self.num_video_tokens
 
 
 def _mix(weights_BKk: torch.Tensor, values_BkD: torch.Tensor) -> torch.Tensor:
@@ -132,7 +148,7 @@ def _source_weights(
     # Rows ascend, and so do the columns in each: coalesced as it stands.
     matrix = torch.sparse_coo_tensor(
         torch.stack([rows, columns]),
-        weights_Kk.flatten(),
+        weights_Kk.detach().flatten(),
         (num_video_tokens, num_frames * refined.tokens_per_frame),
         is_coalesced=True,
         check_invariants=False,

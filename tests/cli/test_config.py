@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, get_args, get_type_hints
+from inspect import signature
+from typing import Any, get_args
 
 import pytest
 from typer.main import get_command
@@ -172,7 +173,10 @@ def test_the_path_is_one_line(file, capsys):
 
 def test_every_setting_is_the_option_of_its_name_with_the_same_choices_and_default():
     options = {option.name: option for option in commands()["ask"].params}
-    hints = get_type_hints(ask)
+    hints = {
+        name: get_args(p.annotation)[0]
+        for name, p in signature(ask, eval_str=True).parameters.items()
+    }
     for setting in SETTINGS:
         option = options[setting.parameter]
         assert option.opts == [f"--{setting.key}"]

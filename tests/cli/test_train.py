@@ -8,6 +8,13 @@ import pytest
 from linvt_cli.cli.app import run
 from linvt_cli.training import recipe as recipe_module
 from linvt_cli.training.recipe import NanoRecipe
+from linvt_cli.training.tuning import run as tuning_module
+from linvt_cli.training.tuning.settings import (
+    LoraShape,
+    Optimization,
+    TokenizerShape,
+    TuningSettings,
+)
 
 
 @pytest.fixture
@@ -44,3 +51,61 @@ def test_quiet_leaves_only_the_folder(calls, tmp_path, capsys):
 def test_a_run_needs_a_folder_and_a_size(calls, arguments, capsys):
     assert run(["train", *arguments]) == 2
     assert calls == []
+
+
+@pytest.fixture
+def tuned(monkeypatch):
+    """Note the settings with which LinVT would be trained."""
+    made: list[TuningSettings] = []
+
+    def run_tuning(settings: TuningSettings, _: Any) -> Path:
+        made.append(settings)
+        return settings.run_dir / "linvt"
+
+    monkeypatch.setattr(tuning_module, "run_tuning", run_tuning)
+    return made
+
+
+def test_data_trains_linvt_for_a_model(tuned, calls, tmp_path, capsys):
+    arguments = ["a.jsonl", "b.jsonl", "--model", "molmo-7b-d", "-o", str(tmp_path), "--steps", "9"]
+    arguments += ["--stage", "align", "--queries", "8,4", "--scales", "1,2", "--kept", "64"]
+    arguments += ["--accumulate", "3", "--cache-features", "--lora-rank", "4", "--max-bad", "5"]
+    assert run(["train", *arguments]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/linvt\n"
+    assert calls == []
+    assert tuned == [
+        TuningSettings(
+            "molmo-7b-d",
+            tmp_path,
+            (Path("a.jsonl"), Path("b.jsonl")),
+            stages=("align",),
+            shape=TokenizerShape((1, 2), (8, 4), 64),
+            lora=LoraShape(rank=4, alpha=8),
+            optimization=Optimization(num_steps=9, accumulate=3),
+            cache_features=tmp_path / "features",
+            max_bad=5,
+        )
+    ]
+
+
+def test_a_model_in_the_environment_does_not_change_the_recipe(calls, tmp_path, monkeypatch):
+    monkeypatch.setenv("LINVT_MODEL", "nano")
+    assert run(["train", "-o", str(tmp_path), "--device", "cpu"]) == 0
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a.jsonl"], "for which model"),
+        (["--model", "nano"], "no data"),
+        (["a.jsonl", "--model", "nano", "--recipe", "nano"], "makes its own data"),
+        (["a.jsonl", "--model", "nano", "--queries", "x"], "no list of numbers"),
+        (["a.jsonl", "--model", "nano", "--dtype", "float16"], "float16"),
+    ],
+    ids=str,
+)
+def test_what_contradicts_itself_is_said_in_a_line(tuned, calls, arguments, said, tmp_path, capsys):
+    assert run(["train", *arguments, "-o", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err
+    assert (tuned, calls) == ([], [])

@@ -1,0 +1,139 @@
+"""What a run begins with: the frozen image-LLM, and a LinVT that is new or goes on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
+
+from linvt_cli.backbones.base import TunableBackbone
+from linvt_cli.backbones.loading import select_device
+from linvt_cli.config import LinVTConfig, Workload
+from linvt_cli.errors import ConfigError
+from linvt_cli.pipeline.loading import LoadedImageLLM, load_image_llm
+from linvt_cli.pipeline.model_choice import find_checkpoint, find_model
+from linvt_cli.pipeline.precision import choose_dtype
+from linvt_cli.training.tuning.settings import TokenizerShape, TuningSettings
+from linvt_cli.video_tokenizer.checkpoint import load_checkpoint
+from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
+from linvt_cli.video_tokenizer.package import ADAPTER
+
+_SUPPORTED = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
+
+
+def make_accelerator(settings: TuningSettings) -> Accelerator:
+    """Return what knows of other processes, and computes in 16 bits where the model does.
+
+    Raises:
+        ConfigError: if the device or the dtype makes no sense, or weights are to be shared out.
+        DeviceError: if this machine lacks the device.
+    """
+    device = select_device(settings.device)
+    dtype = training_dtype(settings, device)
+    accelerator = Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision="bf16" if dtype == torch.bfloat16 else "no",
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
+    if accelerator.distributed_type not in _SUPPORTED:
+        raise ConfigError(
+            f"Processes that share the work as {accelerator.distributed_type.value} are not"
+            " supported",
+            field="processes",
+            hint="use torchrun, or accelerate launch with plain data parallelism",
+        )
+    return accelerator
+
+
+def training_dtype(settings: TuningSettings, device: torch.device) -> torch.dtype:
+    """Return the dtype of the frozen weights: bfloat16 where the device has it, else float32."""
+    spec, _ = find_model(settings.model)
+    dtype = choose_dtype(settings.dtype, device, spec)
+    return torch.float32 if dtype == torch.float16 else dtype
+
+
+def load_frozen(
+    settings: TuningSettings, accelerator: Accelerator, *, frames: int
+) -> tuple[LoadedImageLLM, TunableBackbone]:
+    """Load the image-LLM of a run, no weight of which takes a gradient.
+
+    Raises:
+        LinVTError: as ``VideoQA.load`` does.
+    """
+    device = select_device(settings.device)
+    if device.type != "cpu" and accelerator.num_processes > 1:
+        device = accelerator.device  # that this process was started for
+    loaded = load_image_llm(
+        settings.model,
+        device=str(device),
+        weights=settings.weights,
+        quantization="none",
+        dtype=str(training_dtype(settings, device)).removeprefix("torch."),
+        work=Workload(frames=frames),
+        keep_quantized=False,
+        on_notice=lambda _: None,
+    )
+    backbone = cast("TunableBackbone", loaded.backbone)  # all of the catalogue are
+    backbone.model.requires_grad_(False)
+    return loaded, backbone
+
+
+def first_linvt(
+    settings: TuningSettings, backbone: TunableBackbone, source: Path | None
+) -> LinearVideoTokenizer:
+    """Return the LinVT that a stage begins with, in float32.
+
+    Args:
+        settings: of the run.
+        backbone: which it will work with.
+        source: checkpoint to begin with; None for a new one.
+
+    Raises:
+        CheckpointError: if the checkpoint cannot be used with the backbone.
+        ConfigError: if a new one cannot be built.
+    """
+    if source is not None:
+        linvt = load_checkpoint(
+            source,
+            backbone_name=backbone.name,
+            embed_dim=backbone.embed_dim,
+            device=backbone.device,
+            dtype=torch.float32,
+        )
+        return linvt.train().requires_grad_(True)
+    torch.manual_seed(settings.seed)
+    shape = asdict(settings.shape or TokenizerShape())
+    config = LinVTConfig(embed_dim=backbone.embed_dim, **shape)
+    if config.num_video_tokens >= backbone.max_context:
+        raise ConfigError(
+            f"'{backbone.name}' takes {backbone.max_context} tokens at once, and"
+            f" {config.num_video_tokens} video tokens leave no room",
+            field="queries",
+            hint="--queries 32,16,16",
+        )
+    return LinearVideoTokenizer(config).to(backbone.device)
+
+
+def first_checkpoint(settings: TuningSettings, stage: str) -> Path | None:
+    """Return the checkpoint that a stage begins with: the named one, or that of the stage before.
+
+    Raises:
+        BackboneLoadError: if a repository that is named is not on this machine.
+        ConfigError: if the stage has no place for the LoRA of the checkpoint.
+    """
+    aligned = settings.run_dir / "align"
+    if stage == "instruct" and aligned.is_dir() and settings.checkpoint is None:
+        return aligned
+    if settings.checkpoint is None:
+        return None
+    source = find_checkpoint(settings.checkpoint)
+    if stage == "align" and (source / ADAPTER).exists():
+        raise ConfigError(
+            f"Checkpoint '{source}' has a LoRA, and the align stage trains none",
+            field="stage",
+            hint="use --stage instruct",
+        )
+    return source

@@ -1,0 +1,233 @@
+"""One stage of training, step by step: gradients, clipping, AdamW, metrics, checkpoints.
+
+One process or many: each reads its own batches, gradients are averaged by accelerate's DDP, and the
+first process writes.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from linvt_cli.errors import ConfigError
+from linvt_cli.training.tuning.bad_samples import BadSamples
+from linvt_cli.training.tuning.curriculum import Curriculum
+from linvt_cli.training.tuning.learner import Learner, Study, cut
+from linvt_cli.training.tuning.metrics import MetricsLog, StepMetrics
+from linvt_cli.training.tuning.plan import BatchPlan
+from linvt_cli.training.tuning.settings import Optimization
+from linvt_cli.training.tuning.state import Facts, load_state, save_state
+
+_BETAS = (0.9, 0.98)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one stage is made of."""
+
+    name: str
+    learner: Learner
+    curriculum: Curriculum
+    plan: BatchPlan
+    optimization: Optimization
+    learning_rate: float  # after the warm-up
+    num_steps: int
+    seed: int
+    facts: Facts  # on which its result depends
+
+
+def run_stage(
+    stage: Stage,
+    accelerator: Accelerator,
+    run_dir: Path,
+    bad: BadSamples,
+    on_step: Callable[[StepMetrics], None],
+) -> float | None:
+    """Train a stage to its last step, from its checkpoint where there is one.
+
+    Returns:
+        The mean loss of the last tenth of its steps; None where all of them were taken before.
+
+    Raises:
+        ConfigError: if the checkpoint is of other settings, or the loss is no number any more.
+        DatasetError: if too many samples are bad.
+    """
+    learnt = stage.learner.learnt()
+    optimizer = torch.optim.AdamW(
+        _groups(list(learnt.values()), stage.optimization.weight_decay),
+        lr=stage.learning_rate,
+        betas=_BETAS,
+    )
+    path = run_dir / f"{stage.name}.safetensors"
+    first = load_state(path, learnt, optimizer, facts=stage.facts) if path.exists() else 0
+    accelerator.wait_for_everyone()
+    if first == stage.num_steps:
+        return None
+    model: nn.Module = accelerator.prepare_model(stage.learner, device_placement=False)
+    log = MetricsLog(run_dir, stage.name, first=first) if accelerator.is_main_process else None
+    losses: list[float] = []
+    for metrics in _steps(stage, accelerator, model, optimizer, bad, first):
+        if metrics.loss is not None and metrics.step > 0.9 * stage.num_steps:
+            losses.append(metrics.loss)
+        if log is not None:
+            log.add(metrics)
+            if metrics.step % stage.optimization.save_every == 0 or metrics.step == stage.num_steps:
+                save_state(path, learnt, optimizer, step=metrics.step, facts=stage.facts)
+        on_step(metrics)
+    if log is not None:
+        log.close()
+    accelerator.wait_for_everyone()
+    return sum(losses) / len(losses) if losses else None
+
+
+def _steps(
+    stage: Stage,
+    accelerator: Accelerator,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    bad: BadSamples,
+    first: int,
+) -> Iterator[StepMetrics]:
+    """Take the steps that are left."""
+    settings = stage.optimization
+    world, rank = accelerator.num_processes, accelerator.process_index
+    batches = [
+        batch
+        for step in range(first, stage.num_steps)
+        for batch in stage.plan.of_step(
+            step, accumulate=settings.accumulate, rank=rank, world=world
+        )
+    ]
+    with closing(stage.curriculum.studies(batches)) as studies:
+        for step in range(first, stage.num_steps):
+            taken = islice(studies, settings.accumulate)
+            yield _step(stage, accelerator, model, optimizer, bad, step, taken)
+
+
+def _step(
+    stage: Stage,
+    accelerator: Accelerator,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    bad: BadSamples,
+    step: int,
+    taken: Iterator[list[Study]],
+) -> StepMetrics:
+    settings = stage.optimization
+    started = time.perf_counter()
+    rate = learning_rate_at(step, stage)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    order = accelerator.num_processes, accelerator.process_index
+    torch.manual_seed((stage.seed * 1_000_003 + step) * order[0] + order[1])  # of dropout
+    batches = list(taken)
+    optimizer.zero_grad(set_to_none=True)
+    loss = accumulate_gradients(accelerator, model, batches, most=settings.batch_size)
+    norm = float(nn.utils.clip_grad_norm_(stage.learner.learnt().values(), settings.max_grad_norm))
+    if not math.isfinite(norm):
+        raise ConfigError(
+            f"The gradients of step {step + 1} are no numbers any more",
+            field="learning_rate",
+            hint="begin with a lower --learning-rate, in another folder",
+        )
+    optimizer.step()
+    sums = _over_all(accelerator, loss, batches, settings, len(bad))
+    return StepMetrics(
+        stage=stage.name,
+        step=step + 1,
+        num_steps=stage.num_steps,
+        loss=sums.loss,
+        learning_rate=rate,
+        gradient_norm=norm,
+        num_samples=sums.num_samples,
+        num_tokens=sums.num_tokens,
+        num_bad=sums.num_bad,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def accumulate_gradients(
+    accelerator: Accelerator, model: nn.Module, batches: Sequence[Sequence[Study]], *, most: int
+) -> float:
+    """Add up the gradients of batches, and return their mean loss in this process.
+
+    Args:
+        accelerator: averages gradients over processes, with the last of them.
+        model: a learner, as the accelerator prepared it.
+        batches: of one step.
+        most: lessons that are read at once.
+    """
+    groups = [group for studies in batches for group in cut(studies, most)]
+    total: Any = 0.0
+    for number, group in enumerate(groups, start=1):
+        last = number == len(groups)
+        with nullcontext() if last else accelerator.no_sync(model):
+            loss = model(group) / len(batches)
+            accelerator.backward(loss)
+        total = total + loss.detach().double()
+    return float(total)
+
+
+def learning_rate_at(step: int, stage: Stage) -> float:
+    """Linear warm-up, then a cosine down to a small share of the stage's rate."""
+    settings = stage.optimization
+    warmup = max(1, round(settings.warmup_share * stage.num_steps))
+    if step < warmup:
+        return stage.learning_rate * (step + 1) / warmup
+    progress = (step - warmup) / max(1, stage.num_steps - warmup)
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    return stage.learning_rate * (settings.final_share + (1 - settings.final_share) * cosine)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """A step over all processes."""
+
+    loss: float | None
+    num_samples: int
+    num_tokens: int
+    num_bad: int
+
+
+def _over_all(
+    accelerator: Accelerator,
+    loss: float,
+    batches: Sequence[Sequence[Study]],
+    settings: Optimization,
+    num_bad: int,
+) -> _Sums:
+    studies = [study for batch in batches for study in batch]
+    planned = settings.batch_size * settings.accumulate
+    mine = [
+        loss * planned,  # a mean over all planned samples, of which bad ones count for nothing
+        len(studies),
+        sum(study.num_answer_tokens for study in studies),
+        num_bad,
+    ]
+    told = torch.tensor(mine, dtype=torch.float64, device=accelerator.device)
+    summed: Any = accelerator.reduce(told, reduction="sum")
+    lost, num_samples, num_tokens, all_bad = summed.tolist()
+    return _Sums(
+        lost / num_samples if num_samples else None, int(num_samples), int(num_tokens), int(all_bad)
+    )
+
+
+def _groups(weights: list[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
+    """Decay matrices only: norms, biases and anchors are not to be pulled to zero."""
+    return [
+        {
+            "params": [weight for weight in weights if weight.ndim >= 2],
+            "weight_decay": weight_decay,
+        },
+        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
+    ]

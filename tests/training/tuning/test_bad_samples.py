@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from linvt_cli.errors import DatasetError
+from linvt_cli.training.tuning.bad_samples import BadSamples
+from linvt_cli.training.video_data.samples import BadSample
+
+
+def test_each_is_told_and_written_once(tmp_path):
+    told: list[BadSample] = []
+    path = tmp_path / "bad.jsonl"
+    bad = BadSamples(path, most=2, on_bad=told.append)
+    for place in ("d.jsonl:1", "d.jsonl:7", "d.jsonl:1"):
+        bad.add(BadSample(place, "broken"))
+    assert [each.place for each in told] == ["d.jsonl:1", "d.jsonl:7"]
+    assert len(bad) == 2
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert rows == [
+        {"place": "d.jsonl:1", "reason": "broken"},
+        {"place": "d.jsonl:7", "reason": "broken"},
+    ]
+
+
+def test_one_too_many_names_file_and_line(tmp_path):
+    bad = BadSamples(tmp_path / "bad.jsonl", most=1, on_bad=lambda _: None)
+    bad.add(BadSample("d.jsonl:1", "broken"))
+    with pytest.raises(DatasetError, match=r"d\.jsonl:9: gone") as caught:
+        bad.add(BadSample("d.jsonl:9", "gone"))
+    assert (caught.value.path, caught.value.line) == ("d.jsonl", 9)
+    assert "--max-bad" in (caught.value.hint or "")
+
+
+def test_what_an_earlier_process_wrote_is_not_written_again(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    BadSamples(path, most=9, on_bad=lambda _: None).add(BadSample("d.jsonl:1", "broken"))
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"place": "d.js')
+    again = BadSamples(path, most=9, on_bad=lambda _: None)
+    again.add(BadSample("d.jsonl:1", "broken"))
+    assert len(again) == 1
+    assert path.read_text(encoding="utf-8").count("broken") == 1

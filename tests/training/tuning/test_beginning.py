@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+
+from linvt_cli.errors import CheckpointMismatchError, ConfigError
+from linvt_cli.training.tuning.adapter import add_lora
+from linvt_cli.training.tuning.beginning import (
+    first_checkpoint,
+    first_linvt,
+    load_frozen,
+    make_accelerator,
+    training_dtype,
+)
+from linvt_cli.training.tuning.export import export
+from linvt_cli.training.tuning.settings import LoraShape, TokenizerShape, TuningSettings
+from tests.tiny_models import tiny_nano
+from tests.training.tuning.small import SHAPE, settings_of, small_linvt
+
+SETTINGS = TuningSettings("nano", Path("run"), (Path("data.jsonl"),), device="cpu", shape=SHAPE)
+TOLD = {"backbone_repo": None, "backbone_revision": None}
+
+
+def write(folder: Path, *, backbone: str = "nano", lora: bool = False) -> Path:
+    adapter = add_lora(tiny_nano(), LoraShape(rank=2)) if lora else None
+    export(folder, small_linvt(24), adapter, backbone=backbone, **TOLD, training={})
+    return folder
+
+
+def test_on_a_cpu_nothing_is_computed_in_16_bits():
+    assert make_accelerator(SETTINGS).mixed_precision == "no"
+    assert training_dtype(SETTINGS, torch.device("cpu")) == torch.float32
+    assert (
+        training_dtype(replace(SETTINGS, dtype="bfloat16"), torch.device("cpu")) == torch.bfloat16
+    )
+
+
+def test_no_weight_of_the_image_llm_takes_a_gradient(tmp_path):
+    settings = settings_of("internvl2 with qwen2", tmp_path, tmp_path / "data.jsonl")
+    loaded, backbone = load_frozen(settings, make_accelerator(settings), frames=4)
+    assert loaded.spec.name == "internvl2-1b"
+    assert not any(weight.requires_grad for weight in backbone.model.parameters())
+
+
+def test_several_processes_share_a_cpu(tmp_path):
+    settings = settings_of("internvl2 with qwen2", tmp_path, tmp_path / "data.jsonl")
+    second = cast("Any", SimpleNamespace(num_processes=2, device=torch.device("cpu", 0)))
+    _, backbone = load_frozen(settings, second, frames=4)
+    assert backbone.device.type == "cpu"
+
+
+def test_a_new_linvt_follows_from_the_seed():
+    backbone = tiny_nano()
+    first, again = (first_linvt(SETTINGS, backbone, None) for _ in range(2))
+    other = first_linvt(replace(SETTINGS, seed=1), backbone, None)
+    assert first.config.num_queries == (4, 2)
+    assert torch.equal(first.aggregator.queries, again.aggregator.queries)
+    assert not torch.equal(first.aggregator.queries, other.aggregator.queries)
+
+
+def test_one_that_goes_on_has_the_weights_and_the_shape_that_it_had(tmp_path):
+    source = write(tmp_path / "linvt", backbone="nano")
+    linvt = first_linvt(SETTINGS, tiny_nano(), source)
+    assert linvt.config == small_linvt(24).config
+    assert all(weight.requires_grad for weight in linvt.parameters())
+    with pytest.raises(CheckpointMismatchError):
+        first_linvt(SETTINGS, tiny_nano(), write(tmp_path / "other", backbone="molmo-7b-d"))
+
+
+def test_more_video_tokens_than_the_context_takes_are_refused():
+    settings = replace(SETTINGS, shape=TokenizerShape(num_queries=(500, 8, 4)))
+    with pytest.raises(ConfigError, match="leave no room"):
+        first_linvt(settings, tiny_nano(), None)
+
+
+def test_the_second_stage_begins_where_the_first_ended(tmp_path):
+    settings = replace(SETTINGS, run_dir=tmp_path, shape=None)
+    assert first_checkpoint(settings, "instruct") is None
+    aligned = write(tmp_path / "align")
+    assert first_checkpoint(settings, "align") is None
+    assert first_checkpoint(settings, "instruct") == aligned
+    named = replace(settings, checkpoint=str(write(tmp_path / "named")))
+    assert first_checkpoint(named, "instruct") == tmp_path / "named"
+
+
+def test_the_first_stage_has_no_place_for_a_lora(tmp_path):
+    source = write(tmp_path / "linvt", lora=True)
+    settings = replace(SETTINGS, run_dir=tmp_path, shape=None, checkpoint=str(source))
+    with pytest.raises(ConfigError, match="has a LoRA"):
+        first_checkpoint(settings, "align")
+    assert first_checkpoint(settings, "instruct") == source

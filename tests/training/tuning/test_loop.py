@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+
+from linvt_cli.errors import ConfigError
+from linvt_cli.training.tuning.bad_samples import BadSamples
+from linvt_cli.training.tuning.curriculum import Curriculum, make_tasks
+from linvt_cli.training.tuning.loop import (
+    Stage,
+    accumulate_gradients,
+    learning_rate_at,
+    run_stage,
+)
+from linvt_cli.training.tuning.metrics import StepMetrics
+from linvt_cli.training.tuning.plan import BatchPlan
+from linvt_cli.training.tuning.settings import Optimization
+from linvt_cli.training.video_data.samples import Exchange, Sample
+from tests.training.tuning.small import make_learner, study, write_clip
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = Path(__file__).with_name("gradients_of_a_step.py")
+
+
+def free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port: int = asked.getsockname()[1]
+        return port
+
+
+def gradients(folder: Path, processes: int, accumulate: int, name: str) -> dict[str, torch.Tensor]:
+    """Let so many processes take a step together, as torchrun starts them."""
+    file, port = folder / f"{processes}.safetensors", free_port()
+    started = []
+    for rank in range(processes):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        if processes > 1:
+            environment |= {
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": str(processes),
+                "LOCAL_WORLD_SIZE": str(processes),
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+            }
+        command = [sys.executable, str(SCRIPT), str(file), str(accumulate), name]
+        started.append(
+            subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        )
+    errors = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0] * processes, errors
+    return load_file(file)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tiny nano", "qwen2-vl"])
+def test_two_processes_have_the_gradients_of_one(name, tmp_path):
+    alone = gradients(tmp_path, 1, 4, name)
+    shared = gradients(tmp_path, 2, 2, name)
+    assert alone.keys() == shared.keys()
+    assert any("lora" in key for key in alone)
+    assert any(key.startswith("linvt") for key in alone)
+    for key, gradient in alone.items():
+        assert (gradient - shared[key]).abs().max() <= 1e-5, key
+    assert max(float(gradient.abs().max()) for gradient in alone.values()) > 1e-3
+
+
+def gradient_of(weight: torch.nn.Parameter) -> torch.Tensor:
+    assert weight.grad is not None
+    return weight.grad.clone()
+
+
+def test_accumulated_batches_have_the_gradients_of_one():
+    accelerator = Accelerator(cpu=True)
+    learner = make_learner("tiny nano")
+    studies = [study(learner.backbone, "Why?", "No." * (1 + n), num_frames=2 + n) for n in range(4)]
+    found = []
+    for batches in ([studies], [studies[:2], studies[2:]]):
+        learner.zero_grad()
+        weighed = [[each.weighing(each.weight / len(batch)) for each in batch] for batch in batches]
+        loss = accumulate_gradients(accelerator, learner, weighed, most=2)
+        found.append((loss, [gradient_of(weight) for weight in learner.learnt().values()]))
+    assert found[0][0] == pytest.approx(found[1][0], abs=1e-5)
+    for one, other in zip(found[0][1], found[1][1], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_the_rate_warms_up_and_follows_a_cosine():
+    stage = cast(
+        "Stage",
+        SimpleNamespace(
+            num_steps=100, learning_rate=1.0, optimization=Optimization(warmup_share=0.1)
+        ),
+    )
+    rates = [learning_rate_at(step, stage) for step in range(100)]
+    assert rates[:10] == [pytest.approx((step + 1) / 10) for step in range(10)]
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] == pytest.approx(0.03, abs=0.002)
+
+
+@pytest.fixture
+def stage(tmp_path) -> Stage:
+    return make_stage(tmp_path)
+
+
+def make_stage(folder: Path, num_steps: int = 6, rate: float = 1e-2) -> Stage:
+    learner = make_learner("tiny nano")
+    samples = []
+    for index, answer in enumerate(("Red.", "Blue.", "Green.")):
+        write_clip(folder / f"{index}.mp4", index)
+        told = (Exchange("What?", answer),)
+        samples.append(Sample(folder / f"{index}.mp4", told, None, None, "", f"d:{index}"))
+    bad = BadSamples(folder / "bad.jsonl", most=9, on_bad=lambda _: None)
+    tasks = make_tasks(samples, bad, num_frames=4)
+    return Stage(
+        "align",
+        learner,
+        Curriculum(learner.backbone, learner.linvt, tasks, bad, workers=0),
+        BatchPlan([1] * 3, batch_size=2, seed=0),
+        Optimization(batch_size=2, save_every=2),
+        rate,
+        num_steps,
+        0,
+        {"steps": num_steps},
+    )
+
+
+def take(stage: Stage, folder: Path, until: int = 99) -> list[StepMetrics]:
+    steps: list[StepMetrics] = []
+
+    def note(metrics: StepMetrics) -> None:
+        steps.append(metrics)
+        if metrics.step == until:
+            raise KeyboardInterrupt
+
+    bad = BadSamples(folder / "bad.jsonl", most=9, on_bad=lambda _: None)
+    try:
+        run_stage(stage, Accelerator(cpu=True), folder, bad, note)
+    except KeyboardInterrupt:
+        assert until < 99
+    return steps
+
+
+def test_a_stage_that_is_cut_off_goes_on_bit_for_bit(tmp_path):
+    whole, cut_off = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut_off.mkdir()
+    first = make_stage(whole)
+    steps = take(first, whole)
+    begun = take(make_stage(cut_off), cut_off, until=3)
+    second = make_stage(cut_off)
+    rest = take(second, cut_off)
+    assert [each.step for each in rest] == [3, 4, 5, 6]
+    assert [each.loss for each in [*begun[:2], *rest]] == [each.loss for each in steps]
+    for name, weight in first.learner.learnt().items():
+        assert torch.equal(weight, second.learner.learnt()[name])
+    assert take(make_stage(cut_off), cut_off) == []
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
+    stage = make_stage(tmp_path)
+    with torch.no_grad():
+        next(iter(stage.learner.linvt.parameters())).fill_(float("inf"))
+    with pytest.raises(ConfigError, match="no numbers"):
+        take(stage, tmp_path)

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from linvt_cli.errors import ConfigError, DatasetError
+from linvt_cli.pipeline import VideoQA
+from linvt_cli.training.tuning import run as run_module
+from linvt_cli.training.tuning.beginning import load_frozen
+from linvt_cli.training.tuning.metrics import StepMetrics, read_metrics
+from linvt_cli.training.tuning.run import Observer, run_tuning
+from linvt_cli.training.tuning.settings import LoraShape, Optimization, TokenizerShape
+from linvt_cli.training.video_data.samples import BadSample
+from tests.training.tuning.small import SHAPE, WORDS, settings_of, write_clip, write_data
+
+LAYOUTS = ("qwen2-vl", "internvl2 with qwen2", "molmo 7b-d")
+
+
+def frozen_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """All weights of an image-LLM under their plain names, without those of a LoRA."""
+    return {
+        name.replace(".base_layer", ""): weight.clone()
+        for name, weight in model.state_dict().items()
+        if "lora_" not in name
+    }
+
+
+def losses(run_dir: Path, stage: str) -> list[float]:
+    return [each.loss for each in read_metrics(run_dir) if each.stage == stage and each.loss]
+
+
+def ask(settings: Any, checkpoint: Path, video: Path) -> str:
+    qa = VideoQA.load(settings.model, weights=settings.weights, checkpoint=checkpoint, device="cpu")
+    qa.sampling = type(qa.sampling)(num_frames=4)
+    return qa.ask(video, "What is it?").text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_loss_falls_frozen_parts_stay_and_the_result_answers(layout, tmp_path, monkeypatch):
+    loaded: list[Any] = []
+
+    def note(*arguments: Any, **options: Any) -> Any:
+        image_llm, backbone = load_frozen(*arguments, **options)
+        loaded.append((backbone, frozen_weights(backbone.model)))
+        return image_llm, backbone
+
+    monkeypatch.setattr(run_module, "load_frozen", note)
+    settings = settings_of(
+        layout,
+        tmp_path,
+        write_data(tmp_path, 2),
+        optimization=Optimization(num_steps=10, batch_size=2, learning_rate=1e-2),
+        lora=LoraShape(rank=4, alpha=8, dropout=0.0),
+    )
+    folder = run_tuning(settings)
+    for stage in ("align", "instruct"):
+        found = losses(settings.run_dir, stage)
+        assert len(found) == 10
+        assert found[-1] < found[0]
+    assert losses(settings.run_dir, "instruct")[-1] < 0.8 * losses(settings.run_dir, "instruct")[0]
+    ((backbone, before),) = loaded
+    after = frozen_weights(backbone.model)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert folder == settings.run_dir / "linvt"
+    assert ask(settings, folder, tmp_path / "0.mp4")
+    told = json.loads((folder / "config.json").read_text(encoding="utf-8"))["training"]
+    assert told["steps"] == 10
+    assert str(tmp_path) not in json.dumps(told)
+
+
+@pytest.mark.slow
+def test_thirty_two_samples_are_learnt_by_heart(tmp_path):
+    settings = settings_of(
+        "internvl2 with qwen2",
+        tmp_path,
+        write_data(tmp_path, 32),
+        stages=("instruct",),
+        frames=2,
+        lora=LoraShape(rank=16, alpha=32, dropout=0.0),
+        optimization=Optimization(num_steps=130, batch_size=16, learning_rate=1e-2),
+        cache_features=tmp_path / "features",
+    )
+    folder = run_tuning(settings)
+    qa = VideoQA.load(settings.model, weights=settings.weights, checkpoint=folder, device="cpu")
+    qa.sampling = type(qa.sampling)(num_frames=2)
+    answers = [qa.ask(tmp_path / f"{index}.mp4", "What is it?").text for index in range(32)]
+    assert answers == [WORDS[index % len(WORDS)] for index in range(32)]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_cut_off_ends_at_the_same_weights(tmp_path):
+    data = write_data(tmp_path, 5)
+    whole = settings_of("internvl2 with qwen2", tmp_path, data, run_dir=tmp_path / "whole")
+    cut_off = settings_of("internvl2 with qwen2", tmp_path, data, run_dir=tmp_path / "cut")
+    run_tuning(whole)
+    for stage, step in (("align", 3), ("instruct", 1), ("instruct", 5)):
+
+        def stop(metrics: StepMetrics, at: tuple[str, int] = (stage, step)) -> None:
+            if (metrics.stage, metrics.step) == at:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run_tuning(cut_off, Observer(on_step=stop))
+    run_tuning(cut_off)
+    for stage in ("align", "instruct"):
+        assert losses(tmp_path / "whole", stage) == losses(tmp_path / "cut", stage)
+    for name in ("linvt/model.safetensors", "linvt/adapter/adapter_model.safetensors"):
+        one, other = (load_file(tmp_path / run / name) for run in ("whole", "cut"))
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_bad_samples_are_told_and_skipped_up_to_a_limit(tmp_path):
+    data = write_data(tmp_path, 2)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    with data.open("a", encoding="utf-8") as file:
+        file.write('{"video": "broken.mp4", "question": "Why?", "answer": "No."}\nno JSON\n')
+    told: list[BadSample] = []
+    settings = settings_of(
+        "internvl2 with qwen2",
+        tmp_path,
+        data,
+        stages=("align",),
+        optimization=Optimization(num_steps=3, batch_size=3),
+    )
+    run_tuning(settings, Observer(on_bad=told.append))
+    assert {Path(bad.place).name for bad in told} == {"data.jsonl:3", "data.jsonl:4"}
+    assert len(losses(settings.run_dir, "align")) == 3
+    strict = settings_of(
+        "internvl2 with qwen2", tmp_path, data, run_dir=tmp_path / "other", max_bad=0
+    )
+    with pytest.raises(DatasetError, match=r"data\.jsonl:4"):
+        run_tuning(strict)
+
+
+def test_data_without_a_usable_sample_is_refused(tmp_path):
+    data = tmp_path / "data.jsonl"
+    data.write_text("no JSON\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="no usable sample"):
+        run_tuning(settings_of("internvl2 with qwen2", tmp_path, data))
+
+
+def test_other_settings_in_the_same_folder_are_refused(tmp_path):
+    data = write_data(tmp_path, 2)
+    layout, quick = "internvl2 with qwen2", Optimization(num_steps=1, batch_size=2)
+    run_tuning(settings_of(layout, tmp_path, data, stages=("align",), optimization=quick))
+    other = TokenizerShape(**{**SHAPE_FIELDS, "num_kept": 8})
+    with pytest.raises(ConfigError, match="another 'linvt'"):
+        run_tuning(
+            settings_of(layout, tmp_path, data, stages=("align",), optimization=quick, shape=other)
+        )
+
+
+SHAPE_FIELDS: dict[str, Any] = {
+    "scales": SHAPE.scales,
+    "num_queries": SHAPE.num_queries,
+    "score_dim": SHAPE.score_dim,
+}
+
+
+def test_layers_computed_twice_give_the_same_loss(tmp_path):
+    data = write_data(tmp_path, 2)
+    found = []
+    for name in ("plain", "checkpointed"):
+        quick = Optimization(
+            num_steps=2, batch_size=2, gradient_checkpointing=name == "checkpointed"
+        )
+        settings = settings_of(
+            "internvl2 with qwen2",
+            tmp_path,
+            data,
+            run_dir=tmp_path / name,
+            optimization=quick,
+            lora=LoraShape(rank=2, alpha=4, dropout=0.0),
+        )
+        run_tuning(settings)
+        found.append([*losses(tmp_path / name, "align"), *losses(tmp_path / name, "instruct")])
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_a_video_of_one_frame_is_a_picture(tmp_path):
+    write_clip(tmp_path / "0.mp4", 0)
+    data = write_data(tmp_path, 1)
+    settings = settings_of(
+        "internvl2 with qwen2",
+        tmp_path,
+        data,
+        frames=1,
+        optimization=Optimization(num_steps=2, batch_size=1),
+    )
+    run_tuning(settings)
+    assert len(losses(settings.run_dir, "instruct")) == 2
