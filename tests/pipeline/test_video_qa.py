@@ -217,7 +217,7 @@ def test_a_device_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch)
 def test_loading_without_a_number_takes_the_one_of_the_backbone(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(loading, "load_backbone", lambda *_, **__: TinyBackbone())
     qa = VideoQA.load("nano", tokenizer="cluster", device="cpu")
-    assert qa.tokenizer.num_video_tokens == 64
+    assert qa.tokenizer.num_video_tokens == registry.find_backbone("nano").default_video_tokens
     assert qa.model == ModelInfo("nano", "cluster", checkpoint=None)
     assert qa.describe_question == "What happens?"
 
