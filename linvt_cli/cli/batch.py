@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -62,6 +63,8 @@ class Batch:
     def __init__(self, model: ModelOptions, decoding: DecodingOptions, output: Output) -> None:
         self._decoding = decoding
         self._output = output
+        if decoding.workers != 0:
+            sleep_while_waiting()
         self._watching = Watching(model, "", FrameOptions(), output)
 
     @property
@@ -115,6 +118,14 @@ class Batch:
                 self._output.warning(f"{each.video}: {warning}")
             self._watching.turn_to(lambda qa: watch_frames(qa, each, frames, source))
         return self._watching
+
+
+def sleep_while_waiting() -> None:
+    """Let the model's idle threads sleep: they would take cores from decoding by waiting busily.
+
+    Without effect once torch is loaded, or where the user has chosen.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def watch_frames(

@@ -12,7 +12,8 @@ broken off:
 
 Every round starts its processes anew, and its first clip cannot be decoded ahead: in a long batch
 the ratio is a little better. The model takes as many threads as OMP_NUM_THREADS says, else as it
-likes. Clips are drawn first, and found again in --workdir where that is given. Usage:
+likes. Set OMP_WAIT_POLICY=PASSIVE, as linvt ask does before torch is loaded; here it comes first.
+Clips are drawn first, and found again in --workdir where that is given. Usage:
 python tests/benchmarks/bench_batch.py [NUM_CLIPS] [--height 1080] [--seconds 10] [--round 12]
 """
 

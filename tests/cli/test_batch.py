@@ -130,3 +130,15 @@ def test_sigterm_is_like_ctrl_c_in_the_block_only():
     with pytest.raises(KeyboardInterrupt), terminated_like_interrupted():
         os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(
+    ("workers", "chosen", "policy"),
+    [(None, None, "PASSIVE"), (2, None, "PASSIVE"), (0, None, None), (None, "ACTIVE", "ACTIVE")],
+)
+def test_threads_sleep_while_they_wait_where_others_decode(monkeypatch, workers, chosen, policy):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("OMP_WAIT_POLICY", chosen)
+    Batch(ModelOptions("nano"), DecodingOptions(workers=workers), Output())
+    assert os.environ.get("OMP_WAIT_POLICY") == policy
