@@ -64,6 +64,7 @@ def gradients(folder: Path, processes: int, accumulate: int, name: str) -> dict[
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["tiny nano", "qwen2-vl"])
 def test_two_processes_have_the_gradients_of_one(name, tmp_path):
     alone = gradients(tmp_path, 1, 4, name)
