@@ -41,6 +41,7 @@ def ask(settings: Any, checkpoint: Path, video: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_loss_falls_frozen_parts_stay_and_the_result_answers(layout, tmp_path, monkeypatch):
     loaded: list[Any] = []
@@ -76,6 +77,7 @@ def test_loss_falls_frozen_parts_stay_and_the_result_answers(layout, tmp_path, m
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_thirty_two_samples_are_learnt_by_heart(tmp_path):
     settings = settings_of(
         "internvl2 with qwen2",
@@ -95,6 +97,7 @@ def test_thirty_two_samples_are_learnt_by_heart(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_run_that_is_cut_off_ends_at_the_same_weights(tmp_path):
     data = write_data(tmp_path, 5)
     whole = settings_of("internvl2 with qwen2", tmp_path, data, run_dir=tmp_path / "whole")
