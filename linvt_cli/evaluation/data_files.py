@@ -14,6 +14,7 @@ from typing import Any
 from linvt_cli.errors import DatasetError, MachineError
 from linvt_cli.evaluation.rows import Row
 
+_MAX_FIELD = 131_072  # characters of a CSV field; more is a quote that nobody closed
 _PART = re.compile(r"-\d+-of-(\d+)\.parquet")
 
 
@@ -107,6 +108,7 @@ def csv_rows(path: Path, fields: Sequence[str], *, tabs: bool = False) -> Iterat
     Raises:
         DatasetError: if it lacks one, or cannot be read.
     """
+    csv.field_size_limit(_MAX_FIELD)  # of the whole process: others may have set it
     content = io.StringIO(_content(path), newline="")
     reader = (
         csv.DictReader(content, delimiter="\t", quoting=csv.QUOTE_NONE)
