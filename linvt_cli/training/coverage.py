@@ -1,13 +1,14 @@
-"""The coverage loss: every thing that a frame shows must be shown by a video token too.
+"""The coverage loss: every thing that a frame shows must have a video token of its own.
 
 Answers say which tokens LinVT should have taken, but only through all of the language model, and
 only about what was asked. The drawn world knows where its things are, so LinVT is told directly: in
-every frame, the token that shows a thing best should show little else.
+every frame, each thing should have a token that shows it and little else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,7 +21,8 @@ from linvt_cli.training.naming import ShownThing
 _FULL = 0.5  # share of a cell from which on it shows a thing as well as any
 _IN_SIGHT = 0.5  # how well the best cell of a frame must show a thing that has to be covered
 _SHOWN = 0.6  # share of a token's weight that makes it a token of a thing
-_LEAST = 1e-3
+_LEAST = 1e-3  # keeps the logarithm finite
+_NEARBY = 0.01
 
 
 def shown_cells(bank: ClipBank, scenes: Sequence[Scene]) -> Tensor:
@@ -29,8 +31,16 @@ def shown_cells(bank: ClipBank, scenes: Sequence[Scene]) -> Tensor:
     return (torch.from_numpy(cover).float() / (255 * _FULL)).clamp(max=1.0)
 
 
-def thing_shares(weights_BKk: Tensor, indices_Bk: Tensor, shown_BTAN: Tensor) -> Tensor:
-    """How much of each video token shows which thing of which frame: (B, K, T, A) in [0, 1].
+@dataclass(frozen=True, slots=True)
+class TokenShares:
+    """What the weight of every video token lies on; shares in [0, 1]."""
+
+    things: Tensor  # (B, K, T, A), cells that show a thing in a frame
+    frames: Tensor  # (B, K, T), any cells of a frame
+
+
+def token_shares(weights_BKk: Tensor, indices_Bk: Tensor, shown_BTAN: Tensor) -> TokenShares:
+    """How much of each video token shows which frame, and which thing of it.
 
     Args:
         weights_BKk: LinVT's weights of the tokens that it kept.
@@ -38,35 +48,64 @@ def thing_shares(weights_BKk: Tensor, indices_Bk: Tensor, shown_BTAN: Tensor) ->
         shown_BTAN: as ``shown_cells`` gives it.
     """
     _, num_frames, num_things, num_cells = shown_BTAN.shape
-    frames_Bk = indices_Bk // num_cells
     cells_BSA = shown_BTAN.transpose(2, 3).flatten(1, 2)
     kept_BkA = cells_BSA.gather(1, indices_Bk[..., None].expand(-1, -1, num_things))
-    frames_BkT = F.one_hot(frames_Bk, num_frames).to(kept_BkA)
+    frames_BkT = F.one_hot(indices_Bk // num_cells, num_frames).to(kept_BkA)
     places_BkTA = frames_BkT[..., None] * kept_BkA[:, :, None]
     shares_BKS = weights_BKk @ places_BkTA.flatten(2)
-    return shares_BKS.view(*shares_BKS.shape[:2], num_frames, num_things)
+    return TokenShares(
+        things=shares_BKS.view(*shares_BKS.shape[:2], num_frames, num_things),
+        frames=weights_BKk @ frames_BkT,
+    )
 
 
-def coverage_loss(shares_BKTA: Tensor, shown_BTAN: Tensor) -> Tensor:
-    """Negative logarithm of the best token's share, over all things in sight: a scalar.
+def things_in_sight(shown_BTAN: Tensor) -> Tensor:
+    """Which things have to be covered in which frames: (B, T, A) bool."""
+    return shown_BTAN.amax(dim=-1) >= _IN_SIGHT
+
+
+def coverage_loss(shares: TokenShares, in_sight_BTA: Tensor) -> Tensor:
+    """Negative logarithm of how much of its own token each thing in sight has: a scalar.
 
     0 where no frame shows anything.
     """
-    best_BTA = shares_BKTA.amax(dim=1)
-    in_sight_BTA = shown_BTAN.amax(dim=-1) >= _IN_SIGHT
-    missing = -best_BTA[in_sight_BTA].clamp(min=_LEAST).log()
+    missing = -(own_shares(shares, in_sight_BTA)[in_sight_BTA] + _LEAST).log()
     return missing.sum() / max(1, missing.numel())
 
 
-def tokens_of_things(shares_BKTA: Tensor, scenes: Sequence[Scene]) -> list[ShownThing]:
+def own_shares(shares: TokenShares, in_sight_BTA: Tensor) -> Tensor:
+    """How much of the token that is its own shows each thing of each frame: (B, T, A).
+
+    Things in sight get tokens one by one, the best pair first. Were each given the token that is
+    best for it, two things could have the same one: half of it each, and neither would get more.
+    """
+    shares_BTKA = shares.things.transpose(1, 2)
+    num_tokens, num_things = shares_BTKA.shape[2:]
+    tokens = torch.arange(num_tokens, device=shares_BTKA.device)
+    things = torch.arange(num_things, device=shares_BTKA.device)
+    # A thing that no token shows takes one that looks at its frame, though at something else.
+    worth = shares_BTKA.detach() + _NEARBY * shares.frames.detach().transpose(1, 2)[..., None]
+    worth = worth.masked_fill(~in_sight_BTA[:, :, None], -1.0)
+    token_BTA = torch.zeros_like(in_sight_BTA, dtype=torch.long)
+    for _ in range(num_things):
+        best_BT1 = worth.flatten(2).argmax(dim=-1, keepdim=True)
+        is_token_BTK1 = (best_BT1 // num_things == tokens)[..., None]
+        is_thing_BT1A = (best_BT1 % num_things == things)[:, :, None]
+        pair_BTKA = is_token_BTK1 & is_thing_BT1A & (worth >= 0)  # none where all have theirs
+        token_BTA += (tokens[:, None] * pair_BTKA).sum(dim=2)
+        worth = worth.masked_fill(is_token_BTK1 | is_thing_BT1A, -1.0)
+    return shares_BTKA.gather(2, token_BTA[:, :, None]).squeeze(2)
+
+
+def tokens_of_things(shares: TokenShares, scenes: Sequence[Scene]) -> list[ShownThing]:
     """Which tokens show one thing of one frame and little else; rows count through all sequences.
 
     Args:
-        shares_BKTA: as ``thing_shares`` gives it.
-        scenes: what each of the B sequences shows.
+        shares: of B sequences.
+        scenes: what each of the sequences shows.
     """
-    num_tokens = shares_BKTA.shape[1]
-    of_things_BKTA = shares_BKTA.detach() >= _SHOWN
+    num_tokens = shares.things.shape[1]
+    of_things_BKTA = shares.things.detach() >= _SHOWN
     shown = []
     for sequence, token, frame, thing in of_things_BKTA.nonzero().tolist():
         clip = scenes[sequence].clip

@@ -8,7 +8,6 @@ and eight times again through the symmetries of a square.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,19 +94,10 @@ class ClipBank:
     def _cells(self, scene: Scene) -> np.ndarray[Any, Any]:
         return scene.symmetry.cells(math.isqrt(self.num_cells))
 
-    def turns(
-        self,
-        scene: Scene,
-        count: int,
-        rng: np.random.Generator,
-        kinds: Collection[str] | None = None,
-    ) -> list[Turn]:
-        """Draw questions about a scene with their answers; of some kinds only, if given."""
+    def turns(self, scene: Scene, count: int, rng: np.random.Generator) -> list[Turn]:
+        """Draw questions about a scene with their answers."""
         subject = scene.clip or self._some_clip(rng)
-        questions = ask_about(subject, rng)
-        if kinds is not None:
-            questions = [question for question in questions if question.kind in kinds]
-        return self._encode(scene, questions, count, rng)
+        return self._encode(scene, ask_about(subject, rng), count, rng)
 
     def still_turns(
         self, scene: Scene, fraction: float, count: int, rng: np.random.Generator

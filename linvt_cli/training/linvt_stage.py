@@ -5,7 +5,7 @@ The whole image-LLM is frozen and only LinVT learns, as in arXiv 2412.05185 §3.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,8 @@ from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.coverage import (
     coverage_loss,
     shown_cells,
-    thing_shares,
+    things_in_sight,
+    token_shares,
     tokens_of_things,
 )
 from linvt_cli.training.examples import ClipBank, Scene
@@ -48,7 +49,6 @@ class LinVTStage:
         *,
         name: str,
         num_steps: int,
-        kinds: Collection[str] | None = None,
         readers: Readers | None = None,
         batch_size: int = 12,
         turns_per_clip: int = 4,
@@ -61,7 +61,6 @@ class LinVTStage:
         self.train = train
         self.held = validation
         self.num_steps = num_steps
-        self.kinds = kinds
         self.batch_size = batch_size
         self.turns_per_clip = turns_per_clip
         self.learning_rate = learning_rate
@@ -84,9 +83,9 @@ class LinVTStage:
         turns = self._turns(scenes, self.train, rng)
         weighed, reading, batch = self._read(scenes, self.train, turns)
         shown = _each(shown_cells(self.train, scenes).to(self.nano.device), self.turns_per_clip)
-        shares = thing_shares(weighed.weights, weighed.kept.indices, shown)
+        shares = token_shares(weighed.weights, weighed.kept.indices, shown)
         answers = F.cross_entropy(reading.logits.float(), reading.labels)
-        answers = answers + _COVERAGE_WEIGHT * coverage_loss(shares, shown)
+        answers = answers + _COVERAGE_WEIGHT * coverage_loss(shares, things_in_sight(shown))
         if self.readers is None:
             return answers
         asked = [scene for scene in scenes for _ in range(self.turns_per_clip)]
@@ -110,43 +109,44 @@ class LinVTStage:
         self, scenes: list[Scene], bank: ClipBank, rng: np.random.Generator
     ) -> list[list[Turn]]:
         """Draw the questions, each for a sequence of its own: B·Q lists of one."""
-        turns = [
-            [turn] for s in scenes for turn in bank.turns(s, self.turns_per_clip, rng, self.kinds)
-        ]
-        if len(turns) != len(scenes) * self.turns_per_clip:
-            raise ValueError("Every clip of a batch must have the same number of questions")
-        return turns
+        return [[turn] for scene in scenes for turn in bank.turns(scene, self.turns_per_clip, rng)]
 
     def _read(
         self, scenes: list[Scene], bank: ClipBank, turns: list[list[Turn]]
-    ) -> tuple[_Weighed, Reading, PackedBatch]:
+    ) -> tuple[Weighed, Reading, PackedBatch]:
         num_tokens = self.linvt.num_video_tokens
         batch = pack(self.nano, [num_tokens] * len(turns), turns).to(self.nano.device)
-        weighed = self._condense(self._visual_tokens(scenes, bank), turns)
-        return weighed, read_batch(self.nano, batch, weighed.tokens.flatten(0, 1)), batch
-
-    def _visual_tokens(self, scenes: list[Scene], bank: ClipBank) -> Tensor:
-        """Project the features of scenes, disturbed while LinVT learns: (B, T, N, D)."""
         noise = self._generator if self.linvt.training else None
-        return project_clips(self.nano, bank, scenes, noise)
-
-    def _condense(self, visual_BTND: Tensor, turns: list[list[Turn]]) -> _Weighed:
-        """Refine every clip once, and weigh it for each of its B·Q questions."""
-        times = torch.from_numpy(frame_fractions()).to(visual_BTND).expand(len(visual_BTND), -1)
-        kept = self.linvt.refiner(visual_BTND, times, self.nano.model.config.grid)
-        kept = repeat_kept(kept, self.turns_per_clip)
-        text, mask = encode_questions(self.nano, [turn for (turn,) in turns])
-        weights = self.linvt.aggregator(kept, text, mask)
-        return _Weighed(kept, weights, weights @ kept.values)
+        visual = project_clips(self.nano, bank, scenes, noise)
+        weighed = condense(self.nano, self.linvt, visual, [turn for (turn,) in turns])
+        return weighed, read_batch(self.nano, batch, weighed.tokens.flatten(0, 1)), batch
 
 
 @dataclass(frozen=True, slots=True)
-class _Weighed:
+class Weighed:
     """What LinVT made of clips for each of their questions."""
 
     kept: KeptTokens
     weights: Tensor  # (B·Q, K, k)
     tokens: Tensor  # (B·Q, K, D)
+
+
+def condense(
+    nano: Nano, linvt: LinearVideoTokenizer, visual_BTND: Tensor, turns: Sequence[Turn]
+) -> Weighed:
+    """Refine every clip once, and weigh it for each of its questions.
+
+    Args:
+        nano: the image-LLM.
+        linvt: of that image-LLM; gradients flow through it.
+        visual_BTND: projected features of B clips.
+        turns: as many for each of the clips, clip by clip.
+    """
+    times = torch.from_numpy(frame_fractions()).to(visual_BTND).expand(len(visual_BTND), -1)
+    kept = linvt.refiner(visual_BTND, times, nano.model.config.grid)
+    kept = repeat_kept(kept, len(turns) // len(visual_BTND))
+    weights = linvt.aggregator(kept, *encode_questions(nano, turns))
+    return Weighed(kept, weights, weights @ kept.values)
 
 
 def project_clips(

@@ -7,7 +7,7 @@ so the same command resumes an interrupted run. Seeds are fixed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from linvt_cli.backbones.nano import Nano
 from linvt_cli.backbones.nano_model import NanoModel, save_nano
 from linvt_cli.config import LinVTConfig
 from linvt_cli.errors import ConfigError
+from linvt_cli.training.coverage_stage import CoverageStage
 from linvt_cli.training.curves import draw_curves
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
@@ -52,7 +53,7 @@ class NanoRecipe:
     image_steps: int = 3200
     stills_first: int = 500  # of the image steps
     mixing: int = 600  # of the image steps, after those
-    align_steps: int = 40
+    cover_steps: int = 1500
     instruct_steps: int = 600
     joint_steps: int = 1500
     vocab_size: int = 1024
@@ -87,7 +88,7 @@ class NanoRecipe:
             image_steps=times(self.image_steps),
             stills_first=times(self.stills_first),
             mixing=times(self.mixing),
-            align_steps=times(self.align_steps),
+            cover_steps=times(self.cover_steps),
             instruct_steps=times(self.instruct_steps),
             joint_steps=times(self.joint_steps),
         )
@@ -199,9 +200,9 @@ def _linvt_stages(
     recipe: NanoRecipe,
     image: ImageStage,
 ) -> Iterator[Stage]:
-    """Align on descriptions, instruct on every kind of question, then with the language model."""
+    """Cover what is in sight, instruct on every kind of question, then with the language model."""
 
-    def stage(name: str, num_steps: int, seed: int, kinds: Collection[str] | None) -> LinVTStage:
+    def stage(name: str, num_steps: int, seed: int) -> LinVTStage:
         return LinVTStage(
             nano,
             linvt,
@@ -209,13 +210,12 @@ def _linvt_stages(
             validation,
             name=name,
             num_steps=num_steps,
-            kinds=kinds,
             readers=image.readers,
             seed=seed,
         )
 
-    yield stage("linvt-align", recipe.align_steps, 4, ("describe",))
-    yield stage("linvt-instruct", recipe.instruct_steps, 3, None)
+    yield CoverageStage(nano, linvt, train, validation, num_steps=recipe.cover_steps)
+    yield stage("linvt-instruct", recipe.instruct_steps, 3)
     again = ImageStage(
         nano,
         train,
@@ -225,7 +225,7 @@ def _linvt_stages(
         seed=6,
         readers=image.readers,
     )
-    both = stage("linvt", recipe.joint_steps, 5, None)
+    both = stage("linvt", recipe.joint_steps, 5)
     yield JointStage(both, again, num_steps=recipe.joint_steps)
 
 

@@ -5,9 +5,12 @@ import pytest
 import torch
 
 from linvt_cli.training.coverage import (
+    TokenShares,
     coverage_loss,
+    own_shares,
     shown_cells,
-    thing_shares,
+    things_in_sight,
+    token_shares,
     tokens_of_things,
 )
 from linvt_cli.training.examples import ClipBank, Scene
@@ -34,42 +37,76 @@ def test_half_a_cell_shows_a_thing_as_well_as_all_of_it(bank: ClipBank) -> None:
     )
 
 
+def loss_of(weights: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
+    return coverage_loss(token_shares(weights, KEPT, cells), things_in_sight(cells))
+
+
 def test_a_share_is_the_weight_on_the_cells_of_a_thing_in_a_frame() -> None:
     weights = torch.tensor([[[0.1, 0.2, 0.3, 0.4]]])
-    shares = thing_shares(weights, KEPT, shown((0, 0, 0), (0, 0, 1), (1, 1, 1)))
+    shares = token_shares(weights, KEPT, shown((0, 0, 0), (0, 0, 1), (1, 1, 1)))
     expected = torch.tensor([[[[0.3, 0.0], [0.0, 0.4]]]])  # frame by thing
-    torch.testing.assert_close(shares, expected)
+    torch.testing.assert_close(shares.things, expected)
+    torch.testing.assert_close(shares.frames, torch.tensor([[[0.3, 0.7]]]))
 
 
 def test_what_was_not_kept_is_not_shown() -> None:
-    shares = thing_shares(torch.full((1, 1, 4), 0.25), KEPT, shown((0, 0, 3)))
-    assert shares.sum() == 0
+    shares = token_shares(torch.full((1, 1, 4), 0.25), KEPT, shown((0, 0, 3)))
+    assert shares.things.sum() == 0
+
+
+def test_a_thing_that_can_hardly_be_seen_need_not_be_covered() -> None:
+    cells = shown((0, 0, 0), (1, 1, 1))
+    cells[0, 0, 0, 0] = 0.4
+    assert things_in_sight(cells).tolist() == [[[False, False], [False, True]]]
 
 
 def test_the_best_token_of_each_thing_and_frame_counts() -> None:
-    cells = shown((0, 0, 0), (1, 0, 0))
     weights = torch.tensor([[[0.5, 0.5, 0.0, 0.0], [0.25, 0.0, 0.25, 0.5]]])
-    loss = coverage_loss(thing_shares(weights, KEPT, cells), cells)
-    assert loss.item() == pytest.approx(-(np.log(0.5) + np.log(0.25)) / 2)
+    loss = loss_of(weights, shown((0, 0, 0), (1, 0, 0)))
+    assert loss.item() == pytest.approx(-(np.log(0.5) + np.log(0.25)) / 2, abs=5e-3)
+
+
+def test_two_things_of_a_frame_have_two_tokens_and_the_best_pair_is_first() -> None:
+    things = torch.tensor([[0.9, 0.8], [0.5, 0.1], [0.0, 0.3]])  # (K, A)
+    shares = TokenShares(things[None, :, None], torch.ones(1, 3, 1))
+    own = own_shares(shares, torch.ones(1, 1, 2, dtype=torch.bool))
+    torch.testing.assert_close(own, torch.tensor([[[0.9, 0.3]]]))
+
+
+def test_a_thing_that_no_token_shows_takes_a_token_of_its_frame() -> None:
+    logits = torch.zeros(1, 2, 4)
+    logits[0, 0, 1] = logits[0, 1, 3] = 4.0  # what the two look at, in frames 0 and 1
+    logits.requires_grad_()
+    loss_of(logits.softmax(-1), shown((1, 0, 0))).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    other, nearby = logits.grad[0].abs().amax(dim=-1)
+    assert nearby > 0
+    assert other == 0
+
+
+def test_tokens_are_left_where_fewer_things_than_most_are_in_sight() -> None:
+    things = torch.tensor([[0.2, 0.7], [0.6, 0.0]])
+    shares = TokenShares(things[None, :, None], torch.ones(1, 2, 1))
+    own = own_shares(shares, torch.tensor([[[False, True]]]))
+    assert own[0, 0, 1].item() == pytest.approx(0.7)
 
 
 def test_a_video_of_nothing_costs_nothing() -> None:
-    cells = shown()
     weights = torch.full((1, 2, 4), 0.25, requires_grad=True)
-    loss = coverage_loss(thing_shares(weights, KEPT, cells), cells)
+    loss = loss_of(weights, shown())
     loss.backward()  # type: ignore[no-untyped-call]
     assert loss.item() == 0
 
 
 def test_the_loss_pulls_weight_to_things() -> None:
-    cells = shown((0, 0, 0), (1, 1, 1))
+    cells = shown((0, 0, 0), (0, 1, 1))  # both in one frame: one token each
     logits = torch.zeros(1, 2, 4, requires_grad=True)
     optimizer = torch.optim.SGD([logits], lr=1.0)
     torch.manual_seed(0)
     with torch.no_grad():
         logits += 0.1 * torch.randn_like(logits)  # two equal tokens would stay equal
-    for _ in range(100):
-        loss = coverage_loss(thing_shares(logits.softmax(-1), KEPT, cells), cells)
+    for _ in range(200):
+        loss = loss_of(logits.softmax(-1), cells)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -78,10 +115,10 @@ def test_the_loss_pulls_weight_to_things() -> None:
 
 def test_tokens_that_mostly_show_one_thing_are_known_by_it(bank: ClipBank) -> None:
     scenes = [bank.all_scenes()[-1], bank.all_scenes()[0]]  # a foreign one, and one of the world
-    shares = torch.zeros(2, 3, 2, MAX_THINGS)
-    shares[0, 0, 0, 0] = 1.0
-    shares[1, 1, 0, 0] = 0.7
-    shares[1, 2, 0, 0] = 0.5
+    shares = TokenShares(torch.zeros(2, 3, 2, MAX_THINGS), torch.zeros(2, 3, 2))
+    shares.things[0, 0, 0, 0] = 1.0
+    shares.things[1, 1, 0, 0] = 0.7
+    shares.things[1, 2, 0, 0] = 0.5
     (one,) = tokens_of_things(shares, scenes)
     assert (one.row, one.thing, one.frame) == (4, 0, 0)
     assert one.clip == scenes[1].clip

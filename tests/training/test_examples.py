@@ -43,12 +43,9 @@ def test_foreign_scenes_are_drawn_now_and_then_and_get_the_honest_answer(
     assert {turn.kind for turn in turns} == {"foreign"}
 
 
-def test_as_many_turns_come_as_are_asked_for_and_only_of_the_kinds(bank: ClipBank) -> None:
-    scene = bank.all_scenes()[0]
+def test_as_many_turns_come_as_are_asked_for(bank: ClipBank) -> None:
     rng = np.random.default_rng(0)
-    assert len(bank.turns(scene, 7, rng)) == 7
-    kinds = {turn.kind for turn in bank.turns(scene, 40, rng, kinds=("describe", "count"))}
-    assert kinds - {"off-topic"} == {"describe", "count"}
+    assert {len(bank.turns(scene, 7, rng)) for scene in bank.all_scenes()} == {7}
 
 
 def test_kinds_are_drawn_evenly_but_for_descriptions_and_order(bank: ClipBank) -> None:

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.config import LinVTConfig
 from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.linvt_stage import LinVTStage
-from linvt_cli.training.packing import Turn, encode_turn
+from linvt_cli.training.linvt_stage import LinVTStage, condense, project_clips
+from linvt_cli.training.packing import encode_turn
 from linvt_cli.training.readers import Readers
 from linvt_cli.training.symmetry import Symmetry
 from linvt_cli.training.trainer import TrainingOptions, run_stage
@@ -68,11 +69,11 @@ def test_training_condenses_as_inference_does(bank: ClipBank) -> None:
     stage = linvt_stage(tiny_nano(), bank)
     scenes = bank.all_scenes()[:2]
     stage.linvt.eval()
-    visual = stage._visual_tokens(scenes, bank)
+    visual = project_clips(stage.nano, bank, scenes, None)
     questions = ["what moves?", "how many things are there?", "who?", "where is the dog?"]
-    turns = [[_turn(stage.nano, question)] for question in questions]
+    turns = [encode_turn(stage.nano, "describe", question, "Yes.") for question in questions]
     with torch.no_grad():
-        batched = stage._condense(visual, turns).tokens
+        batched = condense(stage.nano, stage.linvt, visual, turns).tokens
         for row, question in enumerate(questions):
             text = stage.nano.embed_text(stage.nano.encode_question(question))
             times = torch.arange(16).float()[None]
@@ -80,30 +81,34 @@ def test_training_condenses_as_inference_does(bank: ClipBank) -> None:
             torch.testing.assert_close(batched[row], alone[0], atol=1e-4, rtol=1e-4)
 
 
-def _turn(nano: Nano, question: str) -> Turn:
-
-    return encode_turn(nano, "describe", question, "Yes.")
-
-
-def test_visual_tokens_are_those_of_inference_but_disturbed_while_linvt_learns(
-    bank: ClipBank,
-) -> None:
-    stage = linvt_stage(tiny_nano(), bank)
+def test_visual_tokens_are_those_of_inference_unless_they_are_disturbed(bank: ClipBank) -> None:
+    nano = tiny_nano()
     scenes = bank.all_scenes()[:2]
     features = torch.stack([torch.from_numpy(bank.features(scene)).float() for scene in scenes])
-    expected = stage.nano.model.project(features)
-    assert not torch.allclose(stage._visual_tokens(scenes, bank), expected, atol=1e-2)
-    stage.linvt.eval()
-    torch.testing.assert_close(stage._visual_tokens(scenes, bank), expected)
+    expected = nano.model.project(features)
+    disturbed = project_clips(nano, bank, scenes, torch.Generator().manual_seed(0))
+    assert not torch.allclose(disturbed, expected, atol=1e-2)
+    torch.testing.assert_close(project_clips(nano, bank, scenes, None), expected)
+
+
+def test_tokens_are_disturbed_while_linvt_learns(bank: ClipBank) -> None:
+    stage = linvt_stage(tiny_nano(), bank)
+    scenes, rng = bank.all_scenes()[:2], np.random.default_rng(0)
+    turns = stage._turns(scenes, bank, rng)
+    with torch.no_grad():
+        learning = [stage._read(scenes, bank, turns)[0].kept.values for _ in range(2)]
+        stage.linvt.eval()
+        used = [stage._read(scenes, bank, turns)[0].kept.values for _ in range(2)]
+    assert not torch.equal(*learning)
+    assert torch.equal(*used)
 
 
 def test_positions_stay_where_they_are_when_a_scene_is_turned(bank: ClipBank) -> None:
-    stage = linvt_stage(tiny_nano(), bank)
-    stage.linvt.eval()
+    nano = tiny_nano()
     positions = torch.arange(4.0)[:, None].expand(-1, 24)
-    stage.nano.model.positions.data.copy_(positions)
+    nano.model.positions.data.copy_(positions)
     scenes = [Scene(0, False, None), Scene(0, False, None, Symmetry(flips_x=True))]
-    plain, turned = stage._visual_tokens(scenes, bank)
+    plain, turned = project_clips(nano, bank, scenes, None)
     torch.testing.assert_close(turned - positions, (plain - positions)[:, [1, 0, 3, 2]])
 
 

@@ -18,7 +18,7 @@ TINY = NanoRecipe(
     num_validation_clips=1,
     num_validation_foreign=1,
     image_steps=2,
-    align_steps=1,
+    cover_steps=1,
     instruct_steps=2,
     joint_steps=4,
     vocab_size=400,
@@ -48,7 +48,7 @@ def test_the_recipe_makes_a_model_that_loads_and_a_second_run_has_nothing_to_do(
     assert linvt.num_video_tokens == 32
     metrics = (tmp_path / "metrics.jsonl").read_text().splitlines()
     stages = {json.loads(line)["stage"] for line in metrics}
-    assert stages == {"vision", "image", "linvt-align", "linvt-instruct", "joint"}
+    assert stages == {"vision", "image", "linvt-cover", "linvt-instruct", "joint"}
 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     run_recipe(tmp_path, TINY, on_progress=lines.append)

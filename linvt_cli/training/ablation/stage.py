@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.ablation.variant import Clips, Condensed, Questions, Variant
-from linvt_cli.training.coverage import coverage_loss, shown_cells, thing_shares
+from linvt_cli.training.coverage import coverage_loss, shown_cells, things_in_sight, token_shares
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.features import frame_fractions
 from linvt_cli.training.linvt_stage import encode_questions, project_clips
@@ -164,5 +164,5 @@ class VariantStage:
     def _missed(self, weights_XKS: Tensor, asked: Sequence[Scene]) -> Tensor:
         shown = shown_cells(self.train, asked).to(weights_XKS.device)
         sources = torch.arange(weights_XKS.shape[-1], device=weights_XKS.device)
-        shares = thing_shares(weights_XKS, sources.expand(len(weights_XKS), -1), shown)
-        return coverage_loss(shares, shown)
+        shares = token_shares(weights_XKS, sources.expand(len(weights_XKS), -1), shown)
+        return coverage_loss(shares, things_in_sight(shown))
