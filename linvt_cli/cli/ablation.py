@@ -9,48 +9,11 @@ from typing import Annotated
 import typer
 
 from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.option_groups import OptionGroup
 from linvt_cli.cli.output import Output
 from linvt_cli.errors import ConfigError
 
 _DEFAULT_SEEDS = 3
-
-SeedsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--seeds",
-        min=1,
-        max=100,
-        metavar="N",
-        help=f"Ablation: train each variant with N seeds [default: {_DEFAULT_SEEDS}]",
-        show_default=False,
-    ),
-]
-OnlyOption = Annotated[
-    str | None,
-    typer.Option(
-        "--only", metavar="NAME,…", help="Ablation: these variants alone", show_default=False
-    ),
-]
-ImageLLMOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--image-llm",
-        metavar="FOLDER",
-        help="Ablation: the image-LLM, from a run folder of the nano recipe (as its image stage"
-        " left it) or a folder of weights [default: the shipped one]",
-        show_default=False,
-    ),
-]
-AfterOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--after",
-        metavar="FOLDER",
-        help="Ablation: weights that have learnt from clips too, asked about stills beside the"
-        " image-LLM [default: the shipped ones]",
-        show_default=False,
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +22,6 @@ class Choice:
 
     seeds: int | None
     only: str | None
-    steps: int | None
     image_llm: Path | None
     after: Path | None
 
@@ -79,7 +41,60 @@ class Choice:
                 )
 
 
-def ablate(run_dir: Path, choice: Choice, *, scale: float, device: str, output: Output) -> None:
+def _choice(
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            min=1,
+            max=100,
+            metavar="N",
+            help=f"Ablation: train each variant with N seeds [default: {_DEFAULT_SEEDS}]",
+            show_default=False,
+        ),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only", metavar="NAME,…", help="Ablation: these variants alone", show_default=False
+        ),
+    ] = None,
+    image_llm: Annotated[
+        Path | None,
+        typer.Option(
+            "--image-llm",
+            metavar="FOLDER",
+            help="Ablation: the image-LLM, from a run folder of the nano recipe (as its image stage"
+            " left it) or a folder of weights [default: the shipped one]",
+            show_default=False,
+        ),
+    ] = None,
+    after: Annotated[
+        Path | None,
+        typer.Option(
+            "--after",
+            metavar="FOLDER",
+            help="Ablation: weights that have learnt from clips too, asked about stills beside the"
+            " image-LLM [default: the shipped ones]",
+            show_default=False,
+        ),
+    ] = None,
+) -> Choice:
+    return Choice(seeds, only, image_llm, after)
+
+
+AblationGroup = Annotated[Choice, OptionGroup(_choice)]
+
+
+def ablate(
+    run_dir: Path,
+    choice: Choice,
+    *,
+    steps: int | None,
+    scale: float,
+    device: str,
+    output: Output,
+) -> None:
     """Run an ablation, and print the file of its table."""
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.backbones.loading import select_device
@@ -88,7 +103,7 @@ def ablate(run_dir: Path, choice: Choice, *, scale: float, device: str, output: 
 
         table = run_ablation(
             run_dir,
-            AblationRecipe().scaled(scale, choice.steps),
+            AblationRecipe().scaled(scale, steps),
             AblationChoice(
                 num_seeds=choice.seeds or _DEFAULT_SEEDS,
                 only=choice.only,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from linvt_cli.cli import ablation, options
+from linvt_cli.cli import options
+from linvt_cli.cli.ablation import AblationGroup, ablate
 from linvt_cli.cli.completion import complete_model
 from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.option_groups import with_option_groups
 from linvt_cli.cli.output import Output
-from linvt_cli.config import PositionLayout
+from linvt_cli.cli.tuning_options import OptimizationGroup, ShapeGroup, chosen_stages
 from linvt_cli.errors import ConfigError
 
 
+@with_option_groups
 def train(
     context: typer.Context,
     run_dir: Annotated[
@@ -57,51 +59,12 @@ def train(
         int | None,
         typer.Option("--frames", min=1, metavar="N", help="Frames [default: the model's number]"),
     ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option("--steps", min=1, metavar="N", help="Steps of each stage, or variant"),
-    ] = None,
-    epochs: Annotated[
-        float, typer.Option("--epochs", metavar="X", help="Passes over the data, without --steps")
-    ] = 1.0,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, metavar="N", help="Samples read at once")
-    ] = 4,
-    accumulate: Annotated[
-        int, typer.Option("--accumulate", min=1, metavar="N", help="Batches in one step")
-    ] = 1,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            "--learning-rate", metavar="X", help="[default: 5e-4 for align, 2e-4 for instruct]"
-        ),
-    ] = None,
+    *,
+    optimization: OptimizationGroup,
     lora_rank: Annotated[
         int, typer.Option("--lora-rank", min=1, metavar="N", help="Rank of the LoRA")
     ] = 16,
-    queries: Annotated[
-        str | None,
-        typer.Option(
-            "--queries", metavar="N,N,…", help="Video tokens of each scale [default: 32,16,16]"
-        ),
-    ] = None,
-    scales: Annotated[
-        str | None, typer.Option("--scales", metavar="N,N,…", help="Pooling [default: 1,2,4]")
-    ] = None,
-    kept: Annotated[
-        int | None,
-        typer.Option(
-            "--kept", min=1, metavar="N", help="Visual tokens that are kept [default: 1024]"
-        ),
-    ] = None,
-    positions: Annotated[
-        PositionLayout | None,
-        typer.Option("--positions", help="Where video tokens stand for Qwen2-VL [default: flat]"),
-    ] = None,
-    gradient_checkpointing: Annotated[
-        bool,
-        typer.Option("--gradient-checkpointing", help="Compute more, and take less memory"),
-    ] = False,
+    shape: ShapeGroup,
     cache_features: Annotated[
         bool,
         typer.Option("--cache-features", help="Look at each video once, and keep what is seen"),
@@ -112,9 +75,6 @@ def train(
     ] = None,
     max_bad: Annotated[
         int, typer.Option("--max-bad", min=0, metavar="N", help="Skip up to N bad samples")
-    ] = 100,
-    save_every: Annotated[
-        int, typer.Option("--save-every", min=1, metavar="N", help="Steps between checkpoints")
     ] = 100,
     seed: Annotated[
         int, typer.Option("--seed", min=0, metavar="N", help="Of weights, order and dropout")
@@ -135,10 +95,7 @@ def train(
             help="Take X times as many clips and steps; below 1 for a quick trial",
         ),
     ] = 1.0,
-    seeds: ablation.SeedsOption = None,
-    only: ablation.OnlyOption = None,
-    image_llm: ablation.ImageLLMOption = None,
-    after: ablation.AfterOption = None,
+    ablated: AblationGroup,
     device: options.DeviceOption = "auto",
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16"],
@@ -160,19 +117,25 @@ def train(
     DIR/ablation.md: which part is worth how much.
     """
     output = Output(quiet=quiet)
-    for_ablation = ablation.Choice(seeds, only, steps, image_llm, after)
     typed = {name for name in ("model", "recipe", "scale", "stage") if _is_typed(context, name)}
     if data and typed & {"recipe", "scale"}:
         raise ConfigError(
             "A recipe makes its own data", field="recipe", hint="leave out --recipe, or DATA"
         )
     if recipe == "ablation":
-        ablation.ablate(run_dir, for_ablation, scale=scale, device=device, output=output)
+        ablate(
+            run_dir,
+            ablated,
+            steps=optimization.num_steps,
+            scale=scale,
+            device=device,
+            output=output,
+        )
         return
     if data or typed & {"model", "stage"}:
-        replace(for_ablation, steps=None).refuse()
-        from linvt_cli.cli.tuning import chosen_shape, chosen_stages, tune
-        from linvt_cli.training.tuning.settings import LoraShape, Optimization, TuningSettings
+        ablated.refuse()
+        from linvt_cli.cli.tuning import tune
+        from linvt_cli.training.tuning.settings import LoraShape, TuningSettings
 
         if model is None:
             raise ConfigError(
@@ -190,17 +153,9 @@ def train(
                     stages=chosen_stages(stage),
                     frames=frames,
                     checkpoint=checkpoint,
-                    shape=chosen_shape(scales, queries, kept, positions),
+                    shape=shape,
                     lora=LoraShape(rank=lora_rank, alpha=2 * lora_rank),
-                    optimization=Optimization(
-                        num_steps=steps,
-                        num_epochs=epochs,
-                        batch_size=batch_size,
-                        accumulate=accumulate,
-                        learning_rate=learning_rate,
-                        gradient_checkpointing=gradient_checkpointing,
-                        save_every=save_every,
-                    ),
+                    optimization=optimization,
                     cache_features=features or (run_dir / "features" if cache_features else None),
                     max_bad=max_bad,
                     seed=seed,
@@ -212,7 +167,13 @@ def train(
                 output,
             )
         return
-    for_ablation.refuse()
+    ablated.refuse()
+    if optimization.num_steps is not None:
+        raise ConfigError(
+            "--steps belongs to the ablation recipe",
+            field="steps",
+            hint="add --recipe ablation, or leave out --steps",
+        )
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.backbones.loading import select_device
         from linvt_cli.training.recipe import NanoRecipe, run_recipe

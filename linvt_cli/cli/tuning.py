@@ -9,11 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from linvt_cli.cli.output import Output
-from linvt_cli.errors import ConfigError
 
 if TYPE_CHECKING:
     from linvt_cli.training.tuning.metrics import StepMetrics
-    from linvt_cli.training.tuning.settings import StageName, TokenizerShape, TuningSettings
+    from linvt_cli.training.tuning.settings import TuningSettings
     from linvt_cli.training.video_data.samples import BadSample
 
 _SECONDS_BETWEEN_LINES = 30.0  # where there is no terminal
@@ -84,56 +83,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def chosen_stages(choice: str) -> tuple[StageName, ...]:
-    """Return the stages that ``align``, ``instruct`` or ``both`` stands for."""
-    from linvt_cli.training.tuning.settings import STAGES
-
-    return tuple(stage for stage in STAGES if choice in (stage, "both"))
-
-
-def chosen_shape(
-    scales: str | None, queries: str | None, kept: int | None, positions: str | None
-) -> TokenizerShape | None:
-    """Return the shape of a new LinVT; None where nothing of it was chosen.
-
-    Raises:
-        ConfigError: if a list holds something else than numbers, or the lists do not fit together.
-    """
-    from dataclasses import replace
-
-    from linvt_cli.training.tuning.settings import TokenizerShape
-
-    chosen = {
-        "scales": None if scales is None else numbers(scales, "scales"),
-        "num_queries": None if queries is None else numbers(queries, "queries"),
-        "num_kept": kept,
-        "position_layout": positions,
-    }
-    given = {name: value for name, value in chosen.items() if value is not None}
-    if not given:
-        return None
-    shape: TokenizerShape = replace(TokenizerShape(), **given)  # type: ignore[arg-type]
-    if len(shape.scales) != len(shape.num_queries):
-        raise ConfigError(
-            f"{len(shape.scales)} scales need as many numbers of queries, not"
-            f" {len(shape.num_queries)}",
-            field="queries",
-            hint="--scales 1,2,4 --queries 32,16,16",
-        )
-    return shape
-
-
-def numbers(text: str, field: str) -> tuple[int, ...]:
-    """Return the numbers of a list such as ``1,2,4``.
-
-    Raises:
-        ConfigError: if it is none.
-    """
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise ConfigError(
-            f"'{text}' is no list of numbers", field=field, hint=f"--{field} 1,2,4"
-        ) from error

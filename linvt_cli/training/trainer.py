@@ -17,8 +17,9 @@ from typing import Protocol
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from linvt_cli.training.state import restore_state, restore_weights, write_state
 
 
 class Stage(Protocol):
@@ -74,12 +75,16 @@ def run_stage(
     on_metrics: Callable[[Metrics], None],
 ) -> None:
     """Train a stage to its last step, from its checkpoint where there is one."""
-    parameters = list(_parameters(stage).values())
+    learnt = _parameters(stage)
+    parameters = list(learnt.values())
     optimizer = torch.optim.AdamW(
         _groups(parameters, options.weight_decay), lr=stage.learning_rate, betas=(0.9, 0.98)
     )
     checkpoint = run_dir / f"{stage.name}.safetensors"
-    first = _resume(stage, optimizer, checkpoint) if checkpoint.exists() else 0
+    first = 0
+    if checkpoint.exists():
+        with safe_open(checkpoint, framework="pt") as file:
+            first = restore_state(file, learnt, optimizer)
     started, losses = time.perf_counter(), []
     for step in range(first, stage.num_steps):
         rate = learning_rate_at(step, stage, options)
@@ -94,7 +99,7 @@ def run_stage(
         done = step + 1
         last = done == stage.num_steps
         if done % options.save_every == 0 or last:
-            _save(stage, optimizer, done, checkpoint)
+            write_state(checkpoint, learnt, optimizer, step=done)
         measured = done % options.validate_every == 0 or last
         if measured or done % options.log_every == 0:
             accuracy = _validate(stage) if measured else None
@@ -156,37 +161,7 @@ def _validate(stage: Stage) -> dict[str, float]:
     return accuracy
 
 
-def _save(stage: Stage, optimizer: torch.optim.Optimizer, step: int, path: Path) -> None:
-    parameters = _parameters(stage)
-    tensors = {f"weight.{name}": p.detach().contiguous() for name, p in parameters.items()}
-    for name, parameter in parameters.items():
-        for key in ("exp_avg", "exp_avg_sq"):
-            if key in optimizer.state.get(parameter, {}):
-                tensors[f"{key}.{name}"] = optimizer.state[parameter][key].contiguous()
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"step": str(step)})
-    partial.replace(path)
-
-
-def _resume(stage: Stage, optimizer: torch.optim.Optimizer, path: Path) -> int:
-    """Load weights and optimizer from a checkpoint; return the number of steps already taken."""
-    with safe_open(path, framework="pt") as file:
-        step = int(file.metadata()["step"])
-        names = set(file.keys())
-        for name, parameter in _parameters(stage).items():
-            with torch.no_grad():
-                parameter.copy_(file.get_tensor(f"weight.{name}"))
-            if f"exp_avg.{name}" in names:
-                optimizer.state[parameter] = {
-                    "step": torch.tensor(float(step)),
-                    "exp_avg": file.get_tensor(f"exp_avg.{name}").to(parameter.device),
-                    "exp_avg_sq": file.get_tensor(f"exp_avg_sq.{name}").to(parameter.device),
-                }
-    return step
-
-
 def load_stage_weights(stage: Stage, path: Path) -> None:
     """Load the weights, and nothing else, of a stage that is finished."""
-    with safe_open(path, framework="pt") as file, torch.no_grad():
-        for name, parameter in _parameters(stage).items():
-            parameter.copy_(file.get_tensor(f"weight.{name}"))
+    with safe_open(path, framework="pt") as file:
+        restore_weights(file, _parameters(stage))

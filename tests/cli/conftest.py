@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from linvt_cli.cli.app import run
+from linvt_cli.config import FrameSampling
+from tests.fakes import TinyBackbone
 from tests.models.conftest import hub as hub
 from tests.models.hub_server import HubServer
 from tests.models.repos import honest_repo
@@ -35,6 +37,27 @@ def loads(monkeypatch: pytest.MonkeyPatch, qa: VideoQA) -> list[dict[str, Any]]:
 
     monkeypatch.setattr("linvt_cli.pipeline.VideoQA.load", load)
     return calls
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[TinyBackbone]:
+    """Let every command load a fake model that looks at videos, and return them all."""
+    from linvt_cli.pipeline import VideoQA
+    from linvt_cli.video_tokenizer.baselines import MeanTokenizer
+
+    loaded: list[TinyBackbone] = []
+
+    def load(model: str = "nano", **options: Any) -> VideoQA:
+        loaded.append(TinyBackbone("A grey wall."))
+        return VideoQA(
+            loaded[-1],
+            MeanTokenizer(8),
+            sampling=FrameSampling(num_frames=4),
+            token_cache=options["token_cache"],
+        )
+
+    monkeypatch.setattr(VideoQA, "load", load)
+    return loaded
 
 
 @pytest.fixture

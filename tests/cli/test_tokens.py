@@ -6,28 +6,8 @@ from pathlib import Path
 import pytest
 
 from linvt_cli.cli.app import run
-from linvt_cli.config import FrameSampling
-from linvt_cli.pipeline import VideoQA
-from linvt_cli.video_tokenizer.baselines import MeanTokenizer
-from tests.fakes import TinyBackbone
 
-
-@pytest.fixture(autouse=True)
-def looked(monkeypatch: pytest.MonkeyPatch) -> list[TinyBackbone]:
-    """Let every command load a fake model, and return them all."""
-    loaded = []
-
-    def load(model: str = "nano", **options):
-        loaded.append(TinyBackbone("A grey wall."))
-        return VideoQA(
-            loaded[-1],
-            MeanTokenizer(8),
-            sampling=FrameSampling(num_frames=4),
-            token_cache=options["token_cache"],
-        )
-
-    monkeypatch.setattr(VideoQA, "load", load)
-    return loaded
+pytestmark = pytest.mark.usefixtures("looked")
 
 
 def ask(video: Path, *more: str) -> int:

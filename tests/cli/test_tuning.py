@@ -8,17 +8,13 @@ import pytest
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.tuning import (
     Report,
-    chosen_shape,
-    chosen_stages,
     duration,
-    numbers,
     step_line,
     tune,
 )
-from linvt_cli.errors import ConfigError
 from linvt_cli.training.tuning import run as run_module
 from linvt_cli.training.tuning.metrics import StepMetrics
-from linvt_cli.training.tuning.settings import TokenizerShape, TuningSettings
+from linvt_cli.training.tuning.settings import TuningSettings
 from linvt_cli.training.video_data.samples import BadSample
 
 SETTINGS = TuningSettings("nano", Path("run"), (Path("data.jsonl"),))
@@ -69,19 +65,3 @@ def test_of_several_processes_the_first_prints(rank, printed, monkeypatch, capsy
     out, err = capsys.readouterr()
     assert out == printed
     assert ("going on" in err) == (rank == "0")
-
-
-def test_stages_are_chosen_by_name():
-    assert chosen_stages("align") == ("align",)
-    assert chosen_stages("instruct") == ("instruct",)
-    assert chosen_stages("both") == ("align", "instruct")
-
-
-def test_a_shape_is_chosen_in_parts():
-    assert chosen_shape(None, None, None, None) is None
-    chosen = chosen_shape("1,2", "8,4", 64, "time")
-    assert chosen == TokenizerShape((1, 2), (8, 4), 64, position_layout="time")
-    with pytest.raises(ConfigError, match="3 scales need as many"):
-        chosen_shape(None, "8,4", None, None)
-    with pytest.raises(ConfigError, match="no list of numbers"):
-        numbers("1,b", "scales")

@@ -6,6 +6,7 @@ source tokens, T·N.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -50,14 +51,14 @@ class Condensed:
         return Condensed(self.tokens.repeat_interleave(times, dim=0), weights)
 
 
-class Variant(nn.Module):
+class Variant(nn.Module, ABC):
     """A way to make video tokens; one without weights has nothing to train."""
 
     linear: ClassVar[bool]  # whether every video token is a convex combination of source tokens
 
+    @abstractmethod
     def forward(self, clips: Clips, questions: Questions) -> Condensed:
         """Make the video tokens of clips for questions about them."""
-        raise NotImplementedError
 
     def num_kept(self, num_sources: int) -> int | None:
         """How many of S source tokens video tokens are made of; None where none is left out."""
@@ -72,12 +73,12 @@ class LinearVariant(Variant):
 
     linear = True
 
+    @abstractmethod
     def weigh(self, clips: Clips, questions: Questions) -> Tensor:
         """How much of each source token goes into each video token: (B or X, K, S).
 
         Rows are >= 0 and sum to 1.
         """
-        raise NotImplementedError
 
     def forward(self, clips: Clips, questions: Questions) -> Condensed:
         """Average the source tokens."""

@@ -13,12 +13,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from linvt_cli.errors import CheckpointCorruptError, ConfigError
+from linvt_cli.training.state import restore_state, write_state
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
 Facts = Mapping[str, Any]
 """Settings that decide what comes out, as JSON values."""
 
@@ -32,14 +31,7 @@ def save_state(
     facts: Facts,
 ) -> None:
     """Write where a stage stands after so many steps."""
-    tensors = {f"weight.{name}": weight.detach().contiguous() for name, weight in learnt.items()}
-    for name, weight in learnt.items():
-        for moment in _MOMENTS:
-            if moment in optimizer.state.get(weight, {}):
-                tensors[f"{moment}.{name}"] = optimizer.state[weight][moment].contiguous()
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"step": str(step), "facts": json.dumps(dict(facts))})
-    partial.replace(path)
+    write_state(path, learnt, optimizer, step=step, about={"facts": json.dumps(dict(facts))})
 
 
 def load_state(
@@ -57,25 +49,14 @@ def load_state(
     """
     try:
         with safe_open(path, framework="pt") as file:
-            about = file.metadata()
-            step, found = int(about["step"]), json.loads(about["facts"])
+            found = json.loads(file.metadata()["facts"])
             _require_same(path, found, json.loads(json.dumps(dict(facts))))
-            names = set(file.keys())
-            for name, weight in learnt.items():
-                with torch.no_grad():
-                    weight.copy_(file.get_tensor(f"weight.{name}"))
-                if f"exp_avg.{name}" in names:
-                    moments = {
-                        moment: file.get_tensor(f"{moment}.{name}").to(weight.device)
-                        for moment in _MOMENTS
-                    }
-                    optimizer.state[weight] = {"step": torch.tensor(float(step)), **moments}
+            return restore_state(file, learnt, optimizer)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointCorruptError(
             f"'{path}' cannot be gone on from: {error}",
             hint="remove it to begin the stage anew",
         ) from error
-    return step
 
 
 def _require_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:

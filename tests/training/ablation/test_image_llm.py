@@ -17,6 +17,7 @@ from linvt_cli.training import trainer
 from linvt_cli.training.ablation.image_llm import load_image_llm, require_same_vision
 from linvt_cli.training.readers import Readers
 from linvt_cli.training.recipe import NanoRecipe
+from linvt_cli.training.state import write_state
 from linvt_cli.training.untrained import new_nano
 from linvt_cli.training.vision_stage import FIRST_TRAINED_BLOCK
 from tests.tiny_models import tiny_nano
@@ -72,7 +73,8 @@ def run_folder(tmp_path: Path) -> tuple[Path, Nano, Readers]:
 
 def save(stage: Finished, folder: Path) -> None:
     optimizer = torch.optim.AdamW([nn.Parameter(torch.zeros(1))])
-    trainer._save(stage, optimizer, 1, folder / f"{stage.name}.safetensors")
+    file = folder / f"{stage.name}.safetensors"
+    write_state(file, trainer._parameters(stage), optimizer, step=1)
 
 
 def test_the_image_stage_of_a_run_is_loaded_with_its_vision_encoder_and_its_readers(

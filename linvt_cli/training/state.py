@@ -1,0 +1,69 @@
+"""Weights and AdamW's moments in one safetensors file, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def write_state(
+    path: Path,
+    learnt: Mapping[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    *,
+    step: int,
+    about: Mapping[str, str] | None = None,
+) -> None:
+    """Write where training stands after so many steps, whole or not at all.
+
+    Args:
+        path: written under another name and then renamed, so that a cut leaves the last one whole.
+        learnt: the weights that are trained, by name.
+        optimizer: of those weights.
+        step: how many steps were taken.
+        about: what else is to be known of them.
+    """
+    tensors = {f"weight.{name}": weight.detach().contiguous() for name, weight in learnt.items()}
+    for name, weight in learnt.items():
+        for moment in _MOMENTS:
+            if moment in optimizer.state.get(weight, {}):
+                tensors[f"{moment}.{name}"] = optimizer.state[weight][moment].contiguous()
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"step": str(step), **(about or {})})
+    partial.replace(path)
+
+
+def restore_state(
+    file: Any, learnt: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> int:
+    """Go back to where training stood; return how many steps were taken.
+
+    Args:
+        file: as ``safe_open`` gives it.
+        learnt: the weights that are trained; they are overwritten.
+        optimizer: of those weights.
+    """
+    step = int(file.metadata()["step"])
+    restore_weights(file, learnt)
+    names = set(file.keys())
+    for name, weight in learnt.items():
+        if f"{_MOMENTS[0]}.{name}" in names:
+            moments = {
+                moment: file.get_tensor(f"{moment}.{name}").to(weight.device) for moment in _MOMENTS
+            }
+            optimizer.state[weight] = {"step": torch.tensor(float(step)), **moments}
+    return step
+
+
+def restore_weights(file: Any, learnt: Mapping[str, nn.Parameter]) -> None:
+    """Overwrite weights by those of a file; arguments as in ``restore_state``."""
+    with torch.no_grad():
+        for name, weight in learnt.items():
+            weight.copy_(file.get_tensor(f"weight.{name}"))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from linvt_cli.training.state import restore_state, restore_weights, write_state
+
+Parts = tuple[dict[str, nn.Parameter], torch.optim.Optimizer]
+
+
+def parts(seed: int) -> Parts:
+    torch.manual_seed(seed)
+    module = nn.Linear(3, 2)
+    return dict(module.named_parameters()), torch.optim.AdamW(module.parameters(), lr=0.1)
+
+
+def step(learnt: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
+    torch.stack([(weight**2).sum() for weight in learnt.values()]).sum().backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Parts:
+    """After three steps, as they are written in a file."""
+    learnt, optimizer = parts(0)
+    for _ in range(3):
+        step(learnt, optimizer)
+    write_state(tmp_path / "a.safetensors", learnt, optimizer, step=3, about={"seed": "0"})
+    return learnt, optimizer
+
+
+def test_who_goes_on_takes_the_same_steps(trained: Parts, tmp_path: Path) -> None:
+    others = parts(1)
+    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
+        assert restore_state(file, *others) == 3
+        assert file.metadata()["seed"] == "0"
+    for _ in range(2):
+        step(*trained)
+        step(*others)
+    assert all(torch.equal(trained[0][name], others[0][name]) for name in trained[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_weights_come_without_the_moments(trained: Parts, tmp_path: Path) -> None:
+    learnt, optimizer = parts(1)
+    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
+        restore_weights(file, learnt)
+    assert all(torch.equal(trained[0][name], learnt[name]) for name in learnt)
+    assert not optimizer.state
