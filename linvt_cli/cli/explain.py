@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +19,9 @@ from linvt_cli.cli.option_groups import (
     with_option_groups,
 )
 from linvt_cli.cli.output import Output
+from linvt_cli.cli.result_files import replace_file
 from linvt_cli.cli.watching import load_model, watch_video
-from linvt_cli.errors import ConfigError, StoreError
+from linvt_cli.errors import ConfigError, MachineError, StoreError
 
 
 @with_option_groups
@@ -56,14 +58,29 @@ def explain(
                 hint="name the video that it was made from",
             )
         looked.sampling(asked.default_frames)
+        _require_that_it_can_be_drawn(file)
         qa = load_model(settle_model(asked, output), output)
         watched = watch_video(qa, video, looked, output)
         answer = qa.ask(watched, question, generation)
+        output.line(answer.text)
         try:
-            draw_sources(answer, watched, file)
+            replace_file(file, lambda new: draw_sources(answer, watched, new))
         except OSError as error:
             raise StoreError(
                 f"'{file}' cannot be written ({error.strerror})", hint="name another file"
             ) from error
-    output.line(answer.text)
     output.notice(f"written: {file}")
+
+
+def _require_that_it_can_be_drawn(file: Path) -> None:
+    """Find out before the model is loaded and asked, which may take minutes."""
+    if find_spec("matplotlib") is None:
+        raise MachineError(
+            "The figure is drawn with Matplotlib, which is not installed",
+            hint="pip install 'linvt[figures]'",
+        )
+    if not file.resolve().parent.is_dir():
+        raise StoreError(
+            f"'{file}' cannot be written (there is no folder '{file.parent}')",
+            hint="make the folder, or name another file",
+        )

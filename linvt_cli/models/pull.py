@@ -181,7 +181,7 @@ class _Pull:
 
     def _bytes_here(self, file: RemoteFile, folder: Path, wrong: frozenset[str]) -> int:
         is_right = file.path not in wrong and has_size(folder / file.path, file.size)
-        if is_right or self._elsewhere(file) is not None:
+        if is_right or self._elsewhere(file, folder / file.path) is not None:
             return file.size
         part = self._part(file)
         return min(part.stat().st_size, file.size) if part.exists() else 0
@@ -208,7 +208,7 @@ class _Pull:
         final.parent.mkdir(parents=True, exist_ok=True)
         part = self._part(file)
         taken = part.with_suffix(".taken")
-        found = self._take_over(transfer, file, taken)
+        found = self._take_over(transfer, file, final, taken)
         ready, sha256 = (taken, found) if found else (part, transfer.fetch(file, part))
         try:
             require_safe_content(file.path, ready)
@@ -220,9 +220,11 @@ class _Pull:
         _sync_folder(final.parent)
         return ManifestFile(file.path, file.size, sha256)
 
-    def _take_over(self, transfer: Transfer, file: RemoteFile, taken: Path) -> str | None:
+    def _take_over(
+        self, transfer: Transfer, file: RemoteFile, final: Path, taken: Path
+    ) -> str | None:
         """Take a file that is on this machine already and return its SHA-256 if it is the one."""
-        found = self._elsewhere(file)
+        found = self._elsewhere(file, final)
         if found is None:
             return None
         # Never written to from here on: it may be one with the file of another tool.
@@ -234,13 +236,13 @@ class _Pull:
         transfer.on_bytes(-file.size)  # the plan counted on it
         return None
 
-    def _elsewhere(self, file: RemoteFile) -> Path | None:
+    def _elsewhere(self, file: RemoteFile, final: Path) -> Path | None:
         """Return where the file may already be: in another commit, or in the hub's own cache."""
         places = [
-            model.folder / other.path
+            place
             for model in self.shelf.pulled()
             for other in model.manifest.files
-            if other.sha256 == file.checksum.hex
+            if other.sha256 == file.checksum.hex and (place := model.folder / other.path) != final
         ]
         places.append(hub_cache_blob(self.source.repo, file.checksum))
         return next((place for place in places if has_size(place, file.size)), None)

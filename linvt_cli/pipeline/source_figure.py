@@ -5,11 +5,13 @@ Needs Matplotlib.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 import numpy as np
+import torch
 
 from linvt_cli.errors import MachineError
 from linvt_cli.pipeline.watched import WatchedVideo
@@ -46,7 +48,7 @@ def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
             "The figure is drawn with Matplotlib, which is not installed",
             hint="pip install 'linvt[figures]'",
         ) from error
-    sources = source_maps(answer, watched)
+    shown, frames_of_tokens = source_maps(answer, watched)
     scores = score_maps(answer, watched)
     pixels, times = watched.frames.pixels, watched.frames.times
     if len(pixels) != len(times):
@@ -57,16 +59,15 @@ def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
     rows = 2 + (scores is not None)
     height = pixels.shape[1] / pixels.shape[2]
     picture_inches = _COLUMN_INCHES * height + 0.15
-    map_inches = min(4.0, 1.2 + 0.03 * len(sources))
+    map_inches = min(4.0, 1.2 + 0.03 * len(frames_of_tokens))
     figure = Figure(
         figsize=(_COLUMN_INCHES * max(6, len(columns)), rows * picture_inches + map_inches + 0.8),
         layout="constrained",
     )
-    figure.suptitle(_title(answer), fontsize=10)
+    figure.suptitle(_title(answer), fontsize=10, parse_math=False)
     heights = [rows * picture_inches, map_inches]
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     grid = above.subplots(rows, len(columns), squeeze=False)
-    shown = sources.sum(axis=0)
     highest = shown.max() or 1.0
     for column, frame in enumerate(columns):
         grid[0, column].imshow(pixels[frame])
@@ -81,7 +82,7 @@ def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
             axes.set(xticks=[], yticks=[])
     axes = below.subplots()
     image = axes.imshow(
-        sources.sum(axis=(2, 3)),
+        frames_of_tokens,
         aspect="auto",
         cmap="magma",
         vmin=0,
@@ -92,11 +93,17 @@ def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
     axes.set_xlabel("time of the frame, s", fontsize=8)
     axes.set_ylabel("video token", fontsize=8)
     below.colorbar(image, ax=axes, label="weight", pad=0.01)
-    figure.savefig(path, dpi=110, format="png")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # boxes stand for them
+        figure.savefig(path, dpi=110, format="png")
 
 
-def source_maps(answer: Answer, watched: WatchedVideo) -> Array:
-    """Return how much of each video token comes from where: (K, T, rows, columns), each sums to 1.
+def source_maps(answer: Answer, watched: WatchedVideo) -> tuple[Array, Array]:
+    """Return where the video tokens come from, without ever holding all weights as a full matrix.
+
+    Returns:
+        How much all of them together show of each cell, (T, rows, columns), and how much of each
+        of them comes from which frame, (K, T); the latter's rows sum to 1.
 
     Raises:
         ValueError: if the answer has no video tokens.
@@ -104,8 +111,13 @@ def source_maps(answer: Answer, watched: WatchedVideo) -> Array:
     if answer.video_tokens is None:
         raise ValueError("The answer does not hold its video tokens")
     weights = answer.video_tokens.weights
-    dense: Array = weights.matrix.to_dense().float().cpu().numpy()
-    return dense.reshape(len(dense), weights.num_frames, *watched.grid)
+    matrix = weights.matrix.cpu()
+    tokens, sources = matrix.indices()
+    values = matrix.values().float()
+    shown = torch.zeros(matrix.shape[1]).index_add_(0, sources, values)
+    by_frame = torch.zeros(len(matrix), weights.num_frames)
+    by_frame.index_put_((tokens, sources // weights.tokens_per_frame), values, accumulate=True)
+    return shown.view(weights.num_frames, *watched.grid).numpy(), by_frame.numpy()
 
 
 def score_maps(answer: Answer, watched: WatchedVideo) -> Array | None:

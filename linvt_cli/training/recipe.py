@@ -157,13 +157,15 @@ def _banks(
             nano.model.vision,
             image_size=nano.model.config.image_size,
             device=nano.device,
-            on_progress=_clip_counter(name, on_progress),
+            on_progress=clip_counter(name, on_progress),
         )
         banks.append(ClipBank(nano, cache))
     return banks[0], banks[1]
 
 
-def _clip_counter(name: str, on_progress: Progress) -> Callable[[int, int], None]:
+def clip_counter(name: str, on_progress: Progress) -> Callable[[int, int], None]:
+    """Tell now and then how many clips of a set are done."""
+
     def report(done: int, total: int) -> None:
         if done % 100 == 0 or done == total:
             on_progress(f"{name} features: {done} of {total} clips")

@@ -53,3 +53,32 @@ def test_what_cannot_be_drawn_ends_in_one_line(
 def test_an_empty_question_is_refused(video, tmp_path, capsys):
     assert run(["explain", str(video), " ", "-o", str(tmp_path / "a.png")]) == 2
     assert "question" in capsys.readouterr().err.lower()
+
+
+def test_what_cannot_be_written_is_told_before_a_model_is_loaded(video, tmp_path, looked, capsys):
+    file = tmp_path / "none" / "why.png"
+    assert run(["explain", str(video), "What?", "-o", str(file)]) == 6
+    assert "no folder" in capsys.readouterr().err
+    assert looked == []
+
+
+def test_without_matplotlib_no_model_is_loaded(video, tmp_path, looked, monkeypatch, capsys):
+    monkeypatch.setattr("linvt_cli.cli.explain.find_spec", lambda name: None)
+    assert run(["explain", str(video), "What?", "-o", str(tmp_path / "why.png")]) == 6
+    assert "linvt[figures]" in capsys.readouterr().err
+    assert looked == []
+
+
+def test_the_answer_is_printed_though_the_figure_cannot_be_written(
+    video, tmp_path, monkeypatch, capsys
+):
+    def draw(answer, watched, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("linvt_cli.pipeline.source_figure.draw_sources", draw)
+    assert run(["explain", str(video), "What?", "-o", str(tmp_path / "why.png")]) == 6
+    printed = capsys.readouterr()
+    assert printed.out == "A grey wall.\n"
+    assert "No space left" in printed.err
+    assert not list(tmp_path.glob("why*"))

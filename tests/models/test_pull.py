@@ -131,7 +131,9 @@ def test_verifying_fetches_a_damaged_file_again_and_no_other(hub, store, watcher
     damaged = model.folder / "model.safetensors"
     damaged.write_bytes(bytes(len(files["model.safetensors"])))
     hub.sent.clear()
-    pull_from(hub, store, Noted(), verify=True)
+    again = Noted()
+    pull_from(hub, store, again, verify=True)
+    assert [plan.to_fetch for plan in again.plans] == [len(files["model.safetensors"])]
     assert {sent.path for sent in hub.sent} == {"model.safetensors"}
     assert damaged.read_bytes() == files["model.safetensors"]
 

@@ -12,7 +12,7 @@ from linvt_cli.backbones.nano import Nano
 from linvt_cli.config import LinVTConfig
 from linvt_cli.errors import ConfigError
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
-from linvt_cli.training.recipe import STATISTICS_CLIPS, NanoRecipe
+from linvt_cli.training.recipe import STATISTICS_CLIPS, NanoRecipe, clip_counter
 
 _TEST_SEED = 20_000_000
 _NANO = NanoRecipe()
@@ -79,7 +79,7 @@ def clip_caches(
             nano.model.vision,
             image_size=nano.model.config.image_size,
             device=nano.device,
-            on_progress=_counter(name, on_progress),
+            on_progress=clip_counter(name, on_progress),
         )
         caches.append(cache)
     return caches[0], caches[1]
@@ -97,11 +97,3 @@ def _require_size(folder: Path, num_clips: int) -> None:
             field="scale",
             hint="run with the --scale that they were made with, or in another folder",
         )
-
-
-def _counter(name: str, on_progress: Callable[[str], None]) -> Callable[[int, int], None]:
-    def report(done: int, total: int) -> None:
-        if done % 100 == 0 or done == total:
-            on_progress(f"{name} features: {done} of {total} clips")
-
-    return report

@@ -27,7 +27,7 @@ from linvt_cli.training.untrained import new_nano
 
 Origin = Literal["shipped", "image stage", "weights"]
 _HINT = "name a folder of nano's weights, or a run folder of: linvt train --recipe nano"
-_STAGE_FILES = ("tokenizer.json", "vision.safetensors", "image.safetensors")
+_STAGE_FILES = ("tokenizer.json", "vision.safetensors", "image.safetensors", "image.done")
 _NOT_IN_THE_STAGE = ("vision.", "feature_", "language_model.lm_head.")
 
 
@@ -91,7 +91,10 @@ def _from_weights(folder: Path, device: torch.device, origin: Origin) -> ImageLL
 def _from_stage(folder: Path, device: torch.device) -> ImageLLM:
     for name in _STAGE_FILES:
         if not (folder / name).is_file():
-            raise BackboneLoadError(f"'{folder}' lacks {name}", hint=_HINT)
+            raise BackboneLoadError(
+                f"'{folder}' lacks {name}: the image stage has not ended there",
+                hint=f"go on with: linvt train --recipe nano -o {folder}",
+            )
     recipe = NanoRecipe()
     nano = new_nano(
         folder / "tokenizer.json",

@@ -90,8 +90,8 @@ def run_ablation(
             continue
         on_progress(f"run {number} of {len(runs)}: {spec.name}, seed {seed}")
         write_result(run_dir, bench.run(spec, seed))
-        bench.report(len(runs))
-    return bench.report(len(runs))
+        bench.report()
+    return bench.report()
 
 
 class _Bench:
@@ -170,7 +170,7 @@ class _Bench:
         )
         write_image_result(self.run_dir, result)
 
-    def report(self, num_runs: int) -> Path:
+    def report(self) -> Path:
         """Write the list, the table and the figure of what is finished."""
         results = read_results(self.run_dir, [spec.name for spec in VARIANTS])
         write_list(self.run_dir, results)

@@ -68,6 +68,7 @@ def run_folder(tmp_path: Path) -> tuple[Path, Nano, Readers]:
     save(Finished("vision", [("vision", vision)]), tmp_path)
     vision.requires_grad_(False)
     save(Finished("image", [("nano", nano.model), *readers.named_children()]), tmp_path)
+    (tmp_path / "image.done").touch()
     return tmp_path, nano, readers
 
 
@@ -91,7 +92,7 @@ def test_the_image_stage_of_a_run_is_loaded_with_its_vision_encoder_and_its_read
     assert all(t.equal(heads[name]) for name, t in loaded.readers.state_dict().items())
 
 
-@pytest.mark.parametrize("name", ["tokenizer.json", "vision.safetensors"])
+@pytest.mark.parametrize("name", ["tokenizer.json", "vision.safetensors", "image.done"])
 def test_a_run_folder_that_lacks_a_file_is_refused_and_left_as_it_is(
     name: str, run_folder: tuple[Path, Nano, Readers]
 ) -> None:
