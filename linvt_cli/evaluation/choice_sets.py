@@ -26,9 +26,10 @@ _VIDEO_MME_FIELDS = (
 )  # fmt: skip
 _EGO_SCHEMA_FIELDS = ("video_idx", "question", "option")
 _LONG_VIDEO_BENCH_FIELDS = (
-    "id", "video_path", "question", "candidates", "correct_choice", "duration_group",
-    "question_category", "topic_category", "level",
+    "id", "video_path", "question", "correct_choice", "duration_group", "question_category",
+    "topic_category", "level",
 )  # fmt: skip
+_OPTION_FIELDS = tuple(f"option{place}" for place in range(5))
 _SUBTITLE_FIELDS = ("subtitle_path", "starting_timestamp_for_subtitles", "duration")
 VIDEO_VISTA_REASONING = frozenset({
     "Relation Reasoning-Image", "Relation Reasoning-Video", "Event Prediction",
@@ -188,7 +189,7 @@ def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
     files = find_parts(folder, "lvb_val.json", "validation-*.parquet")
 
     def make(row: Row) -> Item:
-        choices = row.texts("candidates")
+        choices = _long_video_bench_options(row)
         return Item(
             row.text("id"),
             row.video("video_path", row.text("video_path"), [folder / "videos", folder]),
@@ -202,8 +203,17 @@ def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
             subtitles=_spoken(folder, row) if options.subtitles else (),
         )
 
-    for row in table_rows(files, _LONG_VIDEO_BENCH_FIELDS, _SUBTITLE_FIELDS):
+    optional = ("candidates", *_OPTION_FIELDS, *_SUBTITLE_FIELDS)
+    for row in table_rows(files, _LONG_VIDEO_BENCH_FIELDS, optional):
         yield item_or_broken(make, row, str(row.values.get("id", row.name)))
+
+
+def _long_video_bench_options(row: Row) -> tuple[str, ...]:
+    """Return the options: one list in JSON, a column each in the table on the hub."""
+    there = [name for name in _OPTION_FIELDS if row.values.get(name) not in (None, "N/A")]
+    if row.values.get("candidates") is not None or len(there) < 2:
+        return row.texts("candidates")
+    return tuple(row.text(name) for name in there)
 
 
 def _spoken(folder: Path, row: Row) -> tuple[Subtitle, ...]:

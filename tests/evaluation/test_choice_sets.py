@@ -7,7 +7,7 @@ import pytest
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation import choice_sets
 from linvt_cli.evaluation.items import BrokenItem, Item, Read, ReadOptions, Subtitle
-from tests.evaluation import samples
+from tests.evaluation import samples, table_samples
 
 TEST = ReadOptions("test")
 
@@ -159,10 +159,26 @@ def test_egoschema_is_read_from_the_tables_on_the_hub(tmp_path, video, split, ta
 
 
 def test_longvideobench_is_read_from_the_table_on_the_hub(tmp_path, video):
+    table_samples.hub_long_video_bench(tmp_path, video)
+    options = ReadOptions("val", subtitles=True)
+    (item,) = whole(choice_sets.read_long_video_bench(tmp_path, options))
+    assert item.options == ("A book", "Reading", "Nothing")
+    assert (item.right, item.subtitles[0].text) == (1, "first")
+
+
+def test_longvideobench_is_read_from_a_table_with_lists_of_options(tmp_path, video):
     samples.long_video_bench(tmp_path, video)
     rows = json.loads((tmp_path / "lvb_val.json").read_text())
     (tmp_path / "lvb_val.json").unlink()
     samples.write_parquet(tmp_path / "validation-00000-of-00001.parquet", rows)
-    options = ReadOptions("val", subtitles=True)
-    (item,) = whole(choice_sets.read_long_video_bench(tmp_path, options))
-    assert (item.right, item.subtitles[0].text) == (1, "first")
+    (item,) = whole(choice_sets.read_long_video_bench(tmp_path, ReadOptions("val")))
+    assert (item.right, len(item.options)) == (1, 3)
+
+
+def test_longvideobench_without_options_is_told(tmp_path, video):
+    samples.long_video_bench(tmp_path, video)
+    (row,) = json.loads((tmp_path / "lvb_val.json").read_text())
+    del row["candidates"]
+    samples.write_json(tmp_path / "lvb_val.json", [{**row, "option0": "A book"}])
+    (said,) = broken(choice_sets.read_long_video_bench(tmp_path, ReadOptions("val")))
+    assert "Field 'candidates' of row 1" in said
