@@ -160,15 +160,15 @@ def read_video_mme(folder: Path, options: ReadOptions) -> Read:
                 (dimension, row.text(dimension))
                 for dimension in ("duration", "domain", "sub_category", "task_type")
             ),
-            subtitles=subtitles_of(name),
+            subtitles=subtitles_of(row, name),
         )
 
-    def subtitles_of(name: str) -> tuple[Subtitle, ...]:
+    def subtitles_of(row: Row, name: str) -> tuple[Subtitle, ...]:
         if not options.subtitles:
             return ()
         if name not in spoken:
             paths = [folder / each / f"{name}.srt" for each in ("subtitle", "subtitles")]
-            there = [path for path in paths if path.is_file()]
+            there = [path for path in paths if row.is_there("videoID", path)]
             spoken[name] = read_srt(there[0]) if there else ()
         return spoken[name]
 
@@ -218,7 +218,7 @@ def _long_video_bench_options(row: Row) -> tuple[str, ...]:
 
 def _spoken(folder: Path, row: Row) -> tuple[Subtitle, ...]:
     path = folder / "subtitles" / row.inside("subtitle_path", row.text("subtitle_path"))
-    if not path.is_file():
+    if not row.is_there("subtitle_path", path):
         raise row.error("subtitle_path", f"names '{path}', which is not there")
     return read_longvideobench(
         path,

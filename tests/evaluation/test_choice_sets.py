@@ -109,6 +109,9 @@ def test_longvideobench_is_read_with_and_without_subtitles(tmp_path, video):
     samples.write_json(tmp_path / "lvb_val.json", [{**rows[0], "subtitle_path": "../a.json"}])
     (said,) = broken(choice_sets.read_long_video_bench(tmp_path, options))
     assert "leads out of the folder: '../a.json'" in said
+    samples.write_json(tmp_path / "lvb_val.json", [{**rows[0], "subtitle_path": "a/" * 3000}])
+    (said,) = broken(choice_sets.read_long_video_bench(tmp_path, options))
+    assert said.startswith("Field 'subtitle_path' of row 1")
     samples.write_json(tmp_path / "lvb_val.json", rows)
     (tmp_path / "subtitles" / "86CxyhFV9MI_en.json").unlink()
     (said,) = broken(choice_sets.read_long_video_bench(tmp_path, options))
