@@ -87,7 +87,8 @@ def read_ego_schema(folder: Path, options: ReadOptions) -> Read:
     files = find_parts(folder, "questions.json", *parts)
     if files[0].suffix == ".parquet":
         for row in parquet_rows(files, _EGO_SCHEMA_FIELDS, ("answer",)):
-            yield item_or_broken(_ego_schema_maker(folder), row, str(row.values["video_idx"]))
+            name, known = str(row.values["video_idx"]), row.values.get("answer") is not None
+            yield item_or_broken(_ego_schema_maker(folder), row, name, has_answer=known)
         return
     yield from _read_ego_schema_json(folder, files[0], options)
 
@@ -133,7 +134,7 @@ def _read_ego_schema_json(folder: Path, file: Path, options: ReadOptions) -> Rea
     for row in json_rows(file):
         name = str(row.values.get("q_uid", row.name))
         if not subset or name in answers or "q_uid" not in row.values:
-            yield item_or_broken(make, row, name)
+            yield item_or_broken(make, row, name, has_answer=name in answers)
 
 
 def read_video_mme(folder: Path, options: ReadOptions) -> Read:

@@ -200,13 +200,18 @@ def _kind(value: object) -> str:
 
 
 def item_or_broken(
-    make: Callable[[Row], Item], row: Row, id_: str, groups: tuple[tuple[str, str], ...] = ()
+    make: Callable[[Row], Item],
+    row: Row,
+    id_: str,
+    groups: tuple[tuple[str, str], ...] = (),
+    *,
+    has_answer: bool = True,
 ) -> Item | BrokenItem:
     """Return the item of a row, or why there is none."""
     try:
         return make(row)
     except DatasetError as error:
-        return BrokenItem(id_, groups, error)
+        return BrokenItem(id_, groups, error, has_answer)
 
 
 def without_letters(options: Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -62,6 +63,14 @@ def test_egoschema_has_a_subset_with_answers(tmp_path, video):
     full = whole(choice_sets.read_ego_schema(tmp_path, ReadOptions("full")))
     assert [item.right for item in full] == [3, None, 0]
     assert full[0].options[4] == "C does 4."
+
+
+def test_a_broken_question_of_egoschema_says_whether_its_answer_is_public(tmp_path, video):
+    samples.ego_schema(tmp_path, video)
+    shutil.rmtree(tmp_path / "good_clips_git")
+    read = list(choice_sets.read_ego_schema(tmp_path, ReadOptions("full")))
+    known = [item.has_answer for item in read if isinstance(item, BrokenItem)]
+    assert known == [True, False, True]
 
 
 def test_egoschema_without_its_file_of_answers_can_only_be_asked_in_full(tmp_path, video):
