@@ -76,7 +76,7 @@ _BENCHMARKS = (
     ),
     Benchmark(
         "video-mme", "Video-MME", choice_sets.read_video_mme, prompts.video_mme,
-        letters.first_capital, "duration", has_subtitles=True,
+        letters.first_capital_even_of_best, "duration", has_subtitles=True,
     ),
     Benchmark(
         "mlvu", "MLVU dev (multiple choice)", read_mlvu, prompts.mlvu,

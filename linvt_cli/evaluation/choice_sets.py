@@ -26,9 +26,10 @@ _VIDEO_MME_FIELDS = (
 )  # fmt: skip
 _EGO_SCHEMA_FIELDS = ("video_idx", "question", "option")
 _LONG_VIDEO_BENCH_FIELDS = (
-    "id", "video_path", "question", "candidates", "correct_choice", "duration_group",
-    "question_category", "topic_category", "level",
+    "id", "video_path", "question", "correct_choice", "duration_group", "question_category",
+    "topic_category", "level",
 )  # fmt: skip
+_OPTION_FIELDS = tuple(f"option{place}" for place in range(5))
 _SUBTITLE_FIELDS = ("subtitle_path", "starting_timestamp_for_subtitles", "duration")
 VIDEO_VISTA_REASONING = frozenset({
     "Relation Reasoning-Image", "Relation Reasoning-Video", "Event Prediction",
@@ -86,7 +87,8 @@ def read_ego_schema(folder: Path, options: ReadOptions) -> Read:
     files = find_parts(folder, "questions.json", *parts)
     if files[0].suffix == ".parquet":
         for row in parquet_rows(files, _EGO_SCHEMA_FIELDS, ("answer",)):
-            yield item_or_broken(_ego_schema_maker(folder), row, str(row.values["video_idx"]))
+            name, known = str(row.values["video_idx"]), row.values.get("answer") is not None
+            yield item_or_broken(_ego_schema_maker(folder), row, name, has_answer=known)
         return
     yield from _read_ego_schema_json(folder, files[0], options)
 
@@ -132,7 +134,7 @@ def _read_ego_schema_json(folder: Path, file: Path, options: ReadOptions) -> Rea
     for row in json_rows(file):
         name = str(row.values.get("q_uid", row.name))
         if not subset or name in answers or "q_uid" not in row.values:
-            yield item_or_broken(make, row, name)
+            yield item_or_broken(make, row, name, has_answer=name in answers)
 
 
 def read_video_mme(folder: Path, options: ReadOptions) -> Read:
@@ -159,15 +161,15 @@ def read_video_mme(folder: Path, options: ReadOptions) -> Read:
                 (dimension, row.text(dimension))
                 for dimension in ("duration", "domain", "sub_category", "task_type")
             ),
-            subtitles=subtitles_of(name),
+            subtitles=subtitles_of(row, name),
         )
 
-    def subtitles_of(name: str) -> tuple[Subtitle, ...]:
+    def subtitles_of(row: Row, name: str) -> tuple[Subtitle, ...]:
         if not options.subtitles:
             return ()
         if name not in spoken:
             paths = [folder / each / f"{name}.srt" for each in ("subtitle", "subtitles")]
-            there = [path for path in paths if path.is_file()]
+            there = [path for path in paths if row.is_there("videoID", path)]
             spoken[name] = read_srt(there[0]) if there else ()
         return spoken[name]
 
@@ -188,7 +190,7 @@ def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
     files = find_parts(folder, "lvb_val.json", "validation-*.parquet")
 
     def make(row: Row) -> Item:
-        choices = row.texts("candidates")
+        choices = _long_video_bench_options(row)
         return Item(
             row.text("id"),
             row.video("video_path", row.text("video_path"), [folder / "videos", folder]),
@@ -202,13 +204,22 @@ def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
             subtitles=_spoken(folder, row) if options.subtitles else (),
         )
 
-    for row in table_rows(files, _LONG_VIDEO_BENCH_FIELDS, _SUBTITLE_FIELDS):
+    optional = ("candidates", *_OPTION_FIELDS, *_SUBTITLE_FIELDS)
+    for row in table_rows(files, _LONG_VIDEO_BENCH_FIELDS, optional):
         yield item_or_broken(make, row, str(row.values.get("id", row.name)))
+
+
+def _long_video_bench_options(row: Row) -> tuple[str, ...]:
+    """Return the options: one list in JSON, a column each in the table on the hub."""
+    there = [name for name in _OPTION_FIELDS if row.values.get(name) not in (None, "N/A")]
+    if row.values.get("candidates") is not None or len(there) < 2:
+        return row.texts("candidates")
+    return tuple(row.text(name) for name in there)
 
 
 def _spoken(folder: Path, row: Row) -> tuple[Subtitle, ...]:
     path = folder / "subtitles" / row.inside("subtitle_path", row.text("subtitle_path"))
-    if not path.is_file():
+    if not row.is_there("subtitle_path", path):
         raise row.error("subtitle_path", f"names '{path}', which is not there")
     return read_longvideobench(
         path,

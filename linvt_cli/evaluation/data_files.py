@@ -31,17 +31,27 @@ def find_parts(folder: Path, *names: str) -> tuple[Path, ...]:
     """Return all files of the first pattern that fits any: the parts of one table, in their order.
 
     Raises:
-        DatasetError: if none fits, or parts such as ``test-00000-of-00002.parquet`` are missing.
+        DatasetError: if none fits, parts such as ``test-00000-of-00002.parquet`` are missing, or
+            the folder may not be read.
     """
-    if not folder.is_dir():
+    try:
+        if not folder.is_dir():
+            raise DatasetError(
+                f"There is no folder '{folder}'",
+                path=folder,
+                hint="name the benchmark's with --data",
+            )
+        for name in names:
+            found = tuple(path for path in sorted(folder.glob(name)) if path.is_file())
+            if found:
+                _require_all_parts(found)
+                return found
+    except OSError as error:
         raise DatasetError(
-            f"There is no folder '{folder}'", path=folder, hint="name the benchmark's with --data"
-        )
-    for name in names:
-        found = tuple(path for path in sorted(folder.glob(name)) if path.is_file())
-        if found:
-            _require_all_parts(found)
-            return found
+            f"'{folder}' cannot be read: {error.strerror}",
+            path=folder,
+            hint="see who may read it, and enter it",
+        ) from error
     listed = " or ".join(f"'{name}'" for name in names)
     raise DatasetError(
         f"'{folder}' has no file {listed}",

@@ -151,8 +151,8 @@ class EndpointJudge:
         """Name of the model, and what the endpoint calls it."""
         return label_of(self.model, self.versions)
 
-    def reply(self, request: str, attempt: int) -> str:
-        """Return the model's reply, from an earlier run where there is one.
+    def reply(self, request: str, attempt: int, means: Callable[[str], bool]) -> str:
+        """Return the model's reply, from an earlier run where one that means something is kept.
 
         Raises:
             JudgeError: if it cannot be had.
@@ -161,16 +161,17 @@ class EndpointJudge:
         body = {
             "model": self.model,
             "messages": [{"role": "user", "content": request}],
-            "temperature": attempt * _STEP_OF_TEMPERATURE,
+            "temperature": 0.0,
             "max_tokens": _MAX_TOKENS,
         }
-        key = key_of(self.endpoint.url, body)
+        key = key_of(self.endpoint.url, body)  # of all attempts: one reply that means something
         kept = self.kept.find(key)
-        if kept is None:
-            reply, version = self._ask(body)
-            self.kept.keep(key, reply, version)
-        else:
+        if kept is not None and means(str(kept["reply"])):
             reply, version = str(kept["reply"]), str(kept["version"])
+        else:
+            reply, version = self._ask({**body, "temperature": attempt * _STEP_OF_TEMPERATURE})
+            if means(reply):
+                self.kept.keep(key, reply, version)
         self.versions.add(version)
         return reply
 

@@ -62,6 +62,7 @@ class BrokenItem:
     id: str
     groups: tuple[tuple[str, str], ...]
     error: DatasetError
+    has_answer: bool = True  # False where its right answer is not public
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,13 @@ class Judge(Protocol):
     def label(self) -> str:
         """What it is, with its version as far as it tells."""
 
-    def reply(self, request: str, attempt: int) -> str:
+    def reply(self, request: str, attempt: int, means: Callable[[str], bool]) -> str:
         """Return a reply; another attempt may give another one.
+
+        Args:
+            request: what it is asked.
+            attempt: from 0; another one follows a reply that means nothing.
+            means: whether a reply means something: only such a one is kept for later runs.
 
         Raises:
             LinVTError: if it gives none.
@@ -159,7 +164,7 @@ def _read_two_scores(reply: str, *names: str) -> Judgement | None:
     """Read two scores from 1 to 5, the last of each that the reply has; their sum is the rating."""
     total = 0.0
     for name in names:
-        found = re.findall(rf"""\b{name}['"]?\s*:\s*['"]?(\d(?:\.\d+)?)""", reply)
+        found = re.findall(rf"""\b{name}['"]?\s*:\s*['"]?(\d+(?:\.\d+)?)""", reply)
         score = float(found[-1]) if found else 0.0
         if not 1 <= score <= 5:
             return None

@@ -22,6 +22,12 @@ _PREFIXES = (
     "Best answer:",
     "Best option:",
 )
+# Video-MME's published list lacks two commas, so that its last four entries are two.
+_PREFIXES_OF_VIDEO_MME = (
+    *_PREFIXES[:4],
+    "The best option isThe correct option is",
+    "Best answer:Best option:",
+)
 _EDGES = ",.!?;:'" + string.whitespace
 
 LetterRule = Callable[[str, Item], int | None]
@@ -60,12 +66,25 @@ def before_bracket(text: str, item: Item) -> int | None:
 
 
 def first_capital(text: str, item: Item) -> int | None:
-    """Video-MME and LongVideoBench: the first capital of an option behind a usual beginning.
+    """LongVideoBench: the first capital of an option behind a usual beginning.
 
     So ``The best answer is B`` names the second option, and so does ``Because …``: its B.
     """
+    return _first_capital(text, item, _PREFIXES)
+
+
+def first_capital_even_of_best(text: str, item: Item) -> int | None:
+    """Video-MME: the same, but ``Best answer:`` and ``Best option:`` are no beginnings.
+
+    So ``Best option: C`` names the second option, by the B of its first word, as the published
+    script has it.
+    """
+    return _first_capital(text, item, _PREFIXES_OF_VIDEO_MME)
+
+
+def _first_capital(text: str, item: Item, prefixes: tuple[str, ...]) -> int | None:
     rest = text.strip()
-    for prefix in _PREFIXES:
+    for prefix in prefixes:
         rest = rest.replace(prefix, "")
     found = re.search(f"[{LETTERS[: len(item.options)]}]", rest)
     return None if found is None else LETTERS.index(found[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class LocalJudge:
         revision = "" if model.revision is None else f"@{model.revision}"
         return f"{model.backbone}{revision} ({model.quantization}) on this machine"
 
-    def reply(self, request: str, attempt: int) -> str:
+    def reply(self, request: str, attempt: int, means: Callable[[str], bool]) -> str:
         """Return the model's reply. It is greedy: another attempt would give the same.
 
         Raises:
@@ -57,14 +58,15 @@ class LocalJudge:
             )
         key = key_of(self.label, {"request": request})
         kept = self.kept.find(key)
-        if kept is not None:
+        if kept is not None and means(str(kept["reply"])):
             return str(kept["reply"])
         config = GenerationConfig(max_new_tokens=_MAX_NEW_TOKENS)
         try:
             reply = self.qa.ask(self._watched, request, config).text
         except LinVTError as error:
             raise JudgeError(f"{self.label} failed: {error.message}", hint=error.hint) from error
-        self.kept.keep(key, reply, self.label)
+        if means(reply):
+            self.kept.keep(key, reply, self.label)
         return reply
 
 

@@ -85,7 +85,7 @@ def _item(row: Row, folder: Path, name: str) -> Item:
     roots = [folder / part for part in ("video", "video/data0613", ".")]
     choices = row.texts("candidates")
     video = row.video("video", row.text("video"), [r / f for r in roots for f in task.folders])
-    is_cut = any(part.endswith(_CUT) for part in video.parts)
+    is_cut = any(part.endswith(_CUT) for part in video.relative_to(folder).parts)
     is_part = task.bounded and not is_cut
     start, end = (row.seconds("start"), row.seconds("end")) if is_part else (None, None)
     if start is not None and end is not None and end <= start:

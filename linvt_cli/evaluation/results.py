@@ -40,6 +40,7 @@ class Failure:
     groups: Groups
     type: str  # class of the error
     message: str
+    has_answer: bool = True  # whether the right answer is known; not part of the document
 
 
 def to_document(
@@ -88,7 +89,7 @@ def to_document(
             "frames": paper.frames,
             "differences": differences(paper, settings),
         },
-        "failures": [asdict(failure) for failure in failures],
+        "failures": list(map(_failure_record, failures)),
         "rows": list(map(_row, scored)),
     }
 
@@ -133,10 +134,11 @@ def _first(groups: Groups, dimension: str) -> str:
 def _with_failures(
     known: Sequence[Scored], failures: Sequence[Failure], benchmark: Benchmark
 ) -> float | None:
-    """Return the accuracy if every question without an answer counted as wrong."""
-    scores = [*map(_score, known), *(0.0 for _ in failures)]
+    """Return the accuracy if every failed question whose answer is known counted as wrong."""
+    failed = [failure for failure in failures if failure.has_answer]
+    scores = [*map(_score, known), *(0.0 for _ in failed)]
     over = benchmark.averaged_over
-    every = [*(each.item.groups for each in known), *(failure.groups for failure in failures)]
+    every = [*(each.item.groups for each in known), *(failure.groups for failure in failed)]
     value = estimate_value(scores, None if over is None else [_first(g, over) for g in every])
     return _rounded(value)
 
@@ -168,6 +170,12 @@ def _record(result: Estimate) -> dict[str, Any] | None:
 
 def _rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(value, _DECIMALS)
+
+
+def _failure_record(failure: Failure) -> dict[str, Any]:
+    record = asdict(failure)
+    del record["has_answer"]
+    return record
 
 
 def _row(each: Scored) -> dict[str, Any]:

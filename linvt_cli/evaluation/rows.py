@@ -14,6 +14,7 @@ from linvt_cli.evaluation.items import LETTERS, BrokenItem, Item
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".MP4")
 _LONGEST = 10**6  # s, of a video: eleven days
 _LONGEST_NAME = 250  # bytes, which leaves room for an ending
+_LONGEST_SHOWN = 300  # characters of a path in a message
 _MISSING = object()
 
 
@@ -130,6 +131,18 @@ class Row:
             raise self.error(field, f"is too long for a name: '{name[:40]}…'")
         return pure
 
+    def is_there(self, field: str, path: Path) -> bool:
+        """Whether a file or folder that a field names exists.
+
+        Raises:
+            DatasetError: if the system does not tell.
+        """
+        try:
+            return path.exists()
+        except OSError as error:
+            what = f"names '{_shortened(str(path))}', which cannot be looked for: {error.strerror}"
+            raise self.error(field, what) from error
+
     def video(
         self, field: str, name: str, folders: Iterable[Path], *, others: Iterable[str] = ()
     ) -> Path:
@@ -144,13 +157,13 @@ class Row:
             others: names that the same video has elsewhere, tried after it.
 
         Raises:
-            DatasetError: if no folder has it, or a name leads out of them.
+            DatasetError: if no folder has it or may be read, or a name leads out of them.
         """
         tried = list(dict.fromkeys(folders))
         for pure in [self.inside(field, each) for each in (name, *others)]:
             for folder in tried:
                 for candidate in _candidates(folder / pure):
-                    if candidate.exists():
+                    if self.is_there(field, candidate):
                         return candidate
         raise self.error(
             field,
@@ -172,6 +185,10 @@ def _candidates(path: Path) -> Iterator[Path]:
         yield stem.with_name(stem.name + suffix)
 
 
+def _shortened(path: str) -> str:
+    return path if len(path) <= _LONGEST_SHOWN else f"{path[:_LONGEST_SHOWN]}…"
+
+
 def _listed(folders: Sequence[Path]) -> str:
     return " or ".join(f"'{folder}'" for folder in folders)
 
@@ -183,13 +200,18 @@ def _kind(value: object) -> str:
 
 
 def item_or_broken(
-    make: Callable[[Row], Item], row: Row, id_: str, groups: tuple[tuple[str, str], ...] = ()
+    make: Callable[[Row], Item],
+    row: Row,
+    id_: str,
+    groups: tuple[tuple[str, str], ...] = (),
+    *,
+    has_answer: bool = True,
 ) -> Item | BrokenItem:
     """Return the item of a row, or why there is none."""
     try:
         return make(row)
     except DatasetError as error:
-        return BrokenItem(id_, groups, error)
+        return BrokenItem(id_, groups, error, has_answer)
 
 
 def without_letters(options: Sequence[str]) -> tuple[str, ...]:

@@ -111,14 +111,18 @@ def score_answer(benchmark: Benchmark, item: Item, said: str, judge: Scorer | No
 
 def _asked(judge: Judge, kind: Kind, item: Item, said: str) -> Judgement:
     request = request_of(kind, item, said)
+
+    def means(reply: str) -> bool:
+        return judgement_of(kind, item, reply) is not None
+
     reply = ""
     for attempt in range(_ATTEMPTS):
-        reply = judge.reply(request, attempt)
+        reply = judge.reply(request, attempt, means)
         judged = judgement_of(kind, item, reply)
         if judged is not None:
             return judged
     shown = " ".join(reply.split())[:80]
     raise JudgementError(
         f"The judge's reply about question {item.id} is no judgement: '{shown}'",
-        hint="--resume --retry-errors asks it again",
+        hint="--resume asks it again",
     )

@@ -86,6 +86,18 @@ def test_replies_that_are_no_judgement_are_failures(data, tmp_path, capsys):
     assert {failure["type"] for failure in document["failures"]} == {"JudgementError"}
 
 
+def test_a_later_run_asks_again_for_replies_that_were_no_judgement(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    with judge_server(*[(200, "Well.")] * 6, (200, "{'pred': 'yes', 'score': 4}")) as server:
+        more = ("--judge", server.url, "--judge-model", "tiny", "--judge-workers", "1")
+        assert evaluate(data, out, *more) == 5
+        assert not (out / "judge.jsonl").exists()
+        assert evaluate(data, out, "--resume", *more) == 0
+        assert evaluate(data, out, "--resume", *more) == 0
+    assert len(server.requests) == 8  # three for each of two questions, then one for each
+    assert results_of(out)["accuracy"]["value"] == 1.0
+
+
 def test_a_judge_that_refuses_ends_the_run_and_answers_are_kept(data, tmp_path, capsys):
     out = tmp_path / "out"
     with judge_server((401, "")) as server:

@@ -23,6 +23,16 @@ def hub_temp_compass(folder: Path, clip: Path) -> None:
     shutil.rmtree(folder / "questions")
 
 
+def hub_long_video_bench(folder: Path, clip: Path) -> None:
+    """The table that the hub has: five columns of options, "N/A" where there is none."""
+    samples.long_video_bench(folder, clip)
+    (row,) = json.loads((folder / "lvb_val.json").read_text())
+    options = [*row.pop("candidates"), "N/A", "N/A"]
+    row.update({f"option{place}": option for place, option in enumerate(options)})
+    samples.write_parquet(folder / "validation-00000-of-00001.parquet", [row])
+    (folder / "lvb_val.json").unlink()
+
+
 def tgif_frame_qa(folder: Path, clip: Path) -> None:
     """TGIF-QA's own table of FrameQA: named .csv, separated by tabs, with Windows' line ends."""
     lines = (

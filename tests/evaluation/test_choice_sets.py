@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation import choice_sets
 from linvt_cli.evaluation.items import BrokenItem, Item, Read, ReadOptions, Subtitle
-from tests.evaluation import samples
+from tests.evaluation import samples, table_samples
 
 TEST = ReadOptions("test")
 
@@ -64,6 +65,14 @@ def test_egoschema_has_a_subset_with_answers(tmp_path, video):
     assert full[0].options[4] == "C does 4."
 
 
+def test_a_broken_question_of_egoschema_says_whether_its_answer_is_public(tmp_path, video):
+    samples.ego_schema(tmp_path, video)
+    shutil.rmtree(tmp_path / "good_clips_git")
+    read = list(choice_sets.read_ego_schema(tmp_path, ReadOptions("full")))
+    known = [item.has_answer for item in read if isinstance(item, BrokenItem)]
+    assert known == [True, False, True]
+
+
 def test_egoschema_without_its_file_of_answers_can_only_be_asked_in_full(tmp_path, video):
     samples.ego_schema(tmp_path, video)
     (tmp_path / "subset_answers.json").unlink()
@@ -109,6 +118,9 @@ def test_longvideobench_is_read_with_and_without_subtitles(tmp_path, video):
     samples.write_json(tmp_path / "lvb_val.json", [{**rows[0], "subtitle_path": "../a.json"}])
     (said,) = broken(choice_sets.read_long_video_bench(tmp_path, options))
     assert "leads out of the folder: '../a.json'" in said
+    samples.write_json(tmp_path / "lvb_val.json", [{**rows[0], "subtitle_path": "a/" * 3000}])
+    (said,) = broken(choice_sets.read_long_video_bench(tmp_path, options))
+    assert said.startswith("Field 'subtitle_path' of row 1")
     samples.write_json(tmp_path / "lvb_val.json", rows)
     (tmp_path / "subtitles" / "86CxyhFV9MI_en.json").unlink()
     (said,) = broken(choice_sets.read_long_video_bench(tmp_path, options))
@@ -159,10 +171,26 @@ def test_egoschema_is_read_from_the_tables_on_the_hub(tmp_path, video, split, ta
 
 
 def test_longvideobench_is_read_from_the_table_on_the_hub(tmp_path, video):
+    table_samples.hub_long_video_bench(tmp_path, video)
+    options = ReadOptions("val", subtitles=True)
+    (item,) = whole(choice_sets.read_long_video_bench(tmp_path, options))
+    assert item.options == ("A book", "Reading", "Nothing")
+    assert (item.right, item.subtitles[0].text) == (1, "first")
+
+
+def test_longvideobench_is_read_from_a_table_with_lists_of_options(tmp_path, video):
     samples.long_video_bench(tmp_path, video)
     rows = json.loads((tmp_path / "lvb_val.json").read_text())
     (tmp_path / "lvb_val.json").unlink()
     samples.write_parquet(tmp_path / "validation-00000-of-00001.parquet", rows)
-    options = ReadOptions("val", subtitles=True)
-    (item,) = whole(choice_sets.read_long_video_bench(tmp_path, options))
-    assert (item.right, item.subtitles[0].text) == (1, "first")
+    (item,) = whole(choice_sets.read_long_video_bench(tmp_path, ReadOptions("val")))
+    assert (item.right, len(item.options)) == (1, 3)
+
+
+def test_longvideobench_without_options_is_told(tmp_path, video):
+    samples.long_video_bench(tmp_path, video)
+    (row,) = json.loads((tmp_path / "lvb_val.json").read_text())
+    del row["candidates"]
+    samples.write_json(tmp_path / "lvb_val.json", [{**row, "option0": "A book"}])
+    (said,) = broken(choice_sets.read_long_video_bench(tmp_path, ReadOptions("val")))
+    assert "Field 'candidates' of row 1" in said

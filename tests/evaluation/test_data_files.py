@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from linvt_cli.errors import DatasetError
@@ -81,3 +83,14 @@ def test_a_field_that_never_ends_is_an_error(tmp_path):
     path.write_text('question\n"' + "x" * 200_000)
     with pytest.raises(DatasetError, match=r"a\.csv' is no CSV file: field larger than"):
         list(csv_rows(path, ("question",)))
+
+
+@pytest.mark.parametrize("asked", ["is_dir", "is_file"])
+def test_a_folder_that_may_not_be_read_is_an_error(tmp_path, monkeypatch, asked):
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "a.csv").touch()
+    monkeypatch.setattr(Path, asked, refuse)
+    with pytest.raises(DatasetError, match="cannot be read: Permission denied"):
+        find_file(tmp_path, "*.csv")

@@ -10,6 +10,10 @@ from linvt_cli.evaluation.kept_replies import KeptReplies
 from tests.evaluation.judge_server import judge_server
 
 
+def anything(reply: str) -> bool:
+    return True
+
+
 def judge_at(url: str, kept: KeptReplies | None = None, **options: Any) -> EndpointJudge:
     return EndpointJudge(Endpoint(url, CHAT, **options), "tiny", kept or KeptReplies(None))
 
@@ -17,7 +21,7 @@ def judge_at(url: str, kept: KeptReplies | None = None, **options: Any) -> Endpo
 def test_a_reply_comes_from_the_endpoint_with_model_key_and_version():
     with judge_server((200, "yes")) as server:
         judge = judge_at(server.url, key="secret")
-        assert judge.reply("right?", 0) == "yes"
+        assert judge.reply("right?", 0, anything) == "yes"
     (request,) = server.requests
     assert request["path"] == "/v1/chat/completions"
     assert request["messages"] == [{"role": "user", "content": "right?"}]
@@ -28,21 +32,46 @@ def test_a_reply_comes_from_the_endpoint_with_model_key_and_version():
 
 def test_a_reply_is_asked_for_once_also_by_a_later_run(tmp_path):
     path = tmp_path / "judge.jsonl"
-    with judge_server((200, "yes"), (200, "no")) as server:
+    with judge_server((200, "yes")) as server:
         for _ in range(2):
             judge = judge_at(server.url, KeptReplies(path))
-            assert judge.reply("right?", 0) == "yes"
+            assert judge.reply("right?", 0, anything) == "yes"
         assert judge.versions == {"tiny-2026-01"}
-        assert judge.reply("right?", 1) == "no"  # another attempt is another request
-    assert [request["temperature"] for request in server.requests] == [0.0, 0.5]
-    assert server.keys == [None, None]
+    assert len(server.requests) == 1
+    assert server.keys == [None]
+
+
+def test_a_reply_that_means_nothing_is_asked_for_again_also_by_a_later_run(tmp_path):
+    path = tmp_path / "judge.jsonl"
+
+    def is_yes(reply: str) -> bool:
+        return reply == "yes"
+
+    with judge_server((200, "Well."), (200, "Well."), (200, "yes")) as server:
+        assert judge_at(server.url, KeptReplies(path)).reply("right?", 0, is_yes) == "Well."
+        judge = judge_at(server.url, KeptReplies(path))
+        assert judge.reply("right?", 0, is_yes) == "Well."
+        assert judge.reply("right?", 1, is_yes) == "yes"
+        # Whichever attempt it came from, it is what the next run begins with.
+        assert judge_at(server.url, KeptReplies(path)).reply("right?", 0, is_yes) == "yes"
+    assert [request["temperature"] for request in server.requests] == [0.0, 0.0, 0.5]
+
+
+def test_a_kept_reply_that_means_nothing_is_replaced(tmp_path):
+    path = tmp_path / "judge.jsonl"
+    with judge_server((200, "Well."), (200, "yes")) as server:
+        judge_at(server.url, KeptReplies(path)).reply("right?", 0, anything)
+        for _ in range(2):
+            judge = judge_at(server.url, KeptReplies(path))
+            assert judge.reply("right?", 0, lambda reply: reply == "yes") == "yes"
+    assert len(server.requests) == 2
 
 
 def test_it_waits_and_tries_again_where_the_endpoint_is_busy():
     waits: list[float] = []
     with judge_server((429, "busy"), (503, "busy"), (200, "yes")) as server:
         judge = judge_at(server.url, wait=waits.append)
-        assert judge.reply("right?", 0) == "yes"
+        assert judge.reply("right?", 0, anything) == "yes"
     assert waits == [7.0, 2.0]  # what it asks for, or longer from time to time
 
 
@@ -50,7 +79,7 @@ def test_it_gives_up_after_some_attempts_and_says_why():
     with judge_server((500, "broken")) as server:
         judge = judge_at(server.url, attempts=3, wait=lambda _: None)
         with pytest.raises(JudgeError, match="no reply in 3 attempts; it says 500") as caught:
-            judge.reply("right?", 0)
+            judge.reply("right?", 0, anything)
     assert len(server.requests) == 3
     assert caught.value.hint is not None
     assert "--resume" in caught.value.hint
@@ -59,7 +88,7 @@ def test_it_gives_up_after_some_attempts_and_says_why():
 def test_an_address_where_nobody_listens_is_an_error():
     judge = judge_at("http://127.0.0.1:9/v1", attempts=2, wait=lambda _: None)
     with pytest.raises(JudgeError, match="no reply in 2 attempts; ConnectError"):
-        judge.reply("right?", 0)
+        judge.reply("right?", 0, anything)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +104,7 @@ def test_an_address_where_nobody_listens_is_an_error():
 def test_what_trying_again_does_not_help_is_told_at_once(status, reply, said, hint):
     with judge_server((status, reply)) as server:
         with pytest.raises(JudgeError, match=said) as caught:
-            judge_at(server.url).reply("right?", 0)
+            judge_at(server.url).reply("right?", 0, anything)
         assert len(server.requests) == 1
     assert hint in str(caught.value.hint)
 
@@ -85,12 +114,12 @@ def test_a_reply_without_end_and_one_that_trickles_are_left():
         judge_server((200, "x" * 5_000_000)) as server,
         pytest.raises(JudgeError, match="sends more than 4,194,304 bytes"),
     ):
-        judge_at(server.url).reply("right?", 0)
+        judge_at(server.url).reply("right?", 0, anything)
     with judge_server((200, "yes")) as server:
         server.pause = 0.02  # after each byte
         judge = judge_at(server.url, timeout=0.5, attempts=1)
         with pytest.raises(JudgeError, match=r"ReadTimeout: no whole reply in 0\.5 s"):
-            judge.reply("right?", 0)
+            judge.reply("right?", 0, anything)
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,10 @@ def test_a_scene_is_judged_by_its_points_and_a_summary_by_the_right_one():
         ("summary", '{"score_completeness": 2}', None),
         ("summary", '{"score_completeness": 0, "score_reliability": 3}', None),
         ("summary", '{"score_completeness": 6, "score_reliability": 3}', None),
+        ("summary", '{"score_completeness": 10, "score_reliability": 3}', None),
+        ("summary", '{"score_completeness": 3, "score_reliability": 45}', None),
+        ("summary", 'As in {"score_completeness": 3, "score_reliability": 4}:'
+         ' {"score_completeness": 10, "score_reliability": 4}', None),
         ("summary", "", None),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from linvt_cli.evaluation import letters
+from linvt_cli.evaluation.benchmarks import BENCHMARKS
 from linvt_cli.evaluation.items import Item
 
 FOUR = Item("1", Path("a.mp4"), "Which?", ("red", "a blue one", "green", "none"), 0)
@@ -37,17 +38,28 @@ def test_mlvu_takes_the_sign_before_the_first_bracket_or_a_letter_alone(said, pl
     assert letters.before_bracket(said, FOUR) == place
 
 
+_CAPITALS = [
+    ("B", 1), ("B.", 1), ("(C)", 2), ("The best answer is D.", 3), ("The best option is C", 2),
+    ("The correct option is C", 2), ("The answer is: A", 0), ("Because it is red", 1),
+    ("I say C", 2), ("E or A", 0), ("red", None), ("a", None), ("", None),
+    ("one two three four five six seven eight nine ten eleven", None),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("said", "place"),
-    [
-        ("B", 1), ("B.", 1), ("(C)", 2), ("The best answer is D.", 3), ("Best option: B", 1),
-        ("The answer is: A", 0), ("Because it is red", 1), ("I say C", 2), ("E or A", 0),
-        ("red", None), ("a", None), ("", None),
-        ("one two three four five six seven eight nine ten eleven", None),
-    ],
-)  # fmt: skip
-def test_video_mme_takes_the_first_capital_behind_a_usual_beginning(said, place):
+    ("said", "place"), [*_CAPITALS, ("Best option: C", 2), ("Best answer: C", 2)]
+)
+def test_longvideobench_takes_the_first_capital_behind_a_usual_beginning(said, place):
     assert letters.first_capital(said, FOUR) == place
+
+
+@pytest.mark.parametrize(
+    ("said", "place"), [*_CAPITALS, ("Best option: C", 1), ("Best answer: C", 1)]
+)
+def test_video_mme_does_the_same_and_leaves_best_where_it_is(said, place):
+    rule = BENCHMARKS["video-mme"].rule
+    assert rule is not None
+    assert rule(said, FOUR) == place
 
 
 def test_longvideobench_has_a_fifth_letter():

@@ -50,6 +50,14 @@ def test_videos_that_are_cut_to_their_bounds_are_not_cut_again(folder, video):
     assert (item.start, item.end) == (None, None)
 
 
+def test_the_name_of_a_folder_above_says_nothing_about_cuts(tmp_path, video):
+    folder = tmp_path / "my_segment" / "MVBench"
+    samples.mvbench(folder, video)
+    (item,) = read_mvbench(folder, ReadOptions("test", ("Action Sequence",)))
+    assert isinstance(item, Item)
+    assert (item.start, item.end) == (0.5, 1.5)
+
+
 def test_the_file_of_a_task_that_is_wanted_must_be_there(folder):
     with pytest.raises(DatasetError, match=r"has no file 'json/action_prediction\.json'"):
         list(read_mvbench(folder, ReadOptions("test")))

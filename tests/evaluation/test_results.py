@@ -80,6 +80,18 @@ def test_failures_and_answers_without_an_option_are_counted():
     assert document["failures"][0]["message"] == "gone"
 
 
+def test_failures_whose_right_answer_is_not_public_count_as_nothing():
+    rows = [scored("a", "", 1.0), scored("b", "", 1.0)]
+    failures = [Failure(f"u{n}", (), "VideoError", "gone", has_answer=False) for n in range(8)]
+    document = to_document(BENCHMARKS["egoschema"], SETTINGS, rows, failures)
+    assert document["accuracy_if_failures_are_wrong"] == 1.0
+    assert document["questions"]["failed"] == 8
+    assert set(document["failures"][0]) == {"id", "groups", "type", "message"}
+    known = Failure("c", (), "VideoError", "gone")
+    document = to_document(BENCHMARKS["egoschema"], SETTINGS, rows, [*failures, known])
+    assert document["accuracy_if_failures_are_wrong"] == pytest.approx(2 / 3, abs=1e-6)
+
+
 def test_a_rating_is_the_mean_of_the_judges():
     rows = [
         scored("a", "x", 1.0, rating=5, by="judge"),

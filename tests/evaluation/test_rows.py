@@ -80,6 +80,21 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path):
         row().video("video", "\ud800\0", [tmp_path])
 
 
+def test_a_path_that_is_too_long_is_an_error_of_its_row(tmp_path):
+    with pytest.raises(DatasetError, match=r"Field 'video' of row 3 .*too long") as caught:
+        row().video("video", "a/" * 3000, [tmp_path])
+    assert len(caught.value.message) < 600
+
+
+def test_a_folder_that_may_not_be_read_is_an_error_of_its_row(tmp_path, monkeypatch):
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(DatasetError, match=r"Field 'video' .*for: Permission denied"):
+        row().video("video", "a.mp4", [tmp_path])
+
+
 def test_a_video_may_have_other_names_elsewhere(tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "7.mp4").touch()

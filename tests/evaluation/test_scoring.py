@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ class Scripted:
         self.replies = list(replies)
         self.attempts: list[int] = []
 
-    def reply(self, request: str, attempt: int) -> str:
+    def reply(self, request: str, attempt: int, means: Callable[[str], bool]) -> str:
         self.attempts.append(attempt)
         return str(self.replies.pop(0))
 
@@ -84,8 +85,10 @@ def test_a_judge_is_asked_again_until_its_reply_means_something():
 
 
 def test_a_judge_that_never_says_anything_is_an_error_that_names_the_question():
-    with pytest.raises(JudgementError, match="about question q is no judgement: 'well'"):
+    with pytest.raises(JudgementError, match="about question q is no judgement") as caught:
         score_answer(BENCHMARKS["msvd-qa"], OPEN, "some dogs", Scripted(*["well"] * 3))
+    assert caught.value.message.endswith("'well'")
+    assert caught.value.hint == "--resume asks it again"
 
 
 def test_without_a_judge_words_are_compared():
