@@ -66,7 +66,9 @@ def score_all(
         try:
             return Scored(item, str(row["answer"]), _verdict(benchmark, item, row, judge))
         except JudgementError as error:
-            return Failure(item.id, item.groups, type(error).__name__, error.message)
+            return Failure(
+                item.id, item.groups, type(error).__name__, error.message, item.has_answer
+            )
 
     at_once = isinstance(judge, EndpointJudge | EmbeddingMatch)
     workers = options.judge.workers if at_once else 1
@@ -99,7 +101,8 @@ def _verdict(benchmark: Benchmark, item: Item, row: Row, judge: Scorer | None) -
 
 
 def _failure(item: Item, row: Row) -> Failure:
-    return Failure(item.id, item.groups, row["error"]["type"], row["error"]["message"])
+    error = row["error"]
+    return Failure(item.id, item.groups, error["type"], error["message"], item.has_answer)
 
 
 def _judge(benchmark: Benchmark, options: BenchmarkOptions, output: Output) -> Scorer | None:

@@ -105,7 +105,13 @@ class _Run:
                 self._benchmark, self._items, self._rows, self._options, self._output
             )
             told = [
-                Failure(each.id, each.groups, type(each.error).__name__, each.error.message)
+                Failure(
+                    each.id,
+                    each.groups,
+                    type(each.error).__name__,
+                    each.error.message,
+                    each.has_answer,
+                )
                 for each in self._broken
             ]
             document = to_document(
