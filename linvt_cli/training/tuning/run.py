@@ -26,17 +26,19 @@ from linvt_cli.pipeline.model_choice import find_model
 from linvt_cli.training.tuning.adapter import add_lora, load_lora, set_dropout
 from linvt_cli.training.tuning.bad_samples import BAD_FILE, BadSamples
 from linvt_cli.training.tuning.beginning import (
+    content_of,
     first_checkpoint,
     first_linvt,
     load_frozen,
     make_accelerator,
 )
 from linvt_cli.training.tuning.curriculum import Curriculum, Task, make_tasks
+from linvt_cli.training.tuning.disk_errors import disk_errors_translated
 from linvt_cli.training.tuning.export import export
 from linvt_cli.training.tuning.features import FeatureStore, vision_identity
 from linvt_cli.training.tuning.learner import Learner
 from linvt_cli.training.tuning.loop import Stage, run_stage
-from linvt_cli.training.tuning.metrics import StepMetrics, draw
+from linvt_cli.training.tuning.metrics import StepMetrics, draw, final_loss
 from linvt_cli.training.tuning.plan import BatchPlan
 from linvt_cli.training.tuning.settings import LEARNING_RATES, StageName, TuningSettings
 from linvt_cli.training.video_data.samples import BadSample, Sample, read_samples
@@ -68,6 +70,11 @@ def run_tuning(settings: TuningSettings, observer: Observer | None = None) -> Pa
     Raises:
         LinVTError: whatever keeps it from that: the model, the data, the settings, the machine.
     """
+    with disk_errors_translated(settings.run_dir):
+        return _run(settings, observer)
+
+
+def _run(settings: TuningSettings, observer: Observer | None) -> Path:
     accelerator = make_accelerator(settings)
     observer = observer if observer and accelerator.is_main_process else Observer()
     settings.run_dir.mkdir(parents=True, exist_ok=True)
@@ -118,13 +125,16 @@ class _Run:
         if settings.optimization.gradient_checkpointing:
             _save_memory(backbone)
         set_dropout(backbone.decoder(), active=True)
-        stage = self._stage(name, learner)
+        stage = self._stage(name, learner, source)
         self.observer.on_notice(
             f"{name}: {len(self.tasks)} samples, {stage.num_steps} steps of"
             f" {self._samples_per_step} samples"
         )
-        loss = run_stage(stage, self.accelerator, settings.run_dir, self.bad, self.observer.on_step)
-        if self.accelerator.is_main_process and (loss is not None or not self._has_result(name)):
+        learnt = run_stage(
+            stage, self.accelerator, settings.run_dir, self.bad, self.observer.on_step
+        )
+        if self.accelerator.is_main_process and (learnt or not self._has_result(name)):
+            loss = final_loss(settings.run_dir, name, num_steps=stage.num_steps)
             told = {**stage.facts, "final_loss": loss, "linvt_version": __version__}
             write = partial(
                 export,
@@ -147,8 +157,8 @@ class _Run:
         return settings.batch_size * settings.accumulate * processes
 
     def _has_result(self, name: StageName) -> bool:
-        folder = self.settings.run_dir / ("align" if name == "align" else f"{RESULT}/{ADAPTER}")
-        return folder.is_dir()
+        wanted = ("align", RESULT) if name == "align" else (f"{RESULT}/{ADAPTER}",)
+        return all((self.settings.run_dir / folder).is_dir() for folder in wanted)
 
     def _store(self) -> FeatureStore | None:
         folder = self.settings.cache_features
@@ -163,7 +173,7 @@ class _Run:
         learner.add_language_model()
         return lora
 
-    def _stage(self, name: StageName, learner: Learner) -> Stage:
+    def _stage(self, name: StageName, learner: Learner, source: Path | None) -> Stage:
         settings, optimization = self.settings, self.settings.optimization
         plan = BatchPlan(
             [task.length for task in self.tasks],
@@ -178,6 +188,7 @@ class _Run:
             "model": self.loaded.spec.name,
             "revision": self.loaded.weights.revision,
             "dtype": str(learner.backbone.dtype).removeprefix("torch."),
+            "begins_with": content_of(source),
             "data": [path.name for path in settings.data],
             "samples": len(self.tasks),
             "samples_hash": _hash(self.tasks),

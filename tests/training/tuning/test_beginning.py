@@ -11,6 +11,7 @@ import torch
 from linvt_cli.errors import CheckpointMismatchError, ConfigError
 from linvt_cli.training.tuning.adapter import add_lora
 from linvt_cli.training.tuning.beginning import (
+    content_of,
     first_checkpoint,
     first_linvt,
     load_frozen,
@@ -85,7 +86,19 @@ def test_the_second_stage_begins_where_the_first_ended(tmp_path):
     assert first_checkpoint(settings, "align") is None
     assert first_checkpoint(settings, "instruct") == aligned
     named = replace(settings, checkpoint=str(write(tmp_path / "named")))
-    assert first_checkpoint(named, "instruct") == tmp_path / "named"
+    assert first_checkpoint(named, "align") == tmp_path / "named"
+    assert first_checkpoint(named, "instruct") == aligned
+    alone = replace(named, stages=("instruct",))
+    assert first_checkpoint(alone, "instruct") == tmp_path / "named"
+
+
+def test_checkpoints_are_told_apart_by_what_they_hold(tmp_path):
+    plain = write(tmp_path / "plain")
+    assert content_of(None) is None
+    assert content_of(plain) == content_of(write(tmp_path / "same"))
+    assert content_of(plain) != content_of(write(tmp_path / "lora", lora=True))
+    (tmp_path / "same" / "model.safetensors").write_bytes(b"other")
+    assert content_of(plain) != content_of(tmp_path / "same")
 
 
 def test_the_first_stage_has_no_place_for_a_lora(tmp_path):
