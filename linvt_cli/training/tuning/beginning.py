@@ -94,7 +94,7 @@ def first_linvt(
 
     Raises:
         CheckpointError: if the checkpoint cannot be used with the backbone.
-        ConfigError: if a new one cannot be built.
+        ConfigError: if a new one cannot be built, or the checkpoint has another shape.
     """
     if source is not None:
         linvt = load_checkpoint(
@@ -104,6 +104,7 @@ def first_linvt(
             device=backbone.device,
             dtype=torch.float32,
         )
+        _require_shape(settings, linvt.config, source)
         return linvt.train().requires_grad_(True)
     torch.manual_seed(settings.seed)
     shape = asdict(settings.shape or TokenizerShape())
@@ -116,6 +117,19 @@ def first_linvt(
             hint="--queries 32,16,16",
         )
     return LinearVideoTokenizer(config).to(backbone.device)
+
+
+def _require_shape(settings: TuningSettings, config: LinVTConfig, source: Path) -> None:
+    wanted = {} if settings.shape is None else asdict(settings.shape)
+    for name, value in wanted.items():
+        found = getattr(config, name)
+        if found != value:
+            raise ConfigError(
+                f"The LinVT of '{source}' has another '{name}': {found}, not {value}",
+                field=name,
+                hint="leave out --queries, --scales, --kept and --positions, or name another"
+                " folder",
+            )
 
 
 def first_checkpoint(settings: TuningSettings, stage: str) -> Path | None:

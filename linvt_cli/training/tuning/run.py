@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -40,7 +41,12 @@ from linvt_cli.training.tuning.learner import Learner
 from linvt_cli.training.tuning.loop import Stage, run_stage
 from linvt_cli.training.tuning.metrics import StepMetrics, draw, final_loss
 from linvt_cli.training.tuning.plan import BatchPlan
-from linvt_cli.training.tuning.settings import LEARNING_RATES, StageName, TuningSettings
+from linvt_cli.training.tuning.settings import (
+    LEARNING_RATES,
+    STAGES,
+    StageName,
+    TuningSettings,
+)
 from linvt_cli.training.video_data.samples import BadSample, Sample, read_samples
 from linvt_cli.video_tokenizer.package import ADAPTER
 
@@ -79,6 +85,9 @@ def _run(settings: TuningSettings, observer: Observer | None) -> Path:
     observer = observer if observer and accelerator.is_main_process else Observer()
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     spec, _ = find_model(settings.model)
+    if accelerator.is_main_process and not _is_begun(settings.run_dir):
+        (settings.run_dir / BAD_FILE).unlink(missing_ok=True)
+    accelerator.wait_for_everyone()
     bad = BadSamples(settings.run_dir / BAD_FILE, most=settings.max_bad, on_bad=observer.on_bad)
     tasks = make_tasks(
         _samples(settings),
@@ -189,7 +198,7 @@ class _Run:
             "revision": self.loaded.weights.revision,
             "dtype": str(learner.backbone.dtype).removeprefix("torch."),
             "begins_with": content_of(source),
-            "data": [path.name for path in settings.data],
+            "data": [_told_name(path) for path in settings.data],
             "samples": len(self.tasks),
             "samples_hash": _hash(self.tasks),
             "frames": self.tasks[0].sampling.num_frames,
@@ -217,9 +226,19 @@ class _Run:
         )
 
 
+def _is_begun(run_dir: Path) -> bool:
+    """Say whether there is something to go on from, so that earlier bad samples count."""
+    return any((run_dir / f"{stage}.safetensors").exists() for stage in STAGES)
+
+
 def _samples(settings: TuningSettings) -> Iterable[Sample | BadSample]:
     for path in settings.data:
         yield from read_samples(path, root=settings.videos)
+
+
+def _told_name(path: Path) -> str:
+    r"""Return the name of a file; bytes that are not UTF-8 become the text ``\xff``."""
+    return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
 def _hash(tasks: list[Task]) -> str:

@@ -73,6 +73,13 @@ def test_one_that_goes_on_has_the_weights_and_the_shape_that_it_had(tmp_path):
         first_linvt(SETTINGS, tiny_nano(), write(tmp_path / "other", backbone="molmo-7b-d"))
 
 
+def test_one_that_goes_on_has_no_other_shape(tmp_path):
+    source = write(tmp_path / "linvt")
+    settings = replace(SETTINGS, shape=replace(SHAPE, num_kept=8))
+    with pytest.raises(ConfigError, match="another 'num_kept': 16, not 8"):
+        first_linvt(settings, tiny_nano(), source)
+
+
 def test_more_video_tokens_than_the_context_takes_are_refused():
     settings = replace(SETTINGS, shape=TokenizerShape(num_queries=(500, 8, 4)))
     with pytest.raises(ConfigError, match="leave no room"):
