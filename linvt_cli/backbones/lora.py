@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
-_PREFIX = "base_model.model."
+PREFIX = "base_model.model."
+"""What PEFT puts before the names of layers."""
 _HINT = "fetch or train the checkpoint again"
 # Settings of PEFT that change the arithmetic, with the values under which it is B·A·x·scale.
 _PLAIN: dict[str, tuple[Any, ...]] = {
@@ -91,7 +92,7 @@ def read_lora(folder: Path) -> dict[str, LowRank]:
             raise CheckpointCorruptError(
                 f"The LoRA in '{folder}' has no whole pair of matrices for '{name}'", hint=_HINT
             )
-        found[name.removeprefix(_PREFIX)] = LowRank(down, up, scale)
+        found[name.removeprefix(PREFIX)] = LowRank(down, up, scale)
     if tensors or not found:
         raise CheckpointCorruptError(
             f"'{folder / WEIGHTS_FILE}' is not that of a LoRA: {', '.join(sorted(tensors)[:3])}",

@@ -16,6 +16,14 @@ from linvt_cli.cli.output import Output
 from linvt_cli.cli.tuning_options import OptimizationGroup, ShapeGroup, chosen_stages
 from linvt_cli.errors import ConfigError
 
+_TUNING_OPTIONS = (
+    *("model", "stage", "videos", "checkpoint", "frames", "steps", "epochs", "batch_size"),
+    *("accumulate", "learning_rate", "gradient_checkpointing", "save_every", "lora_rank"),
+    *("queries", "scales", "kept", "positions", "cache_features", "features", "max_bad", "seed"),
+    *("workers", "dtype", "weights"),
+)
+"""Parameters that play no part in a recipe."""
+
 
 @with_option_groups
 def train(
@@ -77,7 +85,10 @@ def train(
         int, typer.Option("--max-bad", min=0, metavar="N", help="Skip up to N bad samples")
     ] = 100,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, metavar="N", help="Of weights, order and dropout")
+        int,
+        typer.Option(
+            "--seed", min=0, max=2**32 - 1, metavar="N", help="Of weights, order and dropout"
+        ),
     ] = 0,
     workers: Annotated[
         int | None, typer.Option("--decode-workers", min=0, metavar="N", help="Decoding processes")
@@ -123,6 +134,7 @@ def train(
             "A recipe makes its own data", field="recipe", hint="leave out --recipe, or DATA"
         )
     if recipe == "ablation":
+        _refuse_tuning(context, but=("steps",))
         ablate(
             run_dir,
             ablated,
@@ -168,12 +180,7 @@ def train(
             )
         return
     ablated.refuse()
-    if optimization.num_steps is not None:
-        raise ConfigError(
-            "--steps belongs to the ablation recipe",
-            field="steps",
-            hint="add --recipe ablation, or leave out --steps",
-        )
+    _refuse_tuning(context)
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.backbones.loading import select_device
         from linvt_cli.training.recipe import NanoRecipe, run_recipe
@@ -185,6 +192,23 @@ def train(
             on_progress=output.notice,
         )
     output.line(str(folder))
+
+
+def _refuse_tuning(context: typer.Context, *, but: tuple[str, ...] = ()) -> None:
+    """Refuse options that play no part in a recipe.
+
+    Raises:
+        ConfigError: one is given.
+    """
+    for name in _TUNING_OPTIONS:
+        if name not in but and _is_typed(context, name):
+            option = "decode_workers" if name == "workers" else name
+            raise ConfigError(
+                f"--{option.replace('_', '-')} needs DATA to train on",
+                field=name,
+                hint="linvt train DATA.jsonl --model NAME -o DIR"
+                + (", or add --recipe ablation" if name == "steps" else ""),
+            )
 
 
 def _is_typed(context: typer.Context, name: str) -> bool:

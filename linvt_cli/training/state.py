@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
@@ -29,6 +30,10 @@ def write_state(
         optimizer: of those weights.
         step: how many steps were taken.
         about: what else is to be known of them.
+
+    Raises:
+        OSError: if the file cannot be put in its place.
+        SafetensorError: if it cannot be written.
     """
     tensors = {f"weight.{name}": weight.detach().contiguous() for name, weight in learnt.items()}
     for name, weight in learnt.items():
@@ -36,8 +41,13 @@ def write_state(
             if moment in optimizer.state.get(weight, {}):
                 tensors[f"{moment}.{name}"] = optimizer.state[weight][moment].contiguous()
     partial = path.with_suffix(".partial")
-    save_file(tensors, partial, metadata={"step": str(step), **(about or {})})
-    partial.replace(path)
+    try:
+        save_file(tensors, partial, metadata={"step": str(step), **(about or {})})
+        partial.replace(path)
+    except (OSError, SafetensorError):
+        # A full disk is not to be filled by what nobody reads.
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def restore_state(

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from linvt_cli.training import state
 from linvt_cli.training.state import restore_state, restore_weights, write_state
 
 Parts = tuple[dict[str, nn.Parameter], torch.optim.Optimizer]
@@ -52,3 +53,18 @@ def test_weights_come_without_the_moments(trained: Parts, tmp_path: Path) -> Non
         restore_weights(file, learnt)
     assert all(torch.equal(trained[0][name], learnt[name]) for name in learnt)
     assert not optimizer.state
+
+
+def test_a_full_disk_leaves_the_last_file_and_nothing_beside_it(
+    trained: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(_: object, path: Path, **__: object) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("No space left on device")
+
+    before = (tmp_path / "a.safetensors").read_bytes()
+    monkeypatch.setattr(state, "save_file", fill)
+    with pytest.raises(SafetensorError):
+        write_state(tmp_path / "a.safetensors", *trained, step=4)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+    assert (tmp_path / "a.safetensors").read_bytes() == before

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from linvt_cli.backbones.base import TunableBackbone
-from linvt_cli.backbones.lora import CONFIG_FILE, WEIGHTS_FILE
-from linvt_cli.errors import ConfigError
+from linvt_cli.backbones.lora import CONFIG_FILE, PREFIX, WEIGHTS_FILE, LowRank, read_lora
+from linvt_cli.errors import CheckpointCorruptError, ConfigError
 from linvt_cli.training.tuning.settings import LoraShape
 
 if TYPE_CHECKING:
@@ -71,11 +71,49 @@ def set_dropout(decoder: nn.Module, *, active: bool) -> None:
 
 
 def load_lora(model: PeftModel, folder: Path) -> None:
-    """Continue with the LoRA of a folder, which has the shape of the model's."""
-    from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
+    """Continue with the LoRA of a folder, which has the shape of the model's.
 
-    set_peft_model_state_dict(model, load_file(folder / WEIGHTS_FILE))
+    Raises:
+        CheckpointCorruptError: if a file is missing or damaged, or is for other layers.
+        ConfigError: if the LoRA has another rank or another weight.
+    """
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+
+    found = read_lora(folder)
+    config: Any = model.peft_config["default"]
+    _require_same_shape(folder, found, rank=config.r, scale=config.lora_alpha / config.r)
+    tensors = {}
+    for name, low_rank in found.items():
+        tensors[f"{PREFIX}{name}.lora_A.weight"] = low_rank.down
+        tensors[f"{PREFIX}{name}.lora_B.weight"] = low_rank.up
+    wanted: Any = get_peft_model_state_dict(model, save_embedding_layers=False)
+    odd = [
+        name
+        for name in sorted(wanted.keys() | tensors.keys())
+        if name not in wanted or name not in tensors or wanted[name].shape != tensors[name].shape
+    ]
+    if odd:
+        raise CheckpointCorruptError(
+            f"The LoRA in '{folder}' is for other layers: {odd[0].removeprefix(PREFIX)}",
+            hint="begin with a checkpoint that was trained for this very model",
+        )
+    set_peft_model_state_dict(model, tensors)
+
+
+def _require_same_shape(
+    folder: Path, found: dict[str, LowRank], *, rank: int, scale: float
+) -> None:
+    for low_rank in found.values():
+        its_rank = len(low_rank.down)
+        if its_rank != rank or low_rank.scale != scale:
+            raise ConfigError(
+                f"The LoRA in '{folder}' has rank {its_rank} and weight {low_rank.scale:g}, and"
+                f" rank {rank} with weight {scale:g} is to be trained",
+                field="lora_rank",
+                hint=f"--lora-rank {its_rank}"
+                if its_rank != rank
+                else "begin with a checkpoint that 'linvt train' has written",
+            )
 
 
 def save_lora(model: PeftModel, folder: Path, *, base_model: str) -> None:

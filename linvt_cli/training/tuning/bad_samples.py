@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ BAD_FILE = "bad.jsonl"
 
 
 class BadSamples:
-    """The bad samples of a run, each once.
+    """The bad samples of a run, each once, those that an earlier process wrote down too.
 
     Args:
         path: the file that they are written to, a JSON line for each.
@@ -25,12 +26,11 @@ class BadSamples:
         self._path = path
         self._most = most
         self._on_bad = on_bad
-        self._reasons: dict[str, str] = {}
-        self._written = _read(path)
+        self._places = _read(path)
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(self._reasons)
+        return len(self._places)
 
     def add(self, bad: BadSample) -> None:
         """Note a bad sample, unless it is noted already.
@@ -38,14 +38,10 @@ class BadSamples:
         Raises:
             DatasetError: if there are too many.
         """
-        if bad.place in self._reasons:
-            return
-        self._reasons[bad.place] = bad.reason
-        if bad.place not in self._written:
-            with self._path.open("a", encoding="utf-8") as file:
-                row = {"place": bad.place, "reason": bad.reason}
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        self._on_bad(bad)
+        if bad.place not in self._places:
+            self._places.add(bad.place)
+            self._write(bad)
+            self._on_bad(bad)
         if len(self) > self._most:
             path, _, line = bad.place.rpartition(":")
             raise DatasetError(
@@ -53,8 +49,17 @@ class BadSamples:
                 f" {bad.place}: {bad.reason}",
                 path=path or bad.place,
                 line=int(line) if line.isdecimal() else None,
-                hint=f"mend what '{self._path}' lists, or raise --max-bad",
+                hint=f"mend what '{self._path}' lists and remove that file, or raise --max-bad",
             )
+
+    def _write(self, bad: BadSample) -> None:
+        row = json.dumps({"place": bad.place, "reason": bad.reason})
+        with self._path.open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a line that was cut off is not to swallow the next
+                    row = f"\n{row}"
+            file.write(f"{row}\n".encode())
 
 
 def _read(path: Path) -> set[str]:
@@ -62,7 +67,8 @@ def _read(path: Path) -> set[str]:
     if not path.exists():
         return set()
     places = set()
-    for line in path.read_text(encoding="utf-8").splitlines():
+    # Not splitlines: a reason may hold other ends of lines.
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
             places.add(json.loads(line)["place"])
         except (ValueError, KeyError, TypeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
@@ -17,9 +18,9 @@ from linvt_cli.pipeline.loading import LoadedImageLLM, load_image_llm
 from linvt_cli.pipeline.model_choice import find_checkpoint, find_model
 from linvt_cli.pipeline.precision import choose_dtype
 from linvt_cli.training.tuning.settings import TokenizerShape, TuningSettings
-from linvt_cli.video_tokenizer.checkpoint import load_checkpoint
+from linvt_cli.video_tokenizer.checkpoint import WEIGHTS_FILE, load_checkpoint
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
-from linvt_cli.video_tokenizer.package import ADAPTER
+from linvt_cli.video_tokenizer.package import ADAPTER, ADAPTER_FILES
 
 _SUPPORTED = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
 
@@ -93,7 +94,7 @@ def first_linvt(
 
     Raises:
         CheckpointError: if the checkpoint cannot be used with the backbone.
-        ConfigError: if a new one cannot be built.
+        ConfigError: if a new one cannot be built, or the checkpoint has another shape.
     """
     if source is not None:
         linvt = load_checkpoint(
@@ -103,6 +104,7 @@ def first_linvt(
             device=backbone.device,
             dtype=torch.float32,
         )
+        _require_shape(settings, linvt.config, source)
         return linvt.train().requires_grad_(True)
     torch.manual_seed(settings.seed)
     shape = asdict(settings.shape or TokenizerShape())
@@ -117,15 +119,31 @@ def first_linvt(
     return LinearVideoTokenizer(config).to(backbone.device)
 
 
+def _require_shape(settings: TuningSettings, config: LinVTConfig, source: Path) -> None:
+    wanted = {} if settings.shape is None else asdict(settings.shape)
+    for name, value in wanted.items():
+        found = getattr(config, name)
+        if found != value:
+            raise ConfigError(
+                f"The LinVT of '{source}' has another '{name}': {found}, not {value}",
+                field=name,
+                hint="leave out --queries, --scales, --kept and --positions, or name another"
+                " folder",
+            )
+
+
 def first_checkpoint(settings: TuningSettings, stage: str) -> Path | None:
-    """Return the checkpoint that a stage begins with: the named one, or that of the stage before.
+    """Return the checkpoint that a stage begins with: that of the stage before, or the named one.
+
+    The named one comes before the stage before where the run does not take that stage itself.
 
     Raises:
         BackboneLoadError: if a repository that is named is not on this machine.
         ConfigError: if the stage has no place for the LoRA of the checkpoint.
     """
     aligned = settings.run_dir / "align"
-    if stage == "instruct" and aligned.is_dir() and settings.checkpoint is None:
+    goes_on = settings.checkpoint is None or "align" in settings.stages
+    if stage == "instruct" and aligned.is_dir() and goes_on:
         return aligned
     if settings.checkpoint is None:
         return None
@@ -137,3 +155,15 @@ def first_checkpoint(settings: TuningSettings, stage: str) -> Path | None:
             hint="use --stage instruct",
         )
     return source
+
+
+def content_of(source: Path | None) -> str | None:
+    """Return a hash of what a checkpoint holds, wherever it lies; None where there is none."""
+    if source is None:
+        return None
+    digest = hashlib.sha256()
+    for path in (source / WEIGHTS_FILE, *(source / ADAPTER / name for name in ADAPTER_FILES)):
+        if path.exists():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]

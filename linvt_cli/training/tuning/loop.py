@@ -19,11 +19,11 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from linvt_cli.errors import ConfigError
-from linvt_cli.training.tuning.bad_samples import BadSamples
+from linvt_cli.errors import ConfigError, DatasetError
+from linvt_cli.training.tuning.bad_samples import BAD_FILE, BadSamples
 from linvt_cli.training.tuning.curriculum import Curriculum
 from linvt_cli.training.tuning.learner import Learner, Study, cut
-from linvt_cli.training.tuning.metrics import MetricsLog, StepMetrics
+from linvt_cli.training.tuning.metrics import MetricsLog, StepMetrics, losses_of
 from linvt_cli.training.tuning.plan import BatchPlan
 from linvt_cli.training.tuning.settings import Optimization
 from linvt_cli.training.tuning.state import Facts, load_state, save_state
@@ -52,15 +52,16 @@ def run_stage(
     run_dir: Path,
     bad: BadSamples,
     on_step: Callable[[StepMetrics], None],
-) -> float | None:
+) -> bool:
     """Train a stage to its last step, from its checkpoint where there is one.
 
     Returns:
-        The mean loss of the last tenth of its steps; None where all of them were taken before.
+        Whether a step was taken; if not, all of them were taken before.
 
     Raises:
+        CheckpointCorruptError: if its checkpoint is damaged.
         ConfigError: if the checkpoint is of other settings, or the loss is no number any more.
-        DatasetError: if too many samples are bad.
+        DatasetError: if too many samples are bad, or none of an epoch can be used.
     """
     learnt = stage.learner.learnt()
     optimizer = torch.optim.AdamW(
@@ -70,24 +71,37 @@ def run_stage(
     )
     path = run_dir / f"{stage.name}.safetensors"
     first = load_state(path, learnt, optimizer, facts=stage.facts) if path.exists() else 0
+    usable = any(step <= first for step in losses_of(run_dir, stage.name))
     accelerator.wait_for_everyone()
     if first == stage.num_steps:
-        return None
+        return False
     model: nn.Module = accelerator.prepare_model(stage.learner, device_placement=False)
     log = MetricsLog(run_dir, stage.name, first=first) if accelerator.is_main_process else None
-    losses: list[float] = []
+    save_every = stage.optimization.save_every
+    epoch = _steps_per_epoch(stage, accelerator.num_processes)
     for metrics in _steps(stage, accelerator, model, optimizer, bad, first):
-        if metrics.loss is not None and metrics.step > 0.9 * stage.num_steps:
-            losses.append(metrics.loss)
         if log is not None:
             log.add(metrics)
-            if metrics.step % stage.optimization.save_every == 0 or metrics.step == stage.num_steps:
-                save_state(path, learnt, optimizer, step=metrics.step, facts=stage.facts)
+        usable = usable or metrics.loss is not None
+        last = metrics.step == stage.num_steps
+        if not usable and (last or metrics.step >= epoch):
+            raise DatasetError(
+                "No sample of the data could be used",
+                path=run_dir / BAD_FILE,
+                hint="the file says what is wrong with each; check --videos",
+            )
+        # Where nothing was learnt yet, there is nothing to go on from.
+        if log is not None and usable and (last or metrics.step % save_every == 0):
+            save_state(path, learnt, optimizer, step=metrics.step, facts=stage.facts)
         on_step(metrics)
     if log is not None:
         log.close()
     accelerator.wait_for_everyone()
-    return sum(losses) / len(losses) if losses else None
+    return True
+
+
+def _steps_per_epoch(stage: Stage, world: int) -> int:
+    return math.ceil(stage.plan.batches_per_epoch / (stage.optimization.accumulate * world))
 
 
 def _steps(

@@ -88,6 +88,21 @@ def read_metrics(run_dir: Path) -> Iterator[StepMetrics]:
         yield metrics
 
 
+def losses_of(run_dir: Path, stage: str) -> dict[int, float]:
+    """Return the losses of a stage by the step, without steps all of whose samples were bad."""
+    return {
+        each.step: each.loss
+        for each in read_metrics(run_dir)
+        if each.stage == stage and each.loss is not None
+    }
+
+
+def final_loss(run_dir: Path, stage: str, *, num_steps: int) -> float | None:
+    """Return the mean loss of the last tenth of a stage's steps; None where there is none."""
+    losses = [loss for step, loss in losses_of(run_dir, stage).items() if step > 0.9 * num_steps]
+    return sum(losses) / len(losses) if losses else None
+
+
 def draw(run_dir: Path) -> None:
     """Draw the loss of all stages.
 

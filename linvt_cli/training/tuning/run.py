@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -26,19 +27,26 @@ from linvt_cli.pipeline.model_choice import find_model
 from linvt_cli.training.tuning.adapter import add_lora, load_lora, set_dropout
 from linvt_cli.training.tuning.bad_samples import BAD_FILE, BadSamples
 from linvt_cli.training.tuning.beginning import (
+    content_of,
     first_checkpoint,
     first_linvt,
     load_frozen,
     make_accelerator,
 )
 from linvt_cli.training.tuning.curriculum import Curriculum, Task, make_tasks
+from linvt_cli.training.tuning.disk_errors import disk_errors_translated
 from linvt_cli.training.tuning.export import export
 from linvt_cli.training.tuning.features import FeatureStore, vision_identity
 from linvt_cli.training.tuning.learner import Learner
 from linvt_cli.training.tuning.loop import Stage, run_stage
-from linvt_cli.training.tuning.metrics import StepMetrics, draw
+from linvt_cli.training.tuning.metrics import StepMetrics, draw, final_loss
 from linvt_cli.training.tuning.plan import BatchPlan
-from linvt_cli.training.tuning.settings import LEARNING_RATES, StageName, TuningSettings
+from linvt_cli.training.tuning.settings import (
+    LEARNING_RATES,
+    STAGES,
+    StageName,
+    TuningSettings,
+)
 from linvt_cli.training.video_data.samples import BadSample, Sample, read_samples
 from linvt_cli.video_tokenizer.package import ADAPTER
 
@@ -68,10 +76,18 @@ def run_tuning(settings: TuningSettings, observer: Observer | None = None) -> Pa
     Raises:
         LinVTError: whatever keeps it from that: the model, the data, the settings, the machine.
     """
+    with disk_errors_translated(settings.run_dir):
+        return _run(settings, observer)
+
+
+def _run(settings: TuningSettings, observer: Observer | None) -> Path:
     accelerator = make_accelerator(settings)
     observer = observer if observer and accelerator.is_main_process else Observer()
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     spec, _ = find_model(settings.model)
+    if accelerator.is_main_process and not _is_begun(settings.run_dir):
+        (settings.run_dir / BAD_FILE).unlink(missing_ok=True)
+    accelerator.wait_for_everyone()
     bad = BadSamples(settings.run_dir / BAD_FILE, most=settings.max_bad, on_bad=observer.on_bad)
     tasks = make_tasks(
         _samples(settings),
@@ -118,13 +134,16 @@ class _Run:
         if settings.optimization.gradient_checkpointing:
             _save_memory(backbone)
         set_dropout(backbone.decoder(), active=True)
-        stage = self._stage(name, learner)
+        stage = self._stage(name, learner, source)
         self.observer.on_notice(
             f"{name}: {len(self.tasks)} samples, {stage.num_steps} steps of"
             f" {self._samples_per_step} samples"
         )
-        loss = run_stage(stage, self.accelerator, settings.run_dir, self.bad, self.observer.on_step)
-        if self.accelerator.is_main_process and (loss is not None or not self._has_result(name)):
+        learnt = run_stage(
+            stage, self.accelerator, settings.run_dir, self.bad, self.observer.on_step
+        )
+        if self.accelerator.is_main_process and (learnt or not self._has_result(name)):
+            loss = final_loss(settings.run_dir, name, num_steps=stage.num_steps)
             told = {**stage.facts, "final_loss": loss, "linvt_version": __version__}
             write = partial(
                 export,
@@ -147,8 +166,8 @@ class _Run:
         return settings.batch_size * settings.accumulate * processes
 
     def _has_result(self, name: StageName) -> bool:
-        folder = self.settings.run_dir / ("align" if name == "align" else f"{RESULT}/{ADAPTER}")
-        return folder.is_dir()
+        wanted = ("align", RESULT) if name == "align" else (f"{RESULT}/{ADAPTER}",)
+        return all((self.settings.run_dir / folder).is_dir() for folder in wanted)
 
     def _store(self) -> FeatureStore | None:
         folder = self.settings.cache_features
@@ -163,7 +182,7 @@ class _Run:
         learner.add_language_model()
         return lora
 
-    def _stage(self, name: StageName, learner: Learner) -> Stage:
+    def _stage(self, name: StageName, learner: Learner, source: Path | None) -> Stage:
         settings, optimization = self.settings, self.settings.optimization
         plan = BatchPlan(
             [task.length for task in self.tasks],
@@ -178,7 +197,8 @@ class _Run:
             "model": self.loaded.spec.name,
             "revision": self.loaded.weights.revision,
             "dtype": str(learner.backbone.dtype).removeprefix("torch."),
-            "data": [path.name for path in settings.data],
+            "begins_with": content_of(source),
+            "data": [_told_name(path) for path in settings.data],
             "samples": len(self.tasks),
             "samples_hash": _hash(self.tasks),
             "frames": self.tasks[0].sampling.num_frames,
@@ -206,9 +226,19 @@ class _Run:
         )
 
 
+def _is_begun(run_dir: Path) -> bool:
+    """Say whether there is something to go on from, so that earlier bad samples count."""
+    return any((run_dir / f"{stage}.safetensors").exists() for stage in STAGES)
+
+
 def _samples(settings: TuningSettings) -> Iterable[Sample | BadSample]:
     for path in settings.data:
         yield from read_samples(path, root=settings.videos)
+
+
+def _told_name(path: Path) -> str:
+    r"""Return the name of a file; bytes that are not UTF-8 become the text ``\xff``."""
+    return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
 def _hash(tasks: list[Task]) -> str:

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from linvt_cli.backbones.loading import is_out_of_memory
 from linvt_cli.errors import CheckpointCorruptError, ConfigError
 from linvt_cli.training.state import restore_state, write_state
 
@@ -53,6 +54,8 @@ def load_state(
             _require_same(path, found, json.loads(json.dumps(dict(facts))))
             return restore_state(file, learnt, optimizer)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise CheckpointCorruptError(
             f"'{path}' cannot be gone on from: {error}",
             hint="remove it to begin the stage anew",
@@ -66,5 +69,6 @@ def _require_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> 
                 f"'{path}' is of a run with another '{name}': {found.get(name)!r}, now"
                 f" {wanted.get(name)!r}",
                 field=name,
-                hint="give the same options to go on, or another folder for another run",
+                hint="give the same options to go on; or remove the file to begin the stage anew,"
+                " or name another folder",
             )

@@ -80,7 +80,8 @@ class Converter:
             return candidates[0]
         for candidate in candidates:
             for path in _spelled(self._videos / candidate.name):
-                if path.is_file():
+                # Path.is_file raises at names that are too long, or in folders closed to the user.
+                if os.path.isfile(path):  # noqa: PTH113
                     return replace(candidate, name=self._name_of(path))
         return None
 

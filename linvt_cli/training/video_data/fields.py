@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from linvt_cli.video.sampling import parse_time
 
 Row = Mapping[str, Any]
 
+_LONGEST = 1e12  # seconds
 _MAX_SHOWN = 60  # characters of a value in a message
 _PLACEHOLDER = re.compile(r"\s*<(?:image|video)>\s*", re.IGNORECASE)
 _NOT_UNICODE = re.compile("[\ud800-\udfff]")
@@ -128,14 +128,18 @@ def _seconds(value: object, field: str) -> float | None:
             raise FieldError(field, f"is no time: {shown(value)}") from None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FieldError(field, f"is {_kind(value)}, not a number of seconds: {shown(value)}")
-    if not 0 <= value < math.inf:
-        raise FieldError(field, f"must be 0 or more seconds, not {value}")
+    if not 0 <= value <= _LONGEST:
+        raise FieldError(field, f"must be 0 or more seconds, not {_cut(str(value))}")
     return float(value)
 
 
 def shown(value: object) -> str:
     """Return a value as one line of JSON, cut off where it is long."""
     text = json.dumps(value, ensure_ascii=True, default=str)
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 

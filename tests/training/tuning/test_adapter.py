@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from linvt_cli.backbones.base import TunableBackbone
-from linvt_cli.backbones.lora import apply_lora
-from linvt_cli.errors import ConfigError
+from linvt_cli.backbones.lora import CONFIG_FILE, WEIGHTS_FILE, apply_lora
+from linvt_cli.errors import CheckpointCorruptError, ConfigError
 from linvt_cli.training.tuning.adapter import (
     add_lora,
     linear_layers,
@@ -100,3 +102,51 @@ def test_without_peft_the_stage_is_refused(monkeypatch):
     with pytest.raises(ConfigError, match="PEFT") as caught:
         add_lora(frozen_nano(), SHAPE)
     assert "linvt[train]" in (caught.value.hint or "")
+
+
+@pytest.fixture
+def written(tmp_path) -> Path:
+    folder: Path = tmp_path / "adapter"
+    save_lora(add_lora(frozen_nano(), SHAPE), folder, base_model="owner/name")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("shape", "said", "hint"),
+    [
+        (LoraShape(rank=4, alpha=8), "rank 2 and weight 2, and rank 4 with", "--lora-rank 2"),
+        (LoraShape(rank=2, alpha=2), "weight 2, and rank 2 with weight 1", "linvt train"),
+    ],
+    ids=["rank", "weight"],
+)
+def test_a_lora_of_another_shape_is_refused(written, shape, said, hint):
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_lora(add_lora(frozen_nano(), shape), written)
+    assert hint in (caught.value.hint or "")
+
+
+def test_a_damaged_lora_is_refused(written):
+    weights = written / WEIGHTS_FILE
+    weights.write_bytes(weights.read_bytes()[:-5])
+    with pytest.raises(CheckpointCorruptError, match="cannot be read"):
+        load_lora(add_lora(frozen_nano(), SHAPE), written)
+    (written / CONFIG_FILE).unlink()
+    with pytest.raises(CheckpointCorruptError, match="cannot be read"):
+        load_lora(add_lora(frozen_nano(), SHAPE), written)
+
+
+@pytest.mark.parametrize("change", ["fewer", "more", "wider"])
+def test_a_lora_for_other_layers_is_refused(written, change):
+    tensors = load_file(written / WEIGHTS_FILE)
+    name = next(iter(tensors)).rpartition(".lora_")[0]
+    down, up = f"{name}.lora_A.weight", f"{name}.lora_B.weight"
+    if change == "fewer":
+        del tensors[down], tensors[up]
+    elif change == "more":
+        tensors["base_model.model.head.lora_A.weight"] = tensors[down].clone()
+        tensors["base_model.model.head.lora_B.weight"] = tensors[up].clone()
+    else:
+        tensors[down] = torch.zeros(2, tensors[down].shape[1] + 1)
+    save_file(tensors, written / WEIGHTS_FILE)
+    with pytest.raises(CheckpointCorruptError, match="is for other layers"):
+        load_lora(add_lora(frozen_nano(), SHAPE), written)

@@ -42,3 +42,20 @@ def test_what_an_earlier_process_wrote_is_not_written_again(tmp_path):
     again.add(BadSample("d.jsonl:1", "broken"))
     assert len(again) == 1
     assert path.read_text(encoding="utf-8").count("broken") == 1
+    again.add(BadSample("d.jsonl:2", "one\u2028two"))
+    third = BadSamples(path, most=2, on_bad=lambda _: None)
+    assert len(third) == 2
+    with pytest.raises(DatasetError, match="3 samples are bad"):
+        third.add(BadSample("d.jsonl:3", "gone"))
+
+
+def test_rows_that_hold_other_ends_of_lines_are_read_back(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"place": "d.jsonl:1", "reason": "one\u2028two"}\n', encoding="utf-8")
+    assert len(BadSamples(path, most=9, on_bad=lambda _: None)) == 1
+
+
+def test_a_name_that_is_not_unicode_is_written(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    BadSamples(path, most=9, on_bad=lambda _: None).add(BadSample("\udcff.jsonl:1", "broken"))
+    assert len(BadSamples(path, most=9, on_bad=lambda _: None)) == 1

@@ -11,6 +11,7 @@ import torch
 from linvt_cli.errors import CheckpointMismatchError, ConfigError
 from linvt_cli.training.tuning.adapter import add_lora
 from linvt_cli.training.tuning.beginning import (
+    content_of,
     first_checkpoint,
     first_linvt,
     load_frozen,
@@ -72,6 +73,13 @@ def test_one_that_goes_on_has_the_weights_and_the_shape_that_it_had(tmp_path):
         first_linvt(SETTINGS, tiny_nano(), write(tmp_path / "other", backbone="molmo-7b-d"))
 
 
+def test_one_that_goes_on_has_no_other_shape(tmp_path):
+    source = write(tmp_path / "linvt")
+    settings = replace(SETTINGS, shape=replace(SHAPE, num_kept=8))
+    with pytest.raises(ConfigError, match="another 'num_kept': 16, not 8"):
+        first_linvt(settings, tiny_nano(), source)
+
+
 def test_more_video_tokens_than_the_context_takes_are_refused():
     settings = replace(SETTINGS, shape=TokenizerShape(num_queries=(500, 8, 4)))
     with pytest.raises(ConfigError, match="leave no room"):
@@ -85,7 +93,19 @@ def test_the_second_stage_begins_where_the_first_ended(tmp_path):
     assert first_checkpoint(settings, "align") is None
     assert first_checkpoint(settings, "instruct") == aligned
     named = replace(settings, checkpoint=str(write(tmp_path / "named")))
-    assert first_checkpoint(named, "instruct") == tmp_path / "named"
+    assert first_checkpoint(named, "align") == tmp_path / "named"
+    assert first_checkpoint(named, "instruct") == aligned
+    alone = replace(named, stages=("instruct",))
+    assert first_checkpoint(alone, "instruct") == tmp_path / "named"
+
+
+def test_checkpoints_are_told_apart_by_what_they_hold(tmp_path):
+    plain = write(tmp_path / "plain")
+    assert content_of(None) is None
+    assert content_of(plain) == content_of(write(tmp_path / "same"))
+    assert content_of(plain) != content_of(write(tmp_path / "lora", lora=True))
+    (tmp_path / "same" / "model.safetensors").write_bytes(b"other")
+    assert content_of(plain) != content_of(tmp_path / "same")
 
 
 def test_the_first_stage_has_no_place_for_a_lora(tmp_path):

@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
 
-from linvt_cli.errors import ConfigError
+from linvt_cli.errors import ConfigError, DatasetError
 from linvt_cli.training.tuning.bad_samples import BadSamples
 from linvt_cli.training.tuning.curriculum import Curriculum, make_tasks
 from linvt_cli.training.tuning.loop import (
@@ -175,3 +175,29 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
         next(iter(stage.learner.linvt.parameters())).fill_(float("inf"))
     with pytest.raises(ConfigError, match="no numbers"):
         take(stage, tmp_path)
+
+
+def test_an_epoch_without_a_usable_sample_ends_the_run(tmp_path):
+    stage = make_stage(tmp_path, num_steps=6)
+    clips = list(tmp_path.glob("*.mp4"))
+    for clip in clips:
+        clip.rename(clip.with_suffix(".away"))
+    with pytest.raises(DatasetError, match="No sample of the data") as caught:
+        take(stage, tmp_path)
+    assert caught.value.path == str(tmp_path / "bad.jsonl")
+    assert "--videos" in (caught.value.hint or "")
+    assert not (tmp_path / "align.safetensors").exists()
+    for clip in clips:
+        clip.with_suffix(".away").rename(clip)
+    steps = take(make_stage(tmp_path, num_steps=6), tmp_path)
+    assert [each.step for each in steps] == [1, 2, 3, 4, 5, 6]
+    assert all(each.loss for each in steps)
+
+
+def test_a_run_that_learnt_something_may_meet_bad_samples_after_that(tmp_path):
+    take(make_stage(tmp_path, num_steps=6), tmp_path, until=3)
+    stage = make_stage(tmp_path, num_steps=6)
+    for clip in tmp_path.glob("*.mp4"):
+        clip.unlink()
+    rest = take(stage, tmp_path)
+    assert [each.loss for each in rest] == [None] * 4

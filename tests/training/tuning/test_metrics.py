@@ -5,7 +5,14 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-from linvt_cli.training.tuning.metrics import MetricsLog, StepMetrics, draw, read_metrics
+from linvt_cli.training.tuning.metrics import (
+    MetricsLog,
+    StepMetrics,
+    draw,
+    final_loss,
+    losses_of,
+    read_metrics,
+)
 
 
 def metrics(step: int, stage: str = "align", loss: float | None = 1.0) -> StepMetrics:
@@ -70,3 +77,20 @@ def test_the_curve_is_drawn_from_what_was_measured(tmp_path):
         log.add(metrics(step, loss=None if step == 2 else 1 / step))
     draw(tmp_path)
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_losses_are_those_of_a_stage_where_there_are_any(tmp_path):
+    log = MetricsLog(tmp_path, "align", first=0)
+    for each in (metrics(1, loss=3.0), metrics(2, loss=None), metrics(3, stage="instruct")):
+        log.add(each)
+    assert losses_of(tmp_path, "align") == {1: 3.0}
+    assert losses_of(tmp_path / "elsewhere", "align") == {}
+
+
+def test_the_final_loss_is_that_of_the_last_tenth(tmp_path):
+    log = MetricsLog(tmp_path, "align", first=0)
+    for step in range(1, 21):
+        log.add(metrics(step, loss=None if step == 20 else float(step)))
+    assert final_loss(tmp_path, "align", num_steps=20) == 19.0
+    assert final_loss(tmp_path, "align", num_steps=10) == 14.5
+    assert final_loss(tmp_path, "instruct", num_steps=20) is None

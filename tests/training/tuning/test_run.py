@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from linvt_cli.errors import ConfigError, DatasetError
+from linvt_cli.errors import ConfigError, DatasetError, MachineError
 from linvt_cli.pipeline import VideoQA
 from linvt_cli.training.tuning import run as run_module
 from linvt_cli.training.tuning.beginning import load_frozen
@@ -199,3 +201,38 @@ def test_a_video_of_one_frame_is_a_picture(tmp_path):
     )
     run_tuning(settings)
     assert len(losses(settings.run_dir, "instruct")) == 2
+
+
+def quick_settings(folder: Path, data: Path, **changes: Any) -> Any:
+    quick = Optimization(num_steps=2, batch_size=2)
+    return settings_of("internvl2 with qwen2", folder, data, optimization=quick, **changes)
+
+
+def test_a_result_that_is_missing_is_written_again(tmp_path):
+    settings = quick_settings(tmp_path, write_data(tmp_path, 2), stages=("align",))
+    folder = run_tuning(settings)
+    first = (folder / "config.json").read_text(encoding="utf-8")
+    shutil.rmtree(folder)
+    assert run_tuning(settings) == folder
+    assert (folder / "config.json").read_text(encoding="utf-8") == first
+    told = json.loads(first)["training"]
+    assert told["final_loss"] == losses(settings.run_dir, "align")[-1]
+
+
+def test_another_beginning_in_the_same_folder_is_refused(tmp_path):
+    data = write_data(tmp_path, 2)
+    named = run_tuning(
+        quick_settings(tmp_path, data, run_dir=tmp_path / "a", stages=("align",), seed=1)
+    )
+    instruct = quick_settings(tmp_path, data, stages=("instruct",))
+    run_tuning(instruct)
+    begun = replace(instruct, shape=None, checkpoint=str(named))
+    with pytest.raises(ConfigError, match="another 'begins_with'"):
+        run_tuning(begun)
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    data = write_data(tmp_path, 1)
+    with pytest.raises(MachineError, match="File exists") as caught:
+        run_tuning(quick_settings(tmp_path, data, run_dir=data))
+    assert "another folder" in (caught.value.hint or "")

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from linvt_cli.errors import CheckpointCorruptError, ConfigError
+from linvt_cli.training.tuning import state
 from linvt_cli.training.tuning.state import load_state, save_state
 
 FACTS = {"model": "nano", "steps": 10, "linvt": {"scales": (1, 2)}}
@@ -51,4 +52,17 @@ def test_a_damaged_file_is_named(tmp_path):
     save_state(path, learnt, optimizer, step=3, facts=FACTS)
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(CheckpointCorruptError, match="cannot be gone on from"):
+        load_state(path, learnt, optimizer, facts=FACTS)
+
+
+def test_where_memory_runs_out_the_file_is_not_blamed(tmp_path, monkeypatch):
+    learnt, optimizer = parts(0)
+    path = tmp_path / "align.safetensors"
+    save_state(path, learnt, optimizer, step=3, facts=FACTS)
+
+    def fail(*_: object) -> int:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(state, "restore_state", fail)
+    with pytest.raises(torch.OutOfMemoryError):
         load_state(path, learnt, optimizer, facts=FACTS)

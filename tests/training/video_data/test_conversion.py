@@ -88,6 +88,13 @@ def test_videos_that_are_not_there_are_left_out(tmp_path, videos):
     assert row(found)["video"] == "videos/a.mp4"
 
 
+def test_a_name_too_long_for_a_file_is_of_none(tmp_path, videos):
+    long = {"video": f"{'a' * 300}.mp4", "QA": QA}
+    odd, found = convert(tmp_path, long, {"video": "a.mp4", "QA": QA}, videos=videos)
+    assert isinstance(odd, VideoMissing)
+    assert row(found)["video"] == "videos/a.mp4"
+
+
 @pytest.mark.parametrize("name", ["c.mp4", "c", "c.WEBM"])
 def test_a_video_is_found_under_another_usual_ending(tmp_path, videos, name):
     (videos / "c.mkv").touch()

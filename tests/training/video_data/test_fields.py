@@ -97,6 +97,7 @@ def test_spans_are_seconds(row, span):
     [
         ({"start": -1}, "'start' must be 0 or more seconds, not -1"),
         ({"end": math.nan}, "'end' must be 0 or more seconds, not nan"),
+        ({"start": int("9" * 401)}, f"'start' must be 0 or more seconds, not {'9' * 60}…"),
         ({"end": math.inf}, "'end' must be 0 or more seconds, not inf"),
         ({"start": True}, "'start' is true or false, not a number of seconds"),
         ({"start": [1]}, "'start' is a list"),
