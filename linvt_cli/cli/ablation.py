@@ -100,17 +100,19 @@ def ablate(
         from linvt_cli.backbones.loading import select_device
         from linvt_cli.training.ablation.clip_sets import AblationRecipe
         from linvt_cli.training.ablation.run import AblationChoice, run_ablation
+        from linvt_cli.training.disk_errors import disk_errors_translated
 
-        table = run_ablation(
-            run_dir,
-            AblationRecipe().scaled(scale, steps),
-            AblationChoice(
-                num_seeds=choice.seeds or _DEFAULT_SEEDS,
-                only=choice.only,
-                image_llm=choice.image_llm,
-                after=choice.after,
-            ),
-            device=select_device(device),
-            on_progress=output.notice,
-        )
+        with disk_errors_translated(run_dir):
+            table = run_ablation(
+                run_dir,
+                AblationRecipe().scaled(scale, steps),
+                AblationChoice(
+                    num_seeds=choice.seeds or _DEFAULT_SEEDS,
+                    only=choice.only,
+                    image_llm=choice.image_llm,
+                    after=choice.after,
+                ),
+                device=select_device(device),
+                on_progress=output.notice,
+            )
     output.line(str(table))

@@ -183,14 +183,16 @@ def train(
     _refuse_tuning(context)
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.backbones.loading import select_device
+        from linvt_cli.training.disk_errors import disk_errors_translated
         from linvt_cli.training.recipe import NanoRecipe, run_recipe
 
-        folder = run_recipe(
-            run_dir,
-            NanoRecipe().scaled(scale),
-            device=select_device(device),
-            on_progress=output.notice,
-        )
+        with disk_errors_translated(run_dir):
+            folder = run_recipe(
+                run_dir,
+                NanoRecipe().scaled(scale),
+                device=select_device(device),
+                on_progress=output.notice,
+            )
     output.line(str(folder))
 
 

@@ -45,13 +45,18 @@ def test_options_reach_the_ablation(calls, tmp_path, capsys):
     assert calls[0]["choice"] == AblationChoice(1, "full,mean", Path("stage"), Path("joint"))
 
 
-@pytest.mark.parametrize(
-    "option", ["--seeds=1", "--only=full", "--steps=7", "--image-llm=a", "--after=b"]
-)
+@pytest.mark.parametrize("option", ["--seeds=1", "--only=full", "--image-llm=a", "--after=b"])
 def test_another_recipe_refuses_the_options_of_the_ablation(option, calls, tmp_path, capsys):
     assert run(["train", "-o", str(tmp_path), option]) == 2
     shown = capsys.readouterr().err
     assert f"{option.partition('=')[0]} belongs to the ablation recipe" in shown
+    assert "--recipe ablation" in shown
+
+
+def test_steps_are_of_the_ablation_or_of_data(calls, tmp_path, capsys):
+    assert run(["train", "-o", str(tmp_path), "--steps=7"]) == 2
+    shown = capsys.readouterr().err
+    assert "--steps needs DATA" in shown
     assert "--recipe ablation" in shown
 
 
@@ -69,3 +74,13 @@ def test_an_unknown_variant_is_a_mistake_of_the_command_line(tmp_path, capsys):
 def test_an_image_llm_that_is_none_cannot_be_used(tmp_path, capsys):
     assert ablate(tmp_path / "run", "--image-llm", str(tmp_path)) == 4
     assert "holds neither" in capsys.readouterr().err
+
+
+def test_a_file_in_place_of_the_folder_ends_in_one_line(tmp_path, capsys):
+    (tmp_path / "run").touch()
+    assert (
+        run(["train", "--recipe", "ablation", "-o", str(tmp_path / "run"), "--device", "cpu"]) == 6
+    )
+    shown = capsys.readouterr().err
+    assert "cannot be kept" in shown
+    assert "Traceback" not in shown

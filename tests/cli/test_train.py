@@ -117,3 +117,11 @@ def test_what_contradicts_itself_is_said_in_a_line(tuned, calls, arguments, said
     assert run(["train", *arguments, "-o", str(tmp_path)]) == 2
     assert said in capsys.readouterr().err
     assert (tuned, calls) == ([], [])
+
+
+def test_a_file_in_place_of_the_folder_ends_in_one_line(tmp_path, capsys):
+    (tmp_path / "run").touch()
+    assert run(["train", "-o", str(tmp_path / "run"), "--device", "cpu"]) == 6
+    shown = capsys.readouterr().err
+    assert "cannot be kept" in shown
+    assert "Traceback" not in shown

@@ -24,6 +24,7 @@ from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.errors import ConfigError, DatasetError
 from linvt_cli.pipeline.loading import LoadedImageLLM
 from linvt_cli.pipeline.model_choice import find_model
+from linvt_cli.training.disk_errors import disk_errors_translated
 from linvt_cli.training.tuning.adapter import add_lora, load_lora, set_dropout
 from linvt_cli.training.tuning.bad_samples import BAD_FILE, BadSamples
 from linvt_cli.training.tuning.beginning import (
@@ -34,7 +35,6 @@ from linvt_cli.training.tuning.beginning import (
     make_accelerator,
 )
 from linvt_cli.training.tuning.curriculum import Curriculum, Task, make_tasks
-from linvt_cli.training.tuning.disk_errors import disk_errors_translated
 from linvt_cli.training.tuning.export import export
 from linvt_cli.training.tuning.features import FeatureStore, vision_identity
 from linvt_cli.training.tuning.learner import Learner

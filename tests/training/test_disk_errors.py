@@ -4,7 +4,7 @@ import pytest
 from safetensors import SafetensorError
 
 from linvt_cli.errors import MachineError, VideoNotFoundError
-from linvt_cli.training.tuning.disk_errors import disk_errors_translated
+from linvt_cli.training.disk_errors import disk_errors_translated
 
 
 @pytest.mark.parametrize(
