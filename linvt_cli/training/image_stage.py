@@ -84,7 +84,6 @@ class ImageStage:
         frames = [chosen.first // self.train.num_cells for chosen in selections]
         told = self._narration(scenes, frames, shown, reading, batch)
         stills = [shown_still(of_token) for of_token in frames]
-        stills = [shown_still(of_token) for of_token in frames]
         answers = F.cross_entropy(reading.logits.float(), reading.labels)
         seen = _NAMING_WEIGHT * naming + _SIZE_WEIGHT * sized
         found = self.readers.loss_of_words(self.nano, reading, batch, scenes, turns, stills)
