@@ -54,6 +54,15 @@ def test_a_torn_row_is_cut_off_and_the_next_begins_a_line(path):
     assert names(path) == ["1", "3"]
 
 
+def test_a_bad_row_in_the_midst_is_refused_and_nothing_is_cut_off(path):
+    write(path, row(1), row(2), row(3))
+    lines = path.read_bytes().replace(b"sha256:2", b'"sha256:2')
+    path.write_bytes(lines)
+    with pytest.raises(DatasetError, match=f"of '{path}' is no row"):
+        names(path)
+    assert path.read_bytes() == lines
+
+
 def test_a_torn_head_is_written_anew(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_bytes(b"schema_ver")
