@@ -157,8 +157,9 @@ def test_a_full_disk_leaves_whole_rows_and_says_so(path, monkeypatch):
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "write", fill_up)
-        with pytest.raises(MachineError, match="No space left"):
+        with pytest.raises(MachineError, match="No space left") as caught:
             file.append(row(2))
+        assert str(caught.value.hint).endswith("go on later with --resume")
         monkeypatch.undo()
     assert names(path) == ["1"]
 
@@ -170,8 +171,40 @@ def test_the_ending_says_how_to_write(name):
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(MachineError, match="No such file"):
+    with pytest.raises(MachineError, match="No such file") as caught:
         write(tmp_path / "none" / "rows.jsonl")
+    assert caught.value.hint == f"make the folder '{tmp_path / 'none'}', or name another file"
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_in_the_place_of_the_file_is_an_error(tmp_path, suffix, resume):
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    path = tmp_path / f"rows.{suffix}"
+    path.mkdir()
+    with pytest.raises(MachineError, match="directory") as caught:
+        write(path, resume=resume)
+    assert caught.value.hint == f"name a file in it: {path / 'answers.jsonl'}"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_may_not_be_written_says_so(path, monkeypatch):
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(MachineError, match="Permission denied") as caught:
+        write(path)
+    assert caught.value.hint == "name a file that may be written"
+
+
+@pytest.mark.parametrize("size", [0, 10, None])
+def test_a_run_that_ended_before_its_first_row_is_not_in_the_way(path, size):
+    write(path)
+    path.write_bytes(path.read_bytes()[:size])
+    write(path, row(1))
+    assert names(path) == ["1"]
 
 
 class TestParquet:
