@@ -117,7 +117,7 @@ def ask_many(
 
 
 def all_questions(video: str, first: str | None, more: Sequence[str]) -> tuple[str, ...]:
-    """Return the questions in the order in which they were given, as a tokenizer can read them.
+    """Return the questions once each, in their order, as a tokenizer can read them.
 
     Raises:
         ConfigError: if there is none, or an empty one.
@@ -134,4 +134,4 @@ def all_questions(video: str, first: str | None, more: Sequence[str]) -> tuple[s
         raise ConfigError(
             "A question is empty", field="question", hint="linvt ask clip.mp4 'What happens?'"
         )
-    return tuple(map(utf8_text, questions))
+    return tuple(dict.fromkeys(map(utf8_text, questions)))
