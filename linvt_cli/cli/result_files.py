@@ -203,6 +203,11 @@ def open_results(name: str, *, resume: bool) -> ResultFile:
     )
 
 
+def files_of(name: str) -> tuple[str, ...]:
+    """Return the files that a name for results stands for, there or not."""
+    return name, f"{name}.new", f"{name}.jsonl", f"{name}.jsonl.new"
+
+
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Write a new file beside a path, and put it in its place once it is whole and on the disk.
 

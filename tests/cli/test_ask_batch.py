@@ -204,6 +204,12 @@ def test_changed_renamed_and_mended_files(loads, qa, folder):
     assert [row["error"] for row in rows] == [None] * 4
 
 
+def test_results_among_the_videos_are_none_of_them(loads, folder):
+    command = ["ask", "in", "Who?", "-o", "in/out.jsonl", "--include", "*", "--resume", *HERE]
+    assert [run(command), run(command)] == [7, 7]
+    assert len(rows_of("in/out.jsonl")) == 4
+
+
 def test_failures_are_tried_again_when_asked(loads, folder):
     command = ["ask", "in", "Who?", "-o", "out.jsonl", "--resume", *HERE]
     assert [run(command), run([*command, "--retry-errors"])] == [7, 7]

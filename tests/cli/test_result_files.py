@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from linvt_cli.cli.result_files import ParquetFile, open_results, replace_file
+from linvt_cli.cli.result_files import ParquetFile, files_of, open_results, replace_file
 from linvt_cli.errors import ConfigError, DatasetError, MachineError
 from tests.cli.test_row_formats import row
 
@@ -162,6 +162,10 @@ def test_a_full_disk_leaves_whole_rows_and_says_so(path, monkeypatch):
         assert str(caught.value.hint).endswith("go on later with --resume")
         monkeypatch.undo()
     assert names(path) == ["1"]
+
+
+def test_the_files_of_results_are_those_that_are_written():
+    assert {"in/rows.parquet", "in/rows.parquet.jsonl"} <= set(files_of("in/rows.parquet"))
 
 
 @pytest.mark.parametrize("name", ["rows.json", "rows", "rows.tsv"])
