@@ -38,5 +38,10 @@ def run_together(arguments: Sequence[str], processes: int) -> None:
         started.append(
             subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         )
-    errors = [process.communicate()[1] for process in started]
+    try:
+        errors = [process.communicate()[1] for process in started]
+    finally:
+        for process in started:  # where one fails, the others wait for it
+            process.kill()
+            process.wait()
     assert [process.returncode for process in started] == [0] * processes, errors
