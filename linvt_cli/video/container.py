@@ -73,7 +73,8 @@ def demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet[Vid
     while True:
         try:
             packet = next(packets, None)
-        except (av.FFmpegError, OSError):
+        except (av.FFmpegError, OSError, IndexError):
+            # PyAV looks up streams that a damaged transport stream seems to begin, and finds none.
             return
         if packet is None:
             return

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from linvt_cli.errors import VideoDecodeError
@@ -30,3 +31,14 @@ def test_huge_frames_are_refused(width, height):
 
 def test_large_frames_are_accepted():
     check_size(7680, 4320, Path("a.mp4"))
+
+
+def test_a_stream_that_seems_to_begin_late_ends_the_packets_without_an_error(clip_file, tmp_path):
+    content = bytearray(clip_file("mpeg2 in MPEG-TS").read_bytes())
+    chance = np.random.default_rng(4)
+    for place in chance.integers(1000, len(content) - 4000, 60):
+        content[place] ^= 1 << int(chance.integers(8))
+    (tmp_path / "a.ts").write_bytes(content)
+    with open_container(tmp_path / "a.ts") as container:
+        stream = main_video_stream(container, tmp_path)
+        assert len(list(demux(container, stream))) > 100
