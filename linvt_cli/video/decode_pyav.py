@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from linvt_cli.video.container import check_size, demux, open_container
+from linvt_cli.video.container import PacketNumber, check_size, demux, open_container
 from linvt_cli.video.index import VideoIndex
 from linvt_cli.video.messages import Message, listening, tell_of_damage
 from linvt_cli.video.plan import Run, plan_pyav
@@ -241,7 +241,7 @@ class _Decoder:
             self.sound_from = self.stamps[number]
         if self.damaged or self.stamps[number] < self.sound_from:
             return []
-        packet.opaque = number
+        packet.opaque = PacketNumber(number)
         self.feeder.codec.skip_frame = "NONREF" if skip else "DEFAULT"
         frames = self.feeder.feed(packet)
         if frames is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from linvt_cli.video.container import demux
+from linvt_cli.video.container import PacketNumber, demux
 from linvt_cli.video.references import droppable_test
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
         scan.visible.append(not _is_hidden(packet, codec.name))
         scan.droppable.append(is_droppable is not None and is_droppable(memoryview(packet)))
         if scan.first_frame is None and number < _FIRST_FRAME_PACKETS:
-            packet.opaque = number
+            packet.opaque = PacketNumber(number)
             scan.first_frame = _first_frame(packet)
         is_broken = packet.is_corrupt
     if is_broken:

@@ -4,9 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av.packet import Packet
 
 from linvt_cli.errors import VideoDecodeError
-from linvt_cli.video.container import check_size, demux, main_video_stream, open_container
+from linvt_cli.video.container import (
+    PacketNumber,
+    check_size,
+    demux,
+    main_video_stream,
+    open_container,
+)
 
 
 def test_a_broken_off_file_ends_the_packets_without_an_error(clip_file, tmp_path):
@@ -42,3 +49,10 @@ def test_a_stream_that_seems_to_begin_late_ends_the_packets_without_an_error(cli
     with open_container(tmp_path / "a.ts") as container:
         stream = main_video_stream(container, tmp_path)
         assert len(list(demux(container, stream))) > 100
+
+
+def test_a_packet_keeps_its_number_where_another_decoder_is_through_with_the_same():
+    kept, other = Packet(1), Packet(1)
+    kept.opaque, other.opaque = PacketNumber(0), PacketNumber(0)
+    del other
+    assert kept.opaque == 0
