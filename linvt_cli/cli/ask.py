@@ -22,7 +22,7 @@ from linvt_cli.cli.option_groups import (
     ModelGroup,
     with_option_groups,
 )
-from linvt_cli.cli.output import Output, answer_form
+from linvt_cli.cli.output import Output, answer_form, utf8_text
 from linvt_cli.cli.shape import asked_shape
 from linvt_cli.config import DECODE_TIMEOUT
 from linvt_cli.errors import ConfigError
@@ -117,7 +117,7 @@ def ask_many(
 
 
 def all_questions(video: str, first: str | None, more: Sequence[str]) -> tuple[str, ...]:
-    """Return the questions in the order in which they were given.
+    """Return the questions once each, in their order, as a tokenizer can read them.
 
     Raises:
         ConfigError: if there is none, or an empty one.
@@ -134,4 +134,4 @@ def all_questions(video: str, first: str | None, more: Sequence[str]) -> tuple[s
         raise ConfigError(
             "A question is empty", field="question", hint="linvt ask clip.mp4 'What happens?'"
         )
-    return questions
+    return tuple(dict.fromkeys(map(utf8_text, questions)))

@@ -25,7 +25,7 @@ from linvt_cli.cli.inputs import Asked, Selection, VideoRequest, find_requests
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.model_version import weights_versions
 from linvt_cli.cli.output import Output, print_message, printable
-from linvt_cli.cli.result_files import ResultFile, open_results
+from linvt_cli.cli.result_files import ResultFile, files_of, open_results
 from linvt_cli.cli.resume import Open, Plan, make_plan, settings_of
 from linvt_cli.cli.watching import fetch_model
 from linvt_cli.config import ANY_SHAPE, AnswerShape
@@ -98,7 +98,8 @@ def ask_batch(
     options.results.check(output)
     options.frames.sampling(options.model.default_frames)
     with prompt_interrupt(), terminated_like_interrupted(), output.sole_writer():
-        requests = find_requests(inputs, questions, options.selection)
+        own = () if options.results.file is None else files_of(options.results.file)
+        requests = find_requests(inputs, questions, options.selection, own)
         return _Asking(requests, options, output).run()
 
 

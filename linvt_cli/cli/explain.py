@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +20,7 @@ from linvt_cli.cli.option_groups import (
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.output_files import refuse_inputs, write_file
 from linvt_cli.cli.watching import load_model, watch_video
-from linvt_cli.errors import ConfigError, MachineError, StoreError
+from linvt_cli.errors import ConfigError, StoreError
 
 
 @with_option_groups
@@ -70,11 +69,9 @@ def explain(
 
 def _require_that_it_can_be_drawn(file: Path) -> None:
     """Find out before the model is loaded and asked, which may take minutes."""
-    if find_spec("matplotlib") is None:
-        raise MachineError(
-            "The figure is drawn with Matplotlib, which is not installed",
-            hint="pip install 'linvt[figures]'",
-        )
+    from linvt_cli.pipeline.figures import require_matplotlib
+
+    require_matplotlib("The figure is", extra="figures")
     if not file.resolve().parent.is_dir():
         raise StoreError(
             f"'{file}' cannot be written (there is no folder '{file.parent}')",

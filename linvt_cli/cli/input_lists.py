@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from linvt_cli.cli.output import utf8_text
 from linvt_cli.errors import ConfigError, DatasetError
 from linvt_cli.video.sampling import parse_time
 
@@ -31,7 +32,8 @@ def read_list(source: str, *, separated_by_nul: bool = False) -> Iterator[ListRo
 
     A line that begins with ``{`` is a row of JSON with ``video`` and, if wanted, ``question``,
     ``id``, ``start`` and ``end``; other fields are passed over, so that rows that linvt wrote can
-    be given back to it. Any other line is a path. Empty lines are passed over.
+    be given back to it. Any other line is a path. Empty lines are passed over. What is no Unicode
+    in a question or an ``id`` is escaped; an empty ``id`` is none.
 
     Args:
         source: a file, or ``-`` for standard input.
@@ -78,9 +80,10 @@ def _row_of_json(text: str, source: str, number: int) -> ListRow:
         row = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _wrong(f"is no JSON: {error}", source, number) from error
+    question = _text(row, "question", source, number)
     return ListRow(
         _text(row, "video", source, number) or _missing(source, number),
-        _text(row, "question", source, number),
+        None if question is None else utf8_text(question),
         _identity(row, source, number),
         _time(row, "start", source, number),
         _time(row, "end", source, number),
@@ -100,7 +103,9 @@ def _missing(source: str, number: int) -> str:
 
 def _identity(row: dict[str, object], source: str, number: int) -> str | int | None:
     value = row.get("id")
-    if value is None or isinstance(value, str) or type(value) is int:
+    if isinstance(value, str):
+        return utf8_text(value) or None
+    if value is None or type(value) is int:
         return value
     raise _wrong("has an 'id' that is neither a text nor a whole number", source, number)
 

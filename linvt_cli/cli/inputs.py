@@ -94,7 +94,10 @@ def names_one_file(inputs: Sequence[str]) -> bool:
 
 
 def find_requests(
-    inputs: Sequence[str], questions: Sequence[str], selection: Selection
+    inputs: Sequence[str],
+    questions: Sequence[str],
+    selection: Selection,
+    left_out: Sequence[str] = (),
 ) -> list[VideoRequest]:
     """Return every video once, in the order in which the user named them, with its questions.
 
@@ -104,6 +107,7 @@ def find_requests(
         inputs: files, folders and patterns.
         questions: for all videos whose row of a list has none of its own.
         selection: which of them are taken.
+        left_out: files that are no video, whoever names them.
 
     Raises:
         ConfigError: if a video has no question.
@@ -113,6 +117,8 @@ def find_requests(
     rows = (*_named(inputs, selection), *_listed(selection))
     gathered: dict[tuple[str, str | None, str | None], dict[Asked, None]] = {}
     for row in rows:
+        if any(_are_same(row.video, file) for file in left_out):
+            continue
         asked = gathered.setdefault((row.video, row.start, row.end), {})
         own = questions if row.question is None else (row.question,)
         if not own:
@@ -131,6 +137,15 @@ def find_requests(
         for (video, start, end), asked in gathered.items()
     ]
     return take_shard(requests[: selection.limit], selection.shard)
+
+
+def _are_same(file: str, other: str) -> bool:
+    if os.path.basename(file) != os.path.basename(other):  # noqa: PTH119 - spares most a look
+        return False
+    try:
+        return os.path.samefile(file, other)  # noqa: PTH121 - Path() would fold 'http://'
+    except (OSError, ValueError):
+        return False
 
 
 def _named(inputs: Iterable[str], selection: Selection) -> Iterator[ListRow]:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 Form = Literal["text", "json", "jsonl"]
 Record = Mapping[str, Any]
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\udc80-\udcff]")
-_NOT_UNICODE = re.compile("[\udc80-\udcff]")  # bytes of a file name that are no UTF-8 (PEP 383)
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NOT_UNICODE = re.compile("[\ud800-\udfff]")
+_BYTES = range(0xDC80, 0xDD00)  # of a file name that are no UTF-8 (PEP 383)
 
 
 class StdoutError(Exception):
@@ -261,13 +262,16 @@ def printable(text: str) -> str:
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:
-    r"""Return strict JSON. Bytes of a file name that are not UTF-8 become the text ``\xff``."""
+    r"""Return strict JSON. What is no Unicode becomes a text such as ``\xff`` or ``\ud800``."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     return _NOT_UNICODE.sub(lambda match: "\\" + _escape(match), text)
 
 
 def utf8_text(text: str) -> str:
-    r"""Return a name as JSON shows it: bytes that are not UTF-8 become the text ``\xff``."""
+    r"""Return a text as JSON shows it, and as a tokenizer can read it.
+
+    Bytes that are not UTF-8 become the text ``\xff``, and halves of a character ``\ud800``.
+    """
     return _NOT_UNICODE.sub(_escape, text)
 
 
@@ -275,7 +279,9 @@ def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code == ord("\n"):
         return r"\n"
-    return f"\\x{code - 0xDC00 if code >= 0xDC80 else code:02x}"
+    if code in _BYTES:
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"
 
 
 def _stderr_console() -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
@@ -27,7 +28,8 @@ class ResultFile:
     Args:
         path: of the file.
         form: of its rows.
-        resume: whether rows of an earlier run are kept; else the file must not be there.
+        resume: whether rows of an earlier run are kept; else the file must not be there, or have
+            no row.
     """
 
     def __init__(self, path: Path, form: RowFormat, *, resume: bool) -> None:
@@ -57,7 +59,8 @@ class ResultFile:
         with _errors_translated(self.path):
             self._open()
             content = self.path.read_bytes()
-        if content and not self._resume:
+        # A run that ended before its first row leaves the head, or a part of it.
+        if not self._resume and not self._form.head.startswith(content):
             raise already_there(self.path)
         self.rows = tuple(self._form.rows(content, str(self.path)))
         self._size = len(self._form.head) + sum(len(row.content) for row in self.rows)
@@ -149,6 +152,9 @@ class ParquetFile(ResultFile):
                 "Parquet files need the library pyarrow, which is not installed",
                 hint="pip install 'linvt[parquet]', or name a file that ends in .jsonl or .csv",
             )
+        with _errors_translated(self.table):
+            if self.table.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if self.table.exists() and not self._resume:
             raise already_there(self.table)
         if self.table.exists() and not self.path.exists():
@@ -195,6 +201,11 @@ def open_results(name: str, *, resume: bool) -> ResultFile:
         field="output",
         hint="-o answers.jsonl",
     )
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """Return the files that a name for results stands for, there or not."""
+    return name, f"{name}.new", f"{name}.jsonl", f"{name}.jsonl.new"
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -256,5 +267,15 @@ def _errors_translated(path: Path) -> Iterator[None]:
     except OSError as error:
         raise MachineError(
             f"'{path}' cannot be written: {error.strerror or error}",
-            hint="the rows in it are whole; go on later with --resume",
+            hint=_way_out(path, error),
         ) from error
+
+
+def _way_out(path: Path, error: OSError) -> str:
+    if path.is_dir():
+        return f"name a file in it: {path / 'answers.jsonl'}"
+    if isinstance(error, FileNotFoundError | NotADirectoryError) and not path.parent.is_dir():
+        return f"make the folder '{path.parent}', or name another file"
+    if isinstance(error, PermissionError):
+        return "name a file that may be written"
+    return "the rows in it are whole; go on later with --resume"

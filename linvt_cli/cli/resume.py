@@ -96,9 +96,10 @@ def make_plan(
     """Find out which questions have a row already.
 
     A row belongs to a question about a video of the same name with the same ``id`` and settings,
-    if the content is the same. Where it is not, or the row is a failure to be tried again, the row
-    is dropped and the question is open. Rows that then belong to none are tried on videos of other
-    names: files that were renamed. Rows about other videos, models and samplings stay as they are.
+    if the content is the same. Rows that then belong to none are tried on videos of other names:
+    files that were renamed, shifted or swapped. What is then left over of a question's name goes,
+    because the content is another one, or because it is a failure to be tried again. Rows about
+    other videos, models and samplings stay as they are.
 
     Args:
         requests: with the settings of each.
@@ -119,6 +120,9 @@ def make_plan(
         left = [one for one in asked if not shelf.take_by_content(one, settings, digest)]
         if left:
             plan.todo.append(Open(request, settings, tuple(left)))
+    for request, settings in requests:
+        for one in request.asked:
+            shelf.drop(utf8_text(request.video), one, settings, digests[request.video])
     plan.done = shelf.taken
     plan.kept = [row for row in rows if id(row) not in shelf.dropped]
     return plan
@@ -141,33 +145,40 @@ class _Shelf:
                 self._by_content.setdefault((row.digest, *asked), []).append(row)
 
     def take_by_name(self, video: str, asked: Asked, settings: str, digest: str | None) -> bool:
-        """Take the row of a video of this name, or drop it if it no longer holds."""
-        for row in self._by_name.get((video, *_asked(asked, settings)), ()):
-            # A file that is gone leaves its answer as it was.
-            holds = row.digest == digest or (digest is None and row.error is None)
-            if self._take(row, holds=holds, or_drop=True):
-                return True
-        return False
+        """Take the row of a video of this name, if it holds."""
+        found = self._by_name.get((video, *_asked(asked, settings)), ())
+        return any(self._holds(row, digest) and self._take(row) for row in found)
 
     def take_by_content(self, asked: Asked, settings: str, digest: str | None) -> bool:
-        """Take the row of a video of another name with this content."""
+        """Take the row of a video of another name with this content; failures may go instead."""
         if digest is None:
             return False
         found = self._by_content.get((digest, *_asked(asked, settings)), ())
-        return any(self._take(row, holds=True, or_drop=False) for row in found)
+        if any(self._holds(row, digest) and self._take(row) for row in found):
+            return True
+        self._drop(row for row in found if not self._holds(row, digest))
+        return False
 
-    def _take(self, row: KeptRow, *, holds: bool, or_drop: bool) -> bool:
+    def drop(self, video: str, asked: Asked, settings: str, digest: str | None) -> None:
+        """Drop the rows of a video of this name that hold no longer, and that none has taken."""
+        found = self._by_name.get((video, *_asked(asked, settings)), ())
+        self._drop(row for row in found if not self._holds(row, digest))
+
+    def _holds(self, row: KeptRow, digest: str | None) -> bool:
+        if row.error is not None and self._retry_errors:
+            return False
+        # A file that is gone leaves its answer as it was.
+        return row.digest == digest or (digest is None and row.error is None)
+
+    def _take(self, row: KeptRow) -> bool:
         if id(row) in self._used:
             return False
-        if row.error is not None and self._retry_errors:
-            holds, or_drop = False, True
-        if holds:
-            self.taken.append(row)
-        elif or_drop:
-            self.dropped.add(id(row))
-        if holds or or_drop:
-            self._used.add(id(row))
-        return holds
+        self._used.add(id(row))
+        self.taken.append(row)
+        return True
+
+    def _drop(self, rows: Iterable[KeptRow]) -> None:
+        self.dropped.update(id(row) for row in rows if id(row) not in self._used)
 
 
 def _asked(asked: Asked, settings: str) -> tuple[object, ...]:

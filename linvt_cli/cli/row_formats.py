@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +24,8 @@ COLUMNS = (
     "error.type", "error.message", "error.hint",
 )  # fmt: skip
 """Of CSV; a list or an object is one cell with JSON in it, and what is null is empty."""
+_MAX_CELL = 2**31 - 1  # characters; a C long on every system
+_ROW_BEGINS = re.compile(r"(?<=\n)\d+,")  # with the version of the schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,10 @@ class RowFormat(Protocol):
         """Return a row as bytes, its end included."""
 
     def rows(self, content: bytes, name: str) -> Iterator[KeptRow]:
-        """Read rows up to the first that is not whole, which a sudden end has torn.
+        """Read rows; the last is left out if it is not whole, because a sudden end has torn it.
 
         Raises:
-            DatasetError: if the content was not written by linvt.
+            DatasetError: if the content was not written by linvt, or was changed since.
         """
 
 
@@ -89,38 +93,72 @@ class Csv:
             if self.head.startswith(content):
                 return
             raise _foreign(name, 1)
-        text = content[len(self.head) :].decode("utf-8", errors="replace")
-        source = _Remembered(io.StringIO(text, newline=""))
+        text = content[len(self.head) :].decode("utf-8", errors="surrogateescape")
+        source = _Remembered(text)
         reader = csv.reader(source, strict=True)
-        try:
-            for cells in reader:
-                line = source.take()
-                if not line.endswith("\r\n"):
-                    return
-                row = dict(zip(COLUMNS, cells, strict=True))
-                yield _kept(_nested(row), line.encode())
-        except csv.Error:
-            return  # a quote was never closed
-        except ValueError as error:
-            raise _foreign(name, reader.line_num + 1) from error
+        with _cells_of_any_size():
+            try:
+                for cells in reader:
+                    line = source.take()
+                    if not line.endswith("\n") and source.is_used_up:
+                        return  # torn before its line had an end
+                    # An editor may have changed the line's end, but no other sign ends a row.
+                    if not line.endswith("\n"):
+                        raise _foreign(name, reader.line_num + 1)
+                    row = dict(zip(COLUMNS, cells, strict=True))
+                    yield _kept(_nested(row), line.encode("utf-8", errors="surrogateescape"))
+            except (csv.Error, ValueError) as error:
+                rest = source.take()
+                if source.was_too_short and not _holds_row(rest):
+                    return  # torn inside quotes
+                raise _foreign(name, reader.line_num + 1) from error
 
 
 class _Remembered:
     """Lines of a text, as they were given since the last look."""
 
-    def __init__(self, text: io.StringIO) -> None:
-        self._text = text
+    def __init__(self, text: str) -> None:
+        self._text = io.StringIO(text, newline="")
+        self._left = len(text)
         self._given: list[str] = []
+        self.was_too_short = False  # whether more lines were wanted in the midst of a row
 
     def __iter__(self) -> Iterator[str]:
         for line in self._text:
             self._given.append(line)
+            self._left -= len(line)
             yield line
+        self.was_too_short = bool(self._given)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether all lines were given."""
+        return self._left == 0
 
     def take(self) -> str:
         """Return what was given."""
         given, self._given = "".join(self._given), []
         return given
+
+
+@contextmanager
+def _cells_of_any_size() -> Iterator[None]:
+    """Let cells be as long as they are; the limit is one of the whole process."""
+    before = csv.field_size_limit(_MAX_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _holds_row(text: str) -> bool:
+    """Whether a text that a quote leaves open holds a whole row: then the quote was not ours."""
+    for begin in _ROW_BEGINS.finditer(text):
+        lines = io.StringIO(text[begin.start() :], newline="")
+        with suppress(csv.Error):
+            if len(next(csv.reader(lines, strict=True))) == len(COLUMNS):
+                return True
+    return False
 
 
 def _cell(record: Mapping[str, Any], column: str) -> str | int | float | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from linvt_cli.cli.output import utf8_text
 from linvt_cli.config import AnswerShape
 from linvt_cli.errors import ConfigError
 
@@ -55,7 +56,7 @@ def asked_shape(
             hint="leave out one of them",
         )
     return AnswerShape(
-        choices=YES_NO if yes_no else split_choices(choices or ()),
+        choices=YES_NO if yes_no else tuple(map(utf8_text, split_choices(choices or ()))),
         abstain_below=abstain_below or 0.0,
         schema=None if schema is None else read_schema(schema),
     )

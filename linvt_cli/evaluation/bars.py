@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from linvt_cli.errors import MachineError
+from linvt_cli.pipeline.figures import new_figure, require_matplotlib
 
 _BAR_INCHES = 0.32
 
@@ -25,20 +25,16 @@ def draw_bars(document: Mapping[str, Any], dimension: str, path: Path) -> None:
     Raises:
         MachineError: if Matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MachineError(
-            "The chart is drawn with Matplotlib, which is not installed",
-            hint="pip install 'linvt[evaluate]'; the results are written without it",
-        ) from error
+    require_matplotlib(
+        "The chart is", extra="evaluate", without="the results are written without it"
+    )
     bars = {**document["groups"].get(dimension, {}), "all": document["accuracy"]}
     bars = {name: record for name, record in bars.items() if record is not None}
     names = list(bars)[::-1]
     values = [100 * bars[name]["value"] for name in names]
     below = [100 * (bars[name]["value"] - bars[name]["low"]) for name in names]
     above = [100 * (bars[name]["high"] - bars[name]["value"]) for name in names]
-    figure = Figure(figsize=(8, 1.6 + _BAR_INCHES * len(names)), layout="constrained")
+    figure = new_figure(8, 1.6 + _BAR_INCHES * len(names))
     axes = figure.subplots()
     colours = ["#4c72b0" if name != "all" else "#333333" for name in names]
     errors = [[max(0.0, each) for each in side] for side in (below, above)]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from linvt_cli.errors import MachineError
+from linvt_cli.pipeline.figures import new_figure, require_matplotlib
 from linvt_cli.pipeline.watched import WatchedVideo
 from linvt_cli.types import Answer
 
@@ -41,13 +41,7 @@ def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
         OSError: if the file cannot be written.
         ValueError: if the answer has no video tokens, or the video no pixels.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MachineError(
-            "The figure is drawn with Matplotlib, which is not installed",
-            hint="pip install 'linvt[figures]'",
-        ) from error
+    require_matplotlib("The figure is", extra="figures")
     shown, frames_of_tokens = source_maps(answer, watched)
     scores = score_maps(answer, watched)
     pixels, times = watched.frames.pixels, watched.frames.times
@@ -60,9 +54,8 @@ def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
     height = pixels.shape[1] / pixels.shape[2]
     picture_inches = _COLUMN_INCHES * height + 0.15
     map_inches = min(4.0, 1.2 + 0.03 * len(frames_of_tokens))
-    figure = Figure(
-        figsize=(_COLUMN_INCHES * max(6, len(columns)), rows * picture_inches + map_inches + 0.8),
-        layout="constrained",
+    figure = new_figure(
+        _COLUMN_INCHES * max(6, len(columns)), rows * picture_inches + map_inches + 0.8
     )
     figure.suptitle(_title(answer), fontsize=10, parse_math=False)
     heights = [rows * picture_inches, map_inches]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from linvt_cli.errors import ConfigError
+from linvt_cli.pipeline.figures import new_figure, require_matplotlib
 from linvt_cli.training.trainer import Metrics
 
 
@@ -14,18 +14,11 @@ def draw_curves(metrics: Sequence[Metrics], path: Path) -> None:
     """Draw loss, and accuracy where it was measured, over the steps of one stage after the other.
 
     Raises:
-        ConfigError: if Matplotlib is not installed.
+        MachineError: if Matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ConfigError(
-            "Curves are drawn with Matplotlib, which is not installed",
-            field="curves",
-            hint="pip install 'linvt[train]'",
-        ) from error
+    require_matplotlib("Curves are", extra="train")
     measured = any(point.accuracy for point in metrics)
-    figure = Figure(figsize=(9, 6 if measured else 4), layout="constrained")
+    figure = new_figure(9, 6 if measured else 4)
     panels = figure.subplots(2 if measured else 1, 1, sharex=True, squeeze=False)[:, 0]
     offset = 0
     for stage, points in _by_stage(metrics):
@@ -37,7 +30,7 @@ def draw_curves(metrics: Sequence[Metrics], path: Path) -> None:
     panels[-1].set(xlabel="step")
     for axes in panels:
         axes.grid(alpha=0.3)
-        axes.legend()
+    panels[0].legend(loc="upper left", bbox_to_anchor=(1, 1))  # beside it: stages may be many
     figure.savefig(path, dpi=110)
 
 

@@ -16,7 +16,7 @@ import torch
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.backbones.nano_model import NanoModel, save_nano
 from linvt_cli.config import LinVTConfig
-from linvt_cli.errors import ConfigError
+from linvt_cli.errors import MachineError
 from linvt_cli.training.coverage_stage import CoverageStage
 from linvt_cli.training.curves import draw_curves
 from linvt_cli.training.examples import ClipBank
@@ -261,7 +261,7 @@ def _draw(run_dir: Path, on_progress: Progress) -> None:
     """Draw the curves of the run where that is possible; a run without a picture is whole."""
     try:
         draw_curves(list(read_metrics(run_dir / "metrics.jsonl")), run_dir / "curves.png")
-    except ConfigError as error:
+    except MachineError as error:
         on_progress(f"{error.message}; {error.hint}")
 
 

@@ -8,7 +8,6 @@ and then renamed, so that a cut leaves the last one whole.
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from linvt_cli.training.optimizer import adamw, set_learning_rate, warmed_cosine
 from linvt_cli.training.state import restore_state, restore_weights, write_state
 
 
@@ -77,8 +77,8 @@ def run_stage(
     """Train a stage to its last step, from its checkpoint where there is one."""
     learnt = _parameters(stage)
     parameters = list(learnt.values())
-    optimizer = torch.optim.AdamW(
-        _groups(parameters, options.weight_decay), lr=stage.learning_rate, betas=(0.9, 0.98)
+    optimizer = adamw(
+        parameters, learning_rate=stage.learning_rate, weight_decay=options.weight_decay
     )
     checkpoint = run_dir / f"{stage.name}.safetensors"
     first = 0
@@ -88,8 +88,7 @@ def run_stage(
     started, losses = time.perf_counter(), []
     for step in range(first, stage.num_steps):
         rate = learning_rate_at(step, stage, options)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        set_learning_rate(optimizer, rate)
         loss = stage.loss(step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -119,26 +118,18 @@ def run_stage(
 
 def learning_rate_at(step: int, stage: Stage, options: TrainingOptions) -> float:
     """Linear warm-up, then a cosine down to a small share of the stage's rate."""
-    if step < options.warmup_steps:
-        return stage.learning_rate * (step + 1) / options.warmup_steps
-    rest = max(1, stage.num_steps - options.warmup_steps)
-    progress = min(1.0, (step - options.warmup_steps) / rest)
-    cosine = 0.5 * (1 + math.cos(math.pi * progress))
-    return stage.learning_rate * (options.final_share + (1 - options.final_share) * cosine)
+    return stage.learning_rate * warmed_cosine(
+        step,
+        warmup_steps=options.warmup_steps,
+        num_steps=stage.num_steps,
+        final_share=options.final_share,
+    )
 
 
 def read_metrics(path: Path) -> Iterator[Metrics]:
     """Read back the metrics that a run has written."""
     for line in path.read_text(encoding="utf-8").splitlines():
         yield Metrics(**json.loads(line))
-
-
-def _groups(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
-    """Decay matrices only: norms, biases and anchors are not to be pulled to zero."""
-    return [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
 
 
 def _parameters(stage: Stage) -> dict[str, nn.Parameter]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,16 @@ NumberedPixels = Iterable[tuple[int, np.ndarray | None]]
 class Collected:
     """Frames as they arrive, shrunk at once so that no more than the wanted ones are held."""
 
-    def __init__(self, choice: Choice, size: tuple[int, int], path: Path) -> None:
+    def __init__(
+        self,
+        choice: Choice,
+        size: tuple[int, int],
+        path: Path,
+        *,
+        lost: Collection[int] = frozenset(),
+    ) -> None:
         self.choice = choice
+        self.lost = lost  # frames that no decoder can give
         self.path = path
         self.size = size
         self.places = {number: place for place, number in enumerate(choice.frames)}
@@ -38,8 +46,10 @@ class Collected:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """Wanted frames that have not arrived."""
-        return tuple(n for n in self.choice.frames if not self.filled[self.places[n]])
+        """Wanted frames that have not arrived and still may."""
+        return tuple(
+            n for n, at in self.places.items() if not self.filled[at] and n not in self.lost
+        )
 
     @property
     def unexplained(self) -> tuple[int, ...]:
@@ -80,6 +90,8 @@ class Collected:
         warnings = []
         if num_lost:
             warnings.append(f"{_cut_off(timeline)}: {num_lost} of {num_wanted} frames are lost")
+        elif timeline.cut_off:
+            warnings.append(_cut_off(timeline))
         if num_damaged:
             warnings.append(f"{num_damaged} of {num_wanted} frames are damaged and were left out")
         return Frames(
@@ -92,4 +104,6 @@ class Collected:
 
 
 def _cut_off(timeline: Timeline) -> str:
-    return f"The file was cut off at {timeline.end:.2f} s of {timeline.promised:.2f} s"
+    if timeline.promised > timeline.end:
+        return f"The file was cut off at {timeline.end:.2f} s of {timeline.promised:.2f} s"
+    return f"The file was cut off at {timeline.end:.2f} s; how long it was is not known"

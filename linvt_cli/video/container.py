@@ -28,6 +28,15 @@ _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(_FORMATS)
 av.logging.set_level(None)
 
 
+class PacketNumber(int):
+    """What a packet carries through a decoder, so that its frame can tell which one it came from.
+
+    An object of its own for every packet: PyAV knows what is carried by its place in memory, which
+    Python's small integers share with those in other decoders, and forgets it as soon as one of
+    them is through.
+    """
+
+
 def open_container(path: Path) -> InputContainer:
     """The opened file.
 
@@ -73,7 +82,8 @@ def demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet[Vid
     while True:
         try:
             packet = next(packets, None)
-        except (av.FFmpegError, OSError):
+        except (av.FFmpegError, OSError, IndexError):
+            # PyAV looks up streams that a damaged transport stream seems to begin, and finds none.
             return
         if packet is None:
             return

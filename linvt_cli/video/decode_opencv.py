@@ -30,8 +30,9 @@ def decode_opencv(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The wanted frames as ``(frame number, (H, W, 3) uint8 RGB as coded)``, ascending.
 
-    Ends at the first frame whose time contradicts the index; the caller has another decoder take
-    over from there. ``advance`` is called for every frame. Without ``seeks`` all is walked through.
+    Ends at the first frame that OpenCV fails on or whose time contradicts the index; the caller
+    has another decoder take over from there. ``advance`` is called for every frame. Without
+    ``seeks`` all is walked through.
     """
     capture = cv2.VideoCapture(str(index.path), cv2.CAP_FFMPEG)
     try:
@@ -46,6 +47,8 @@ def decode_opencv(
                 if pixels is None:
                     return
                 yield frame, pixels
+    except cv2.error:
+        return  # damage that confuses it
     finally:
         capture.release()
 

@@ -8,8 +8,8 @@ The careful way uses one thread, so that an error belongs to one packet, and lis
 messages, which tell of painted-over errors; then nothing between two key frames is believed.
 
 Damage that happens to make other lawful video is beyond what a decoder can see. That is the
-exception in H.264, MPEG-4 and Motion JPEG, and the rule in HEVC, VP9 and AV1, which carry no
-checks.
+exception in H.264 and MPEG-4, which refuse most of it, and happens in Motion JPEG, where a part of
+one picture may look odd. It is the rule in VP8, VP9, FFV1, GIF, HEVC and AV1.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from linvt_cli.video.container import check_size, demux, open_container
+from linvt_cli.video.container import PacketNumber, check_size, demux, open_container
 from linvt_cli.video.index import VideoIndex
 from linvt_cli.video.messages import Message, listening, tell_of_damage
 from linvt_cli.video.plan import Run, plan_pyav
@@ -64,7 +64,7 @@ def decode_pyav(
         return
     feeder = _Feeder(index, careful=careful)
     if index.stamps is None:
-        yield from _numbered(_frames_in_order(feeder, advance), set(frames), index)
+        yield from _numbered(_frames_in_order(feeder, index.countable, advance), set(frames), index)
         return
     runs = plan_pyav(index, frames).runs if seeks else (Run(index.begin, tuple(frames)),)
     decoder = _Decoder(index, feeder, advance)
@@ -88,17 +88,21 @@ def _numbered(
             yield number, _rgb(frame, index)
 
 
-def _frames_in_order(feeder: _Feeder, advance: Advance) -> Iterator[VideoFrame]:
-    """Frames of a stream without times, up to the first error: behind it the count is lost."""
-    started = False
+def _frames_in_order(
+    feeder: _Feeder, countable: int | None, advance: Advance
+) -> Iterator[VideoFrame]:
+    """Frames of a stream without times, up to the first error: behind it the count is lost.
+
+    What is still inside where the sound packets end comes out too early without those that follow.
+    """
     with feeder.container:
-        for packet in itertools.chain(feeder.packets(), (None,)):
+        packets = itertools.islice(feeder.packets(), countable)
+        for packet in packets if countable is not None else itertools.chain(packets, (None,)):
             advance()
             frames = feeder.feed(packet)
-            if frames is None and started:
+            if frames is None:
                 return
-            started = started or frames is not None
-            yield from frames or ()
+            yield from frames
 
 
 class _Feeder:
@@ -176,7 +180,7 @@ class _Decoder:
         reached = start
         for reached, packet in self._packets_from(start):
             # Damage behind the last wanted frame discredits it too, up to the next key frame.
-            if reached > last and (packet.is_keyframe or not self.feeder.careful):
+            if reached > last and (self.index.is_key(reached) or not self.feeder.careful):
                 break
             yield from self._feed(packet, reached, skip=self.skips and reached not in wanted)
         self.discredited.update(self.index.restarts[n] for n in wanted if n > reached)
@@ -232,12 +236,12 @@ class _Decoder:
 
     def _feed(self, packet: Packet[VideoStream], number: int, *, skip: bool) -> list[VideoFrame]:
         self.advance()
-        if self.damaged and packet.is_keyframe:
+        if self.damaged and self.index.is_key(number):
             self.damaged = False
             self.sound_from = self.stamps[number]
         if self.damaged or self.stamps[number] < self.sound_from:
             return []
-        packet.opaque = number
+        packet.opaque = PacketNumber(number)
         self.feeder.codec.skip_frame = "NONREF" if skip else "DEFAULT"
         frames = self.feeder.feed(packet)
         if frames is not None:

@@ -71,18 +71,16 @@ class VideoIndex:
     droppable: array[int]  # per packet: 1 where no other frame needs it
     shown: array[int]  # per frame: its packet
     frame_times: array[float]  # s, per frame, strictly ascending
+    lost: frozenset[int]  # frames that damage hides; ``shown`` has another packet in their place
+    countable: int | None  # packets up to which frames are what one counts; None: all, to the end
     end: float  # s, when the last frame in the file ends
     promised: float  # s, how long the file says it is; more than ``end`` where it was cut off
+    cut_off: bool  # whether bytes are missing at its end, however long it was
 
     @property
     def num_packets(self) -> int:
         """How many coded frames there are."""
         return len(self.restarts)
-
-    @property
-    def truncated(self) -> bool:
-        """Whether the file ends before the time that its header promises."""
-        return self.promised > self.end
 
     def without(self, frames: Collection[int]) -> VideoIndex:
         """The same video with these frames never shown, so that those before them stay longer."""
@@ -91,7 +89,12 @@ class VideoIndex:
             self,
             shown=array("q", (self.shown[frame] for frame in kept)),
             frame_times=array("d", (self.frame_times[frame] for frame in kept)),
+            lost=frozenset(place for place, frame in enumerate(kept) if frame in self.lost),
         )
+
+    def is_key(self, packet: int) -> bool:
+        """Whether decoding can begin at this packet."""
+        return self.restarts[packet] == packet
 
     def is_open_gop(self, key: int) -> bool:
         """Whether frames coded after this H.264 key frame refer to frames before it."""

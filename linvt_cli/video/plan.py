@@ -59,7 +59,8 @@ def plan_pyav(index: VideoIndex, frames: Sequence[int]) -> Plan:
         _SKIPPED_COST if droppable and number not in wanted else 1.0
         for number, droppable in enumerate(index.droppable)
     )
-    seekable = index.container.startswith(_SEEKABLE)
+    # Behind a gap, the numbers that a seek tells are not those that a walk counts.
+    seekable = index.container.startswith(_SEEKABLE) and not index.lost
     restart = index.restarts.__getitem__ if seekable else lambda _: index.begin
     plan = _plan(sorted(wanted), restart, _sums(weights), begin=index.begin)
     runs = tuple(Run(run.start, tuple(wanted[p] for p in run.targets)) for run in plan.runs)
@@ -89,6 +90,8 @@ def opencv_obstacle(index: VideoIndex) -> str | None:
         return "it garbles interlaced video"
     if index.stamps is None:
         return "it has no times by which frames could be checked"
+    if index.lost:
+        return "it does not notice that frames are missing"
     if not index.container.startswith(_OPENCV_EXACT):
         return "a broken end of this kind of file cannot be told from a whole one"
     in_order = all(a < b for a, b in itertools.pairwise(index.shown))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import struct
-from array import array
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -14,24 +11,38 @@ import av
 
 from linvt_cli.errors import VideoDecodeError
 from linvt_cli.types import VideoInfo
-from linvt_cli.video.container import demux, main_video_stream, open_container
+from linvt_cli.video.avi import index_entries, place_packets
+from linvt_cli.video.container import main_video_stream, open_container
 from linvt_cli.video.cutoff import is_cut_off
 from linvt_cli.video.files import content_of, regular_file, shown_name
+from linvt_cli.video.frame_order import (
+    Clock,
+    Timing,
+    last_duration,
+    restart_points,
+    timing_of,
+    with_gaps,
+)
 from linvt_cli.video.index import Orientation, Picture, VideoIndex
+from linvt_cli.video.library_errors import errors_of_damage
 from linvt_cli.video.pictures import probe_picture
-from linvt_cli.video.references import droppable_test
+from linvt_cli.video.scan import Scan, scan_packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-    from av.packet import Packet
     from av.sidedata.sidedata import SideData
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-_NO_STAMP = -(2**63)
-_FIRST_FRAME_PACKETS = 64  # a damaged start may need as many before a frame comes out
 _DEFAULT_RATE = Fraction(25)  # FFmpeg's own for raw streams that do not tell
-_LARGEST_REORDERING = 5  # s; no coder changes the order of frames that far apart
+# Containers whose last packet may be a part of a frame without a mark that it is.
+_UNMARKED_ENDS = {"mpegts", "gif"}
+_STATE_DURATION = (
+    "mov",
+    "matroska",
+    "avi",
+    "flv",
+)  # in others FFmpeg estimates it from what is there
 # A pixel shape outside of this range is a damaged header, not a lens.
 _MAX_PIXEL_ASPECT = 8
 
@@ -47,7 +58,8 @@ def probe_video(path: str | Path) -> VideoInfo:
     file = regular_file(path)
     if content_of(file) != "video":
         return probe_picture(file)
-    return video_info(read_index(file), decoder="pyav")
+    with errors_of_damage(file):
+        return video_info(read_index(file), decoder="pyav")
 
 
 def video_info(index: VideoIndex, *, decoder: Literal["opencv", "pyav"]) -> VideoInfo:
@@ -64,19 +76,6 @@ def video_info(index: VideoIndex, *, decoder: Literal["opencv", "pyav"]) -> Vide
     )
 
 
-@dataclass(slots=True)
-class _Scan:
-    """What one pass over the packets collects; a value per packet in decoding order."""
-
-    stamps: array[int] = field(default_factory=lambda: array("q"))
-    decode_stamps: array[int] = field(default_factory=lambda: array("q"))
-    durations: array[int] = field(default_factory=lambda: array("q"))
-    keys: array[int] = field(default_factory=lambda: array("b"))
-    visible: array[int] = field(default_factory=lambda: array("b"))
-    droppable: array[int] = field(default_factory=lambda: array("b"))
-    first_frame: VideoFrame | None = None
-
-
 def read_index(path: Path) -> VideoIndex:
     """The packet index of a regular file.
 
@@ -85,176 +84,69 @@ def read_index(path: Path) -> VideoIndex:
     """
     with open_container(path) as container:
         stream = main_video_stream(container, path)
-        scan = _scan_packets(container, stream)
-        cut_off = is_cut_off(path, container.format.name)
-        if cut_off and container.format.name == "mpegts" and scan.visible:
-            scan.visible[-1] = 0  # its end is missing, and nothing in the packet says so
-        if not any(scan.visible):
+        kind = container.format.name
+        entries = index_entries(stream) if kind == "avi" else []
+        scan = scan_packets(container, stream)
+        cut_off = is_cut_off(path, kind)
+        if cut_off:
+            _hide_unsure_end(scan, kind)
+        clock = Clock(stream.time_base or Fraction(1, 1000), _rate(stream))
+        timing = timing_of(scan, kind, clock)
+        if kind == "avi":
+            places = place_packets(scan, entries, container, stream, path)
+            timing = timing if places is None else with_gaps(timing, places, scan, clock)
+        if len(timing.shown) == len(timing.lost):
             raise VideoDecodeError(
                 f"{shown_name(path)} has a video header and no frames",
                 path=path,
                 hint="the file was probably not completely written or copied",
             )
-        promise = _promise(container, stream) if cut_off else 0.0
-        return _index_from(scan, container, stream, path, promise)
+        end = timing.frame_times[-1] + last_duration(scan, timing, clock)
+        return VideoIndex(
+            path=path,
+            container=kind,
+            codec=stream.codec_context.name,
+            video_stream=container.streams.video.index(stream),
+            only_video_stream=len(container.streams.video) == 1,
+            picture=_picture(stream, scan.first_frame),
+            frame_rate=float(clock.rate),
+            opencv_shift=_opencv_shift(timing, stream),
+            stamps=timing.stamps,
+            decode_stamps=scan.decode_stamps,
+            packet_times=timing.packet_times,
+            begin=scan.keys.index(1) if 1 in scan.keys else 0,
+            restarts=restart_points(scan, timing.stamps),
+            droppable=scan.droppable,
+            shown=timing.shown,
+            frame_times=timing.frame_times,
+            lost=timing.lost,
+            countable=len(scan.keys) if cut_off and timing.countable is None else timing.countable,
+            end=end,
+            promised=max(end, _promise(container, stream)) if cut_off else end,
+            cut_off=cut_off,
+        )
 
 
-def _scan_packets(container: InputContainer, stream: VideoStream) -> _Scan:
-    scan = _Scan()
-    codec = stream.codec_context
-    codec.thread_count = 1
-    codec.copy_opaque = True
-    is_droppable = droppable_test(codec.name, codec.extradata)
-    for number, packet in enumerate(demux(container, stream)):
-        scan.stamps.append(_NO_STAMP if packet.pts is None else packet.pts)
-        scan.decode_stamps.append(_NO_STAMP if packet.dts is None else packet.dts)
-        scan.durations.append(packet.duration or 0)
-        scan.keys.append(packet.is_keyframe)
-        scan.visible.append(not _is_hidden(packet, codec.name))
-        scan.droppable.append(is_droppable is not None and is_droppable(memoryview(packet)))
-        if scan.first_frame is None and number < _FIRST_FRAME_PACKETS:
-            packet.opaque = number
-            scan.first_frame = _first_frame(packet)
-    if scan.first_frame is None:
-        scan.first_frame = _first_frame(None, stream)
-    return scan
+def _hide_unsure_end(scan: Scan, container: str) -> None:
+    """Hide the frames of a file that was cut off which are not whole, or shown nobody knows when.
 
-
-def _is_hidden(packet: Packet[VideoStream], codec: str) -> bool:
-    """Whether no frame is shown for the packet: cut by an edit list, broken, or a VP8 reference."""
-    if packet.is_discard or packet.is_corrupt:
-        return True
-    # Bit 4 of a VP8 frame is show_frame (RFC 6386 §9.1).
-    return codec == "vp8" and not memoryview(packet)[0] & 0x10
-
-
-def _first_frame(
-    packet: Packet[VideoStream] | None, stream: VideoStream | None = None
-) -> VideoFrame | None:
-    try:
-        if packet is not None:
-            frames = packet.decode()
-        else:
-            frames = stream.codec_context.decode(None) if stream is not None else []
-    except (av.FFmpegError, OSError):
-        return None
-    return frames[0] if frames else None
-
-
-def _index_from(
-    scan: _Scan, container: InputContainer, stream: VideoStream, path: Path, promise: float
-) -> VideoIndex:
-    base = stream.time_base or Fraction(1, 1000)
-    rate = stream.guessed_rate or stream.average_rate or _DEFAULT_RATE
-    name = container.format.name
-    stamps = _usable_stamps(scan, name, jump=round(_LARGEST_REORDERING / base))
-    shown = _shown_order(scan, stamps)
-    if stamps is None:
-        clock = _steady_clock(scan, base, rate)
-        frame_times = array("d", clock[: len(shown)])
-        packet_times: array[float] = array("d")
-    else:
-        origin = stamps[shown[0]]
-        packet_times = array("d", (float((stamp - origin) * base) for stamp in stamps))
-        frame_times = array("d", (packet_times[number] for number in shown))
-    shift = 0 if stamps is None else stamps[shown[0]] - (stream.start_time or 0)
-    end = frame_times[-1] + _last_duration(scan, shown, frame_times, base, rate)
-    return VideoIndex(
-        path=path,
-        container=name,
-        codec=stream.codec_context.name,
-        video_stream=container.streams.video.index(stream),
-        only_video_stream=len(container.streams.video) == 1,
-        picture=_picture(stream, scan.first_frame),
-        frame_rate=float(rate),
-        opencv_shift=float(shift * base),
-        stamps=stamps,
-        decode_stamps=scan.decode_stamps,
-        packet_times=packet_times,
-        begin=scan.keys.index(1) if 1 in scan.keys else 0,
-        restarts=_restarts(scan, stamps),
-        droppable=scan.droppable,
-        shown=shown,
-        frame_times=frame_times,
-        end=end,
-        promised=max(end, promise),
-    )
-
-
-def _usable_stamps(scan: _Scan, container: str, jump: int) -> array[int] | None:
-    """The presentation stamps, or None where they cannot be relied upon.
-
-    AVI, program and raw streams give them for some packets only; recordings that were joined
-    without care fall back by ``jump`` or more. In other containers a packet without a stamp is the
-    second field of a frame and shows nothing by itself.
+    An AVI file does not say when a reordered frame is shown: when the next of its kind is coded.
     """
-    missing = [number for number, stamp in enumerate(scan.stamps) if stamp == _NO_STAMP]
-    steady = container in {"avi", "mpeg"} or len(missing) > len(scan.stamps) / 2
-    if missing and (steady or missing[0] == 0):
-        return None
-    if container == "mpeg" and len(set(scan.stamps)) < len(scan.stamps):
-        return None
-    for number in missing:
-        scan.visible[number] = 0
-        scan.stamps[number] = scan.stamps[number - 1]
-    latest = itertools.accumulate(scan.stamps, max)
-    if any(peak - stamp > jump for peak, stamp in zip(latest, scan.stamps, strict=True)):
-        return None
-    return scan.stamps
+    if container in _UNMARKED_ENDS and scan.visible:
+        scan.visible[-1] = 0
+    if container == "avi":
+        for number, stamp in enumerate(scan.stamps):
+            scan.visible[number] &= stamp <= scan.decode_stamps[-1]
 
 
-def _shown_order(scan: _Scan, stamps: array[int] | None) -> array[int]:
-    """Packets of the frames in the order in which they are shown.
-
-    Nothing before the first frame that the decoder gives can be decoded: a recording may begin
-    between two key frames. Of frames with the same time only the last would be seen.
-    """
-    visible = (number for number, seen in enumerate(scan.visible) if seen)
-    if stamps is None:
-        return array("q", visible)
-    first = scan.first_frame
-    begin = stamps[first.opaque] if first is not None and isinstance(first.opaque, int) else None
-    order = [n for n in visible if begin is None or stamps[n] >= begin]
-    order.sort(key=stamps.__getitem__)
-    followers = itertools.chain(order[1:], (None,))
-    pairs = zip(order, followers, strict=True)
-    return array("q", (n for n, then in pairs if then is None or stamps[then] > stamps[n]))
+def _rate(stream: VideoStream) -> Fraction:
+    return stream.guessed_rate or stream.average_rate or _DEFAULT_RATE
 
 
-def _steady_clock(scan: _Scan, base: Fraction, rate: Fraction) -> list[float]:
-    """Times of frames without stamps: from the decoding stamps, the durations or the rate."""
-    stamps = scan.decode_stamps
-    if _NO_STAMP not in stamps and all(a < b for a, b in itertools.pairwise(stamps)):
-        return [float((stamp - stamps[0]) * base) for stamp in stamps]
-    if all(scan.durations):
-        ends = itertools.accumulate(scan.durations, initial=0)
-        return [float(ticks * base) for ticks in ends][:-1]
-    return [float(number / rate) for number in range(len(stamps))]
-
-
-def _last_duration(
-    scan: _Scan, shown: array[int], times: array[float], base: Fraction, rate: Fraction
-) -> float:
-    ticks = scan.durations[shown[-1]]
-    if ticks > 0:
-        return float(ticks * base)
-    return times[-1] - times[-2] if len(times) > 1 else float(1 / rate)
-
-
-def _restarts(scan: _Scan, stamps: array[int] | None) -> array[int]:
-    """The key frame from which each packet's frame can be decoded.
-
-    A frame that is coded after a key frame and shown before it may refer to what came earlier
-    (an open GOP), so it is decoded from the key frame before.
-    """
-    restarts: array[int] = array("q")
-    earlier = current = scan.keys.index(1) if 1 in scan.keys else 0
-    for number, is_key in enumerate(scan.keys):
-        if is_key:
-            earlier, current = current, number
-        leading = stamps is not None and stamps[number] < stamps[current]
-        restarts.append(earlier if leading else current)
-    return restarts
+def _opencv_shift(timing: Timing, stream: VideoStream) -> float:
+    if timing.stamps is None or stream.time_base is None:
+        return 0.0
+    return float((timing.stamps[timing.shown[0]] - (stream.start_time or 0)) * stream.time_base)
 
 
 def _picture(stream: VideoStream, frame: VideoFrame | None) -> Picture:
@@ -278,6 +170,8 @@ def _picture(stream: VideoStream, frame: VideoFrame | None) -> Picture:
 
 def _promise(container: InputContainer, stream: VideoStream) -> float:
     """Seconds that the header promises; 0 where it says nothing."""
+    if not container.format.name.startswith(_STATE_DURATION):
+        return 0.0
     promises = [float(container.duration / av.time_base)] if container.duration else []
     if stream.duration and stream.time_base:
         promises.append(float(stream.duration * stream.time_base))

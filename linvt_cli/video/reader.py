@@ -16,6 +16,7 @@ from linvt_cli.video.decode_opencv import decode_opencv
 from linvt_cli.video.decode_pyav import DamageFound, decode_pyav
 from linvt_cli.video.files import content_of, regular_file, shown_name
 from linvt_cli.video.index import VideoIndex
+from linvt_cli.video.library_errors import errors_of_damage
 from linvt_cli.video.pictures import read_picture
 from linvt_cli.video.plan import opencv_obstacle, plan_pyav, prefers_opencv, suspicious
 from linvt_cli.video.probe import read_index, video_info
@@ -47,7 +48,8 @@ def read_frames(
     began = time.perf_counter()
     file = regular_file(path)
     read = _read_video if content_of(file) == "video" else _read_picture
-    frames = read(file, sampling, on_progress or (lambda _: None))
+    with errors_of_damage(file):
+        frames = read(file, sampling, on_progress or (lambda _: None))
     return replace(frames, seconds=time.perf_counter() - began)
 
 
@@ -65,8 +67,9 @@ def _read_video(file: Path, sampling: FrameSampling, on_progress: OnProgress) ->
     index = read_index(file)
     size = target_size(index.picture.shown_size, sampling.short_side)
     for _ in range(_MOST_CHOICES):
-        timeline = Timeline(index.frame_times, index.end, index.promised)
-        collected = Collected(choose_frames(sampling, timeline, file), size, file)
+        timeline = Timeline(index.frame_times, index.end, index.promised, index.cut_off)
+        choice = choose_frames(sampling, timeline, file)
+        collected = Collected(choice, size, file, lost=index.lost)
         decoder = _choose_decoder(index, collected.missing, sampling)
         advance = _progress_counter(index, collected.missing, on_progress)
         hollow = _decode_into(collected, index, decoder, sampling, advance)

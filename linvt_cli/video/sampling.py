@@ -32,6 +32,7 @@ class Timeline:
     frame_times: Sequence[float]  # strictly ascending
     end: float  # when the last frame that is in the file ends
     promised: float  # how long the file says it is; more than ``end`` where it was cut off
+    cut_off: bool = False  # whether bytes are missing at its end
 
 
 @dataclass(frozen=True, slots=True)

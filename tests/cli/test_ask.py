@@ -166,6 +166,19 @@ def test_questions_keep_their_order():
     assert all_questions("a.mp4", "one", ["two", "three"]) == ("one", "two", "three")
 
 
+@pytest.mark.parametrize("options", [[], ["--decode-workers", "0", "--limit", "1"]])
+def test_a_question_that_is_given_twice_is_asked_once(loads, video, capsys, options):
+    command = ["ask", str(video), "-q", "Who?", "-q", "Why?", "-q", "Who?", "--jsonl", *options]
+    assert run(command) == 0
+    rows = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [row["question"] for row in rows] == ["Who?", "Why?"]
+
+
+def test_a_question_that_is_no_unicode_reaches_the_model_as_text(loads, video, capsys):
+    assert run(["ask", str(video), "caf\udce9?", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["question"] == r"caf\xe9?"
+
+
 def test_without_a_question_the_hint_shows_what_to_type():
     with pytest.raises(ConfigError) as caught:
         all_questions("my clip.mp4", None, [])

@@ -177,6 +177,19 @@ def test_a_run_goes_on_where_the_last_ended(loads, qa, folder, capsys):
     assert loads == []
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_what_is_no_unicode_has_its_row_and_only_one(loads, folder, capsys, suffix):
+    row = {"video": "in/a.mp4", "question": "What \ud800?", "id": "\ud801"}
+    rows = [row, {**row, "video": "in/\ud802.mp4", "id": ""}]
+    Path("list.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in rows))
+    command = ["ask", "--from", "list.jsonl", "-o", f"out.{suffix}", "--resume", *HERE]
+    assert run(command) == 7
+    before = Path(f"out.{suffix}").read_bytes()
+    assert b"ud800?" in before
+    assert run(command) == 7
+    assert Path(f"out.{suffix}").read_bytes() == before
+
+
 def test_changed_renamed_and_mended_files(loads, qa, folder):
     command = ["ask", "in", "Who?", "-o", "out.jsonl", "--resume", *HERE]
     run(command)
@@ -189,6 +202,12 @@ def test_changed_renamed_and_mended_files(loads, qa, folder):
     rows = rows_of("out.jsonl")
     assert sorted(names(rows)) == ["in/-d.mp4", "in/a.mp4", "in/b 'c\".mp4", "in/broken.mp4"]
     assert [row["error"] for row in rows] == [None] * 4
+
+
+def test_results_among_the_videos_are_none_of_them(loads, folder):
+    command = ["ask", "in", "Who?", "-o", "in/out.jsonl", "--include", "*", "--resume", *HERE]
+    assert [run(command), run(command)] == [7, 7]
+    assert len(rows_of("in/out.jsonl")) == 4
 
 
 def test_failures_are_tried_again_when_asked(loads, folder):

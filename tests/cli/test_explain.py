@@ -63,7 +63,7 @@ def test_what_cannot_be_written_is_told_before_a_model_is_loaded(video, tmp_path
 
 
 def test_without_matplotlib_no_model_is_loaded(video, tmp_path, looked, monkeypatch, capsys):
-    monkeypatch.setattr("linvt_cli.cli.explain.find_spec", lambda name: None)
+    monkeypatch.setattr("linvt_cli.pipeline.figures.find_spec", lambda name: None)
     assert run(["explain", str(video), "What?", "-o", str(tmp_path / "why.png")]) == 6
     assert "linvt[figures]" in capsys.readouterr().err
     assert looked == []

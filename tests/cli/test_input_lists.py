@@ -50,6 +50,16 @@ def test_rows_of_json_say_more(write):
     ]
 
 
+def test_what_is_no_unicode_is_escaped_where_no_file_is_named(write):
+    line = rb'{"video": "\ud800.mp4", "question": "What \ud800 is \ud83d\ude42?", "id": "\udc80"}'
+    expected = ListRow("\ud800.mp4", r"What \ud800 is 🙂?", r"\x80")
+    assert list(read_list(write(line + b"\n"))) == [expected]
+
+
+def test_an_empty_id_is_none(write):
+    assert list(read_list(write(b'{"video": "a.mp4", "id": ""}\n'))) == [ListRow("a.mp4")]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -102,6 +102,17 @@ def test_patterns_choose_in_folders_only():
     assert videos("a.mp4", "in", files=Filter(include=("*.webm",))) == ["a.mp4", "in/d.webm"]
 
 
+@pytest.mark.parametrize("place", ["in/out.csv", "./in/../in/out.csv", "link/out.csv"])
+def test_files_that_are_no_video_are_left_out_whoever_names_them(folder, place):
+    (folder / "in" / "out.csv").write_text("rows")
+    (folder / "out.csv").write_text("another")
+    (folder / "link").symlink_to(folder / "in")
+    (folder / "list").write_text("in/out.csv\n")
+    chosen = Selection(Filter(include=("*.csv", "c.mp4")), lists=("list",))
+    found = find_requests(["in", "in/out.csv", "out.csv"], ["What?"], chosen, [place, "no.csv"])
+    assert [request.video for request in found] == ["in/c.mp4", "out.csv"]
+
+
 def test_rows_of_a_list_about_one_video_are_one_request(folder):
     rows = [
         {"video": "a.mp4", "question": "Who?", "id": 1},

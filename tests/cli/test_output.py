@@ -17,6 +17,7 @@ from linvt_cli.cli.output import (
     print_error,
     print_prompt,
     printable,
+    utf8_text,
 )
 from linvt_cli.errors import ConfigError
 from tests.cli.processes import start
@@ -155,6 +156,12 @@ def test_progress_and_asides_are_not_shown_when_quiet(on_terminal):
 
 def test_odd_characters_become_escapes():
     assert printable("a\tb\nc\x1b\x9b\udcff é 🙂") == "a\\x09b\\nc\\x1b\\x9b\\xff é 🙂"
+    assert printable("\ud800\udc7f\udd00\udfff") == r"\ud800\udc7f\udd00\udfff"
+
+
+def test_what_is_no_unicode_becomes_text():
+    assert utf8_text("a\ud800b\udc80c\udfff é 🙂\n") == "a\\ud800b\\x80c\\udfff é 🙂\n"
+    assert json.loads(json_text(["\ud83d", "\udbff"])) == [r"\ud83d", r"\udbff"]
 
 
 def test_json_stays_valid_utf8_for_file_names_that_are_not():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from linvt_cli.cli.result_files import ParquetFile, open_results, replace_file
+from linvt_cli.cli.result_files import ParquetFile, files_of, open_results, replace_file
 from linvt_cli.errors import ConfigError, DatasetError, MachineError
 from tests.cli.test_row_formats import row
 
@@ -52,6 +52,15 @@ def test_a_torn_row_is_cut_off_and_the_next_begins_a_line(path):
     assert names(path) == ["1"]
     write(path, row(3), resume=True)
     assert names(path) == ["1", "3"]
+
+
+def test_a_bad_row_in_the_midst_is_refused_and_nothing_is_cut_off(path):
+    write(path, row(1), row(2), row(3))
+    lines = path.read_bytes().replace(b"sha256:2", b'"sha256:2')
+    path.write_bytes(lines)
+    with pytest.raises(DatasetError, match=f"of '{path}' is no row"):
+        names(path)
+    assert path.read_bytes() == lines
 
 
 def test_a_torn_head_is_written_anew(tmp_path):
@@ -148,10 +157,15 @@ def test_a_full_disk_leaves_whole_rows_and_says_so(path, monkeypatch):
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "write", fill_up)
-        with pytest.raises(MachineError, match="No space left"):
+        with pytest.raises(MachineError, match="No space left") as caught:
             file.append(row(2))
+        assert str(caught.value.hint).endswith("go on later with --resume")
         monkeypatch.undo()
     assert names(path) == ["1"]
+
+
+def test_the_files_of_results_are_those_that_are_written():
+    assert {"in/rows.parquet", "in/rows.parquet.jsonl"} <= set(files_of("in/rows.parquet"))
 
 
 @pytest.mark.parametrize("name", ["rows.json", "rows", "rows.tsv"])
@@ -161,8 +175,40 @@ def test_the_ending_says_how_to_write(name):
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(MachineError, match="No such file"):
+    with pytest.raises(MachineError, match="No such file") as caught:
         write(tmp_path / "none" / "rows.jsonl")
+    assert caught.value.hint == f"make the folder '{tmp_path / 'none'}', or name another file"
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_in_the_place_of_the_file_is_an_error(tmp_path, suffix, resume):
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    path = tmp_path / f"rows.{suffix}"
+    path.mkdir()
+    with pytest.raises(MachineError, match="directory") as caught:
+        write(path, resume=resume)
+    assert caught.value.hint == f"name a file in it: {path / 'answers.jsonl'}"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_may_not_be_written_says_so(path, monkeypatch):
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(MachineError, match="Permission denied") as caught:
+        write(path)
+    assert caught.value.hint == "name a file that may be written"
+
+
+@pytest.mark.parametrize("size", [0, 10, None])
+def test_a_run_that_ended_before_its_first_row_is_not_in_the_way(path, size):
+    write(path)
+    path.write_bytes(path.read_bytes()[:size])
+    write(path, row(1))
+    assert names(path) == ["1"]
 
 
 class TestParquet:

@@ -75,6 +75,38 @@ def test_a_renamed_file_is_recognized(folder):
     assert (todo(made), len(made.kept), len(made.done)) == ([], 2, 2)
 
 
+def rename(folder: Path, **names: str) -> None:
+    for name in names:
+        (folder / name).rename(folder / f"was {name}")
+    for name, new in names.items():
+        (folder / f"was {name}").rename(folder / new)
+
+
+def test_swapped_and_shifted_files_are_recognized(folder):
+    rows = [kept("a"), kept("b"), kept("c")]
+    rename(folder, a="b", b="a")
+    made = plan(rows, "a", "b", "c")
+    assert (todo(made), made.kept, len(made.done)) == ([], rows, 3)
+    rename(folder, a="b", b="c", c="d")
+    made = plan(rows, "b", "c", "d")
+    assert (todo(made), made.kept, len(made.done)) == ([], rows, 3)
+
+
+def test_the_row_of_a_file_that_a_renamed_one_replaced_goes(folder):
+    rows = [kept("a"), kept("b"), kept("c")]
+    (folder / "b").replace(folder / "c")
+    made = plan(rows, "a", "c")
+    assert (todo(made), made.kept) == ([], rows[:2])
+
+
+def test_failures_of_swapped_files_are_tried_again_and_their_rows_go(folder):
+    rows = [kept("a", error="VideoDecodeError"), kept("b")]
+    rename(folder, a="b", b="a")
+    assert todo(plan(rows, "a", "b")) == []
+    made = plan(rows, "a", "b", retry=True)
+    assert (todo(made), made.kept) == (["b"], [rows[1]])
+
+
 def test_a_changed_file_is_done_again_and_its_row_goes(folder):
     rows = [kept("a"), kept("b")]
     (folder / "a").write_text("CONTENT of a")

@@ -65,6 +65,57 @@ def test_a_wrong_line_of_a_table_is_refused_with_its_number():
         list(Csv().rows(Csv().head + b"1,2\r\n", "x"))
 
 
+def plain(number: int, **changes: Any) -> dict[str, Any]:
+    """Return a row without a cell that needs quotes."""
+    return row(number, video=f"{number}.mp4", question="Who?", error=None, **changes)
+
+
+DAMAGES = {
+    "a quote at the begin of a cell": lambda line: line.replace(b",Who", b',"Who'),
+    "a quote within a quoted cell": lambda line: line.replace(b",Who?,", b',"Who"?,'),
+    "half a row": lambda line: line[: len(line) // 2] + b"\r\n",
+    "another line's end": lambda line: line.replace(b"\r\n", b"\r"),
+    "no line's end": lambda line: line.replace(b"\r\n", b""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("after", [plain(3), row(3)], ids=["plain", "quoted"])
+def test_a_bad_row_in_the_midst_of_a_table_is_refused(damage, after):
+    lines = [Csv().line(each) for each in (plain(1), plain(2), after)]
+    with pytest.raises(DatasetError, match="of 'x' is no row"):
+        list(Csv().rows(Csv().head + lines[0] + damage(lines[1]) + lines[2], "x"))
+
+
+def test_a_torn_cell_may_look_like_the_begin_of_rows():
+    torn = Csv().line(row(2, question="Which?\r\n1, 2 or\n3, 4"))
+    for size in range(1, len(torn)):
+        (kept,) = Csv().rows(content(Csv(), row(1)) + torn[:size], "x")
+        assert kept.id == "1"
+
+
+@pytest.mark.parametrize("record", [plain(2), row(2)], ids=["plain", "quoted"])
+def test_a_row_whose_line_end_an_editor_changed_is_read(record):
+    line = Csv().line(record).removesuffix(b"\r\n") + b"\n"
+    kept = list(Csv().rows(content(Csv(), row(1)) + line + Csv().line(row(3)), "x"))
+    assert [each.id for each in kept] == ["1", "2", "3"]
+    assert kept[1].content == line
+
+
+def test_cells_are_as_long_as_they_are_and_the_limit_of_others_stays():
+    before = csv.field_size_limit()
+    times = {"count": 2, "times": [number / 7 for number in range(20_000)]}
+    records = [row(1, question="why " * 50_000), row(2, frames=times), row(3)]
+    assert len(list(Csv().rows(content(Csv(), *records), "x"))) == 3
+    assert csv.field_size_limit() == before
+
+
+def test_bytes_that_are_no_utf8_stay_as_they_are():
+    line = Csv().line(plain(1, answer="caf\xe9")).replace("\xe9".encode(), b"\xe9")
+    (kept,) = Csv().rows(Csv().head + line, "x")
+    assert kept.content == line
+
+
 def test_a_table_is_read_by_others_with_lists_as_json():
     frames = {"count": 2, "times": [0.5, 1.5], "span": [0.5, 1.5], "duration": 2.0}
     record = row(1, frames=frames, answer="Yes, a cat", error=None)

@@ -37,6 +37,11 @@ def test_choices_stand_between_commas_in_a_list_or_one_by_one(texts, choices):
     assert split_choices(texts) == choices
 
 
+def test_choices_that_are_no_unicode_are_escaped():
+    assert asked_shape(["a\udcff", "b"], False, None, None).choices == (r"a\xff", "b")
+    assert asked_shape([r'["\ud800", "b"]'], False, None, None).choices == (r"\ud800", "b")
+
+
 @pytest.mark.parametrize("text", ["[red, blue]", "[1, 2]", '["a"', "[]x"])
 def test_what_looks_like_a_list_and_is_none_is_refused(text):
     with pytest.raises(ConfigError, match="no JSON list of texts"):

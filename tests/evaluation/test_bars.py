@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import builtins
-
 import pytest
 from PIL import Image
 
@@ -20,13 +18,6 @@ def test_the_chart_is_a_picture_with_a_bar_for_each_category(tmp_path, dimension
 
 
 def test_without_matplotlib_it_says_what_to_install(tmp_path, monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setattr("linvt_cli.pipeline.figures.find_spec", lambda name: None)
     with pytest.raises(MachineError, match="Matplotlib, which is not installed"):
         draw_bars(mlvu(1.0, 0.0, 0.0, 1.0), "task", tmp_path / "a.png")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def test_without_pixels_or_video_tokens_there_is_nothing_to_draw(
 def test_without_matplotlib_the_error_says_what_to_install(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setattr("linvt_cli.pipeline.figures.find_spec", lambda name: None)
     qa = asking(MeanTokenizer(8))
     watched = qa.watch(video)
     with pytest.raises(MachineError) as raised:

@@ -31,7 +31,7 @@ TINY = NanoRecipe(
 
 @pytest.mark.slow
 def test_the_recipe_makes_a_model_that_loads_and_a_second_run_has_nothing_to_do(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[str] = []
     folder = run_recipe(tmp_path, TINY, on_progress=lines.append)
@@ -51,7 +51,9 @@ def test_the_recipe_makes_a_model_that_loads_and_a_second_run_has_nothing_to_do(
     assert stages == {"vision", "image", "linvt-cover", "linvt-instruct", "joint"}
 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    monkeypatch.setattr("linvt_cli.pipeline.figures.find_spec", lambda name: None)
     run_recipe(tmp_path, TINY, on_progress=lines.append)
+    assert "linvt[train]" in lines[-1]
     assert (tmp_path / "metrics.jsonl").read_text().splitlines() == metrics
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 

@@ -153,6 +153,9 @@ CLIPS = {
     "mpeg4": Clip("mp4", "mpeg4", {"g": "30"}),
     "mpeg4 in AVI with B-frames": Clip("avi", "mpeg4", {"g": "30", "bf": "2"}, opencv=False),
     "mpeg2 in MPEG-TS": Clip("ts", "mpeg2video", {"g": "15", "bf": "2"}, opencv=False),
+    "mpeg2, interlaced in MPEG-TS": Clip(
+        "ts", "mpeg2video", {"g": "15", "bf": "2", "flags": "+ildct+ilme"}, opencv=False
+    ),
     "mpeg2 program stream": Clip("mpg", "mpeg2video", {"g": "15", "bf": "2"}, opencv=False),
     "mjpeg": Clip("avi", "mjpeg", {}, pixel_format="yuvj420p"),
     "ffv1": Clip("mkv", "ffv1", {}, num_frames=40),

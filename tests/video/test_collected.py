@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,24 @@ def test_more_frames_than_memory_is_an_error_with_advice():
     with pytest.raises(VideoError, match="do not fit into memory") as caught:
         Collected(Choice(tuple(range(4096)), 0), (1 << 20, 1 << 20), PATH)
     assert caught.value.hint == "ask for fewer frames"
+
+
+def test_a_cut_off_file_is_told_of_even_where_nothing_wanted_is_lost():
+    whole = Collected(Choice((0,), 0), (8, 8), PATH)
+    whole.add([(0, frame(0))])
+    known = replace(TIMELINE, cut_off=True)
+    assert whole.frames(INFO, known).warnings == ("The file was cut off at 5.00 s of 10.00 s",)
+    unknown = replace(known, promised=5.0)
+    assert whole.frames(INFO, unknown).warnings == (
+        "The file was cut off at 5.00 s; how long it was is not known",
+    )
+    assert whole.frames(INFO, unknown).coverage == 1.0
+
+
+def test_frames_that_no_decoder_can_give_are_not_asked_for():
+    collected = Collected(Choice((0, 1, 2), 0), (8, 8), PATH, lost={1, 7})
+    assert collected.missing == (0, 2)
+    collected.add([(0, frame(0)), (2, frame(2))])
+    frames = collected.frames(INFO, TIMELINE)
+    assert frames.coverage == pytest.approx(2 / 3)
+    assert frames.warnings == ("1 of 3 frames are damaged and were left out",)

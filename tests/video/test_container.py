@@ -2,10 +2,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from av.packet import Packet
 
 from linvt_cli.errors import VideoDecodeError
-from linvt_cli.video.container import check_size, demux, main_video_stream, open_container
+from linvt_cli.video.container import (
+    PacketNumber,
+    check_size,
+    demux,
+    main_video_stream,
+    open_container,
+)
 
 
 def test_a_broken_off_file_ends_the_packets_without_an_error(clip_file, tmp_path):
@@ -30,3 +38,21 @@ def test_huge_frames_are_refused(width, height):
 
 def test_large_frames_are_accepted():
     check_size(7680, 4320, Path("a.mp4"))
+
+
+def test_a_stream_that_seems_to_begin_late_ends_the_packets_without_an_error(clip_file, tmp_path):
+    content = bytearray(clip_file("mpeg2 in MPEG-TS").read_bytes())
+    chance = np.random.default_rng(4)
+    for place in chance.integers(1000, len(content) - 4000, 60):
+        content[place] ^= 1 << int(chance.integers(8))
+    (tmp_path / "a.ts").write_bytes(content)
+    with open_container(tmp_path / "a.ts") as container:
+        stream = main_video_stream(container, tmp_path)
+        assert len(list(demux(container, stream))) > 100
+
+
+def test_a_packet_keeps_its_number_where_another_decoder_is_through_with_the_same():
+    kept, other = Packet(1), Packet(1)
+    kept.opaque, other.opaque = PacketNumber(0), PacketNumber(0)
+    del other
+    assert kept.opaque == 0

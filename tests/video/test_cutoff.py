@@ -14,6 +14,9 @@ from linvt_cli.video.cutoff import is_cut_off
         ("vp9", "matroska,webm"),
         ("mjpeg", "avi"),
         ("h264 in MPEG-TS", "mpegts"),
+        ("flv", "flv"),
+        ("gif", "gif"),
+        ("apng", "apng"),
     ],
 )
 def test_missing_bytes_at_the_end_are_noticed(name, container, clip_file, tmp_path):
@@ -51,3 +54,24 @@ def test_damaged_matroska_heads_announce_nothing(tmp_path):
     for content in (b"", bytes(100), bytes.fromhex("18538067") + bytes(20)):
         (tmp_path / "a").write_bytes(content)
         assert not is_cut_off(tmp_path / "a", "matroska,webm")
+
+
+def test_gif_files_may_hold_anything_behind_their_end_mark(clip_file, tmp_path):
+    content = clip_file("gif").read_bytes()
+    (tmp_path / "a").write_bytes(content + bytes(20))
+    assert not is_cut_off(tmp_path / "a", "gif")
+    (tmp_path / "a").write_bytes(content[:-1] + b"\0;")
+    assert not is_cut_off(tmp_path / "a", "gif")
+
+
+@pytest.mark.parametrize("container", ["gif", "apng", "flv"])
+def test_every_cut_ends_the_walk_through_a_file(container, clip_file, tmp_path):
+    content = clip_file(container).read_bytes()
+    for length in (0, 1, 5, 12, 14, *range(20, len(content) - 1, len(content) // 20)):
+        (tmp_path / "cut").write_bytes(content[:length])
+        assert is_cut_off(tmp_path / "cut", container) or container == "flv"
+
+
+def test_pictures_without_an_end_chunk_are_cut_off(clip_file, tmp_path):
+    (tmp_path / "a").write_bytes(clip_file("apng").read_bytes()[:-12])
+    assert is_cut_off(tmp_path / "a", "apng")

@@ -16,9 +16,29 @@ from linvt_cli.video.reader import read_frames
 from tests.video.clips import CLIPS
 from tests.video.truth import DECODERS, wrong_frames
 
-CUT_CLIPS = ["h264, far key frames", "h264 in Matroska", "h264 in MPEG-TS", "vp9", "h264, raw",
-             "mpeg4 in AVI with B-frames", "h264, fragmented", "av1"]  # fmt: skip
-PROMISED = {"mp4", "mkv", "webm", "avi"}  # containers that say how long they are
+CUT_CLIPS = ["h264, far key frames", "h264 in Matroska", "h264 in MPEG-TS", "mpeg2 in MPEG-TS",
+             "h264, raw", "mpeg4 in AVI with B-frames", "mjpeg", "h264, fragmented", "av1", "flv",
+             "vp9", "gif", "apng"]  # fmt: skip
+SILENT = {"h264, raw"}  # nothing in it tells where it should end
+PROMISED = {"mp4", "mkv", "webm", "avi", "flv"}  # containers that say how long they are
+# Kinds in which flipped bits seldom make other lawful video: how many bits are flipped, and how
+# many of eight files must give frames all the same.
+FLIPPED = [
+    ("h264, far key frames", 100, 0),
+    ("h264, near key frames", 8, 6),
+    ("h264, near key frames", 100, 0),
+    ("h264, near key frames", 400, 0),
+    ("h264, no B-frames", 8, 6),
+    ("h264, no B-frames", 400, 0),
+    ("h264 in MPEG-TS", 8, 6),
+    ("h264, fragmented", 8, 6),
+    ("flv", 8, 6),
+    ("mpeg2 in MPEG-TS", 20, 6),
+    ("mpeg2 program stream", 3, 4),
+    ("mpeg4", 100, 6),
+    ("mpeg4", 400, 6),
+    ("apng", 60, 5),
+]
 
 
 def faststart(name: str, folder: Path) -> Path:
@@ -48,29 +68,34 @@ def test_a_cut_off_file_gives_right_frames_and_their_share_or_an_error(
     assert wrong_frames(result, CLIPS[name].frames) == []
     if CLIPS[name].suffix in PROMISED and name != "h264, fragmented" and share <= 0.5:
         assert result.coverage <= share + 0.2
-        assert "cut off" in result.warnings[0]
+    assert name in SILENT or "cut off" in result.warnings[0]
 
 
-@pytest.mark.parametrize("num_flips", [100, 400])
-@pytest.mark.parametrize(
-    "name", ["h264, far key frames", "h264, near key frames", "h264, no B-frames", "mpeg4"]
-)
-def test_flipped_bytes_give_right_frames_or_an_error(name, num_flips, clip_file, tmp_path):
+@pytest.mark.parametrize(("name", "num_flips", "least"), FLIPPED)
+def test_flipped_bytes_give_right_frames_or_an_error(name, num_flips, least, clip_file, tmp_path):
     content = clip_file(name).read_bytes()
+    successes = {"auto": 0, "pyav": 0}
     for seed in range(8):
-        chance = np.random.default_rng(seed)
-        damaged = bytearray(content)
-        for place in chance.integers(1000, len(damaged) - 4000, num_flips):
-            damaged[place] ^= 1 << int(chance.integers(8))
         path = tmp_path / f"{seed}{clip_file(name).suffix}"
-        path.write_bytes(damaged)
+        path.write_bytes(flipped(content, num_flips, seed))
         for decoder in ("auto", "pyav"):
             try:
                 result = read_frames(path, FrameSampling(num_frames=40, decoder=decoder))
             except VideoError:
                 continue
+            successes[decoder] += 1
             assert wrong_frames(result, CLIPS[name].frames) == []
             assert (result.coverage < 1) == any("damaged" in text for text in result.warnings)
+    assert min(successes.values()) >= least
+
+
+def flipped(content: bytes, num_flips: int, seed: int) -> bytes:
+    """The file with single bits flipped in it, but not in its head and tail."""
+    chance = np.random.default_rng(seed)
+    damaged = bytearray(content)
+    for place in chance.integers(1000, len(damaged) - 4000, num_flips):
+        damaged[place] ^= 1 << int(chance.integers(8))
+    return bytes(damaged)
 
 
 def test_damage_in_one_part_leaves_the_other_parts_readable(clip_file, tmp_path):

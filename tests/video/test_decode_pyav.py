@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from linvt_cli.video.decode_pyav import DamageFound, decode_pyav
@@ -51,3 +53,21 @@ def test_the_careful_way_leaves_out_all_between_the_key_frames_around_damage(scr
 def test_nothing_wanted_is_nothing_decoded(clip_file):
     index = read_index(clip_file("vp9"))
     assert list(decode_pyav(index, [], advance=lambda: None)) == []
+
+
+def test_where_the_count_ends_nothing_more_is_given(clip_file):
+    index = replace(read_index(clip_file("h264, raw")), countable=60)
+    decoded = dict(decode_pyav(index, range(120), advance=lambda: None))
+    assert sorted(decoded) == list(range(len(decoded)))
+    assert 50 <= len(decoded) < 60
+    assert all(pixels is not None and read(pixels) == n for n, pixels in decoded.items())
+
+
+def test_damage_before_the_first_counted_frame_ends_the_count(clip_file, tmp_path):
+    content = bytearray(clip_file("h264, raw").read_bytes())
+    content[1500:2500] = bytes(1000)
+    (tmp_path / "a.h264").write_bytes(content)
+    index = read_index(tmp_path / "a.h264")
+    with pytest.raises(DamageFound):
+        list(decode_pyav(index, range(100), advance=lambda: None))
+    assert list(decode_pyav(index, range(100), advance=lambda: None, careful=True)) == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -48,6 +49,19 @@ def test_only_open_gops_are_called_open(clip_file):
     open_gop = read_index(clip_file("h264, open GOP"))
     assert not any(closed.is_open_gop(key) for key in set(closed.restarts))
     assert any(open_gop.is_open_gop(key) for key in set(open_gop.restarts))
+
+
+def test_frames_that_damage_hides_keep_their_numbers_when_others_are_left_out(clip_file):
+    index = replace(read_index(clip_file("mjpeg")), lost=frozenset({3, 9}))
+    assert index.without({1, 9}).lost == {2}
+
+
+def test_decoding_can_begin_at_key_frames_only(clip_file):
+    index = read_index(clip_file("h264, open GOP"))
+    keys = [packet for packet in range(120) if index.is_key(packet)]
+    assert keys == sorted(set(index.restarts))
+    assert 0 in keys
+    assert 3 <= len(keys) <= 6
 
 
 def test_a_frame_left_out_lets_the_one_before_stay(clip_file):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from linvt_cli.video.plan import (
@@ -79,3 +81,9 @@ def test_the_last_frame_is_suspicious_where_packets_have_no_length(clip_file):
     stream = read_index(clip_file("h264 in MPEG-TS"))
     assert [stream.shown[frame] for frame in suspicious(stream, range(120))] == [119]
     assert suspicious(read_index(clip_file("h264, raw")), [5, 110]) == (110,)
+
+
+def test_a_file_with_missing_frames_is_walked_from_the_beginning_by_pyav(clip_file):
+    index = replace(read_index(clip_file("mjpeg")), lost=frozenset({3}))
+    assert [run.start for run in plan_pyav(index, [100]).runs] == [0]
+    assert opencv_obstacle(index) == "it does not notice that frames are missing"

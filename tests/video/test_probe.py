@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from linvt_cli.errors import VideoDecodeError
@@ -64,3 +66,37 @@ def test_a_header_without_frames_is_an_error(clip_file, tmp_path):
     (tmp_path / "head.webm").write_bytes(content[:400])
     with pytest.raises(VideoDecodeError):
         probe_video(tmp_path / "head.webm")
+
+
+def test_a_cut_off_file_without_a_stated_length_promises_what_is_there(clip_file, tmp_path):
+    for name in ("gif", "apng", "h264 in MPEG-TS"):
+        content = clip_file(name).read_bytes()
+        path = tmp_path / clip_file(name).name
+        path.write_bytes(content[: len(content) // 2])
+        index = read_index(path)
+        assert index.cut_off
+        assert index.promised == index.end
+        assert not read_index(clip_file(name)).cut_off
+
+
+def test_a_frame_that_is_not_whole_is_not_shown(clip_file, tmp_path):
+    content = clip_file("gif").read_bytes()
+    frames = read_index(clip_file("gif")).frame_times
+    (tmp_path / "cut.gif").write_bytes(content[:-100])
+    assert read_index(tmp_path / "cut.gif").frame_times == frames[:-1]
+
+
+def test_no_cut_of_a_transport_stream_is_a_bug(clip_file, tmp_path):
+    content = clip_file("mpeg2 in MPEG-TS").read_bytes()
+    for length in range(188 * 20 + 1, 188 * 90, 188):
+        (tmp_path / "cut.ts").write_bytes(content[:length])
+        with suppress(VideoDecodeError):
+            read_index(tmp_path / "cut.ts")
+
+
+def test_a_first_key_frame_with_damage_still_begins_the_video(clip_file, tmp_path):
+    content = bytearray(clip_file("apng").read_bytes())
+    content[5000] ^= 1
+    (tmp_path / "a.apng").write_bytes(content)
+    assert read_index(tmp_path / "a.apng").frame_times[1] == pytest.approx(0.04)
+    assert len(read_index(tmp_path / "a.apng").frame_times) == 40

@@ -65,3 +65,20 @@ def test_packets_without_a_picture_show_the_frame_before_and_are_no_damage(tmp_p
         expected = numbers_shown(frames, moments_of(sampling, result.video.duration))
         assert [read(pixels) for pixels in result.pixels] == expected
         assert (result.coverage, result.warnings) == (1.0, ())
+
+
+@pytest.mark.parametrize("claimed", [3, 500])
+@pytest.mark.parametrize(("chunk", "place"), [(b"avih", 24), (b"strh", 40)])
+def test_a_false_frame_count_in_the_header_is_not_believed(
+    chunk, place, claimed, clip_file, tmp_path
+):
+    for name in ("mjpeg", "mpeg4 in AVI with B-frames"):
+        content = bytearray(clip_file(name).read_bytes())
+        begin = content.index(chunk) + place
+        assert content[begin : begin + 4] == (120).to_bytes(4, "little")
+        content[begin : begin + 4] = claimed.to_bytes(4, "little")
+        (tmp_path / "a.avi").write_bytes(content)
+        result = read_frames(tmp_path / "a.avi", FrameSampling(num_frames=120))
+        assert [read(pixels) for pixels in result.pixels] == list(range(120))
+        assert wrong_frames(result, CLIPS[name].frames) == []
+        assert (result.coverage, result.warnings) == (1.0, ())

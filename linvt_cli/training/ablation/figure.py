@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from linvt_cli.errors import MachineError
+from linvt_cli.pipeline.figures import new_figure, require_matplotlib
 from linvt_cli.training.ablation.results import ORDER, RunResult
 from linvt_cli.training.ablation.table import Mean, mean_share, of_group
 from linvt_cli.training.ablation.variants import FULL
@@ -21,15 +21,9 @@ def draw_ablation(results: Sequence[RunResult], path: Path) -> None:
     Raises:
         MachineError: if Matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MachineError(
-            "The figure is drawn with Matplotlib, which is not installed",
-            hint="pip install 'linvt[train]'; the table is written without it",
-        ) from error
+    require_matplotlib("The figure is", extra="train", without="the table is written without it")
     bars = list(of_group(results, "variants"))
-    figure = Figure(figsize=(11, max(4.5, 1.4 + _BAR_INCHES * len(bars))), layout="constrained")
+    figure = new_figure(11, max(4.5, 1.4 + _BAR_INCHES * len(bars)))
     axes = figure.subplot_mosaic([["bars", "kept"], ["bars", "video"]], width_ratios=(3, 2))
     _draw_bars(axes["bars"], [runs for _, runs in bars])
     kept = [r for spec, r in of_group(results, "kept tokens") if not spec.name.startswith("random")]

@@ -27,6 +27,7 @@ class BadSamples:
         self._most = most
         self._on_bad = on_bad
         self._places = _read(path)
+        self._new: list[str] = []  # of this process, which others have not heard of
 
     def __len__(self) -> int:
         """How many there are."""
@@ -40,17 +41,37 @@ class BadSamples:
         """
         if bad.place not in self._places:
             self._places.add(bad.place)
+            self._new.append(bad.place)
             self._write(bad)
             self._on_bad(bad)
         if len(self) > self._most:
             path, _, line = bad.place.rpartition(":")
             raise DatasetError(
-                f"{len(self)} samples are bad, and {self._most} are allowed; the last,"
-                f" {bad.place}: {bad.reason}",
+                f"{self._too_many()}; the last, {bad.place}: {bad.reason}",
                 path=path or bad.place,
                 line=int(line) if line.isdecimal() else None,
-                hint=f"mend what '{self._path}' lists and remove that file, or raise --max-bad",
+                hint=self._hint(),
             )
+
+    def exchange(self, gather: Callable[[list[str]], list[str]]) -> None:
+        """Let all processes know the bad samples of each, so that all count the same ones.
+
+        Args:
+            gather: returns the lists of all processes, one after the other.
+
+        Raises:
+            DatasetError: if together there are too many.
+        """
+        new, self._new = self._new, []
+        self._places.update(gather(new))
+        if len(self) > self._most:
+            raise DatasetError(self._too_many(), path=self._path, hint=self._hint())
+
+    def _too_many(self) -> str:
+        return f"{len(self)} samples are bad, and {self._most} are allowed"
+
+    def _hint(self) -> str:
+        return f"mend what '{self._path}' lists and remove that file, or raise --max-bad"
 
     def _write(self, bad: BadSample) -> None:
         row = json.dumps({"place": bad.place, "reason": bad.reason})

@@ -17,9 +17,11 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import nn
 
 from linvt_cli.errors import ConfigError, DatasetError
+from linvt_cli.training.optimizer import adamw, set_learning_rate, warmed_cosine
 from linvt_cli.training.tuning.bad_samples import BAD_FILE, BadSamples
 from linvt_cli.training.tuning.curriculum import Curriculum
 from linvt_cli.training.tuning.learner import Learner, Study, cut
@@ -27,8 +29,6 @@ from linvt_cli.training.tuning.metrics import MetricsLog, StepMetrics, losses_of
 from linvt_cli.training.tuning.plan import BatchPlan
 from linvt_cli.training.tuning.settings import Optimization
 from linvt_cli.training.tuning.state import Facts, load_state, save_state
-
-_BETAS = (0.9, 0.98)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ def run_stage(
         DatasetError: if too many samples are bad, or none of an epoch can be used.
     """
     learnt = stage.learner.learnt()
-    optimizer = torch.optim.AdamW(
-        _groups(list(learnt.values()), stage.optimization.weight_decay),
-        lr=stage.learning_rate,
-        betas=_BETAS,
+    optimizer = adamw(
+        list(learnt.values()),
+        learning_rate=stage.learning_rate,
+        weight_decay=stage.optimization.weight_decay,
     )
     path = run_dir / f"{stage.name}.safetensors"
     first = load_state(path, learnt, optimizer, facts=stage.facts) if path.exists() else 0
@@ -140,8 +140,7 @@ def _step(
     settings = stage.optimization
     started = time.perf_counter()
     rate = learning_rate_at(step, stage)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    set_learning_rate(optimizer, rate)
     order = accelerator.num_processes, accelerator.process_index
     torch.manual_seed((stage.seed * 1_000_003 + step) * order[0] + order[1])  # of dropout
     batches = list(taken)
@@ -155,7 +154,9 @@ def _step(
             hint="begin with a lower --learning-rate, in another folder",
         )
     optimizer.step()
-    sums = _over_all(accelerator, loss, batches, settings, len(bad))
+    sums = _over_all(accelerator, loss, batches, settings)
+    if accelerator.num_processes > 1:
+        bad.exchange(gather_object)
     return StepMetrics(
         stage=stage.name,
         step=step + 1,
@@ -165,7 +166,7 @@ def _step(
         gradient_norm=norm,
         num_samples=sums.num_samples,
         num_tokens=sums.num_tokens,
-        num_bad=sums.num_bad,
+        num_bad=len(bad),
         seconds=time.perf_counter() - started,
     )
 
@@ -195,12 +196,12 @@ def accumulate_gradients(
 def learning_rate_at(step: int, stage: Stage) -> float:
     """Linear warm-up, then a cosine down to a small share of the stage's rate."""
     settings = stage.optimization
-    warmup = max(1, round(settings.warmup_share * stage.num_steps))
-    if step < warmup:
-        return stage.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / max(1, stage.num_steps - warmup)
-    cosine = 0.5 * (1 + math.cos(math.pi * progress))
-    return stage.learning_rate * (settings.final_share + (1 - settings.final_share) * cosine)
+    return stage.learning_rate * warmed_cosine(
+        step,
+        warmup_steps=max(1, round(settings.warmup_share * stage.num_steps)),
+        num_steps=stage.num_steps,
+        final_share=settings.final_share,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,6 @@ class _Sums:
     loss: float | None
     num_samples: int
     num_tokens: int
-    num_bad: int
 
 
 def _over_all(
@@ -218,7 +218,6 @@ def _over_all(
     loss: float,
     batches: Sequence[Sequence[Study]],
     settings: Optimization,
-    num_bad: int,
 ) -> _Sums:
     studies = [study for batch in batches for study in batch]
     planned = settings.batch_size * settings.accumulate
@@ -226,22 +225,8 @@ def _over_all(
         loss * planned,  # a mean over all planned samples, of which bad ones count for nothing
         len(studies),
         sum(study.num_answer_tokens for study in studies),
-        num_bad,
     ]
     told = torch.tensor(mine, dtype=torch.float64, device=accelerator.device)
     summed: Any = accelerator.reduce(told, reduction="sum")
-    lost, num_samples, num_tokens, all_bad = summed.tolist()
-    return _Sums(
-        lost / num_samples if num_samples else None, int(num_samples), int(num_tokens), int(all_bad)
-    )
-
-
-def _groups(weights: list[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
-    """Decay matrices only: norms, biases and anchors are not to be pulled to zero."""
-    return [
-        {
-            "params": [weight for weight in weights if weight.ndim >= 2],
-            "weight_decay": weight_decay,
-        },
-        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
-    ]
+    lost, num_samples, num_tokens = summed.tolist()
+    return _Sums(lost / num_samples if num_samples else None, int(num_samples), int(num_tokens))

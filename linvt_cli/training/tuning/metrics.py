@@ -107,7 +107,7 @@ def draw(run_dir: Path) -> None:
     """Draw the loss of all stages.
 
     Raises:
-        ConfigError: if Matplotlib is not installed.
+        MachineError: if Matplotlib is not installed.
     """
     points = [
         Metrics(

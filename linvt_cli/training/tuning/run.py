@@ -21,7 +21,7 @@ from accelerate import Accelerator
 from linvt_cli import __version__
 from linvt_cli.backbones.base import TunableBackbone
 from linvt_cli.backbones.loading import memory_errors_translated
-from linvt_cli.errors import ConfigError, DatasetError
+from linvt_cli.errors import DatasetError, MachineError
 from linvt_cli.pipeline.loading import LoadedImageLLM
 from linvt_cli.pipeline.model_choice import find_model
 from linvt_cli.training.disk_errors import disk_errors_translated
@@ -265,5 +265,5 @@ def _draw(run_dir: Path, observer: Observer) -> None:
     """Draw the curves of the run where that is possible; a run without a picture is whole."""
     try:
         draw(run_dir)
-    except ConfigError as error:
+    except MachineError as error:
         observer.on_notice(f"{error.message}; {error.hint}")

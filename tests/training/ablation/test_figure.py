@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +32,6 @@ def test_what_is_finished_is_drawn(runs: list[object], tmp_path: Path) -> None:
 def test_without_matplotlib_the_error_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setattr("linvt_cli.pipeline.figures.find_spec", lambda name: None)
     with pytest.raises(MachineError, match="not installed"):
         draw_ablation(RUNS, tmp_path / "ablation.png")

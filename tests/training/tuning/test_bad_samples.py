@@ -49,6 +49,26 @@ def test_what_an_earlier_process_wrote_is_not_written_again(tmp_path):
         third.add(BadSample("d.jsonl:3", "gone"))
 
 
+def test_processes_count_together_and_each_tells_its_new_ones_once(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    bad = BadSamples(path, most=2, on_bad=lambda _: None)
+    bad.add(BadSample("d.jsonl:1", "broken"))
+    sent: list[list[str]] = []
+
+    def gather(new: list[str]) -> list[str]:
+        sent.append(new)
+        return [*new, "d.jsonl:1", "d.jsonl:4"]
+
+    bad.exchange(gather)
+    bad.exchange(gather)
+    assert sent == [["d.jsonl:1"], []]
+    assert len(bad) == 2
+    with pytest.raises(DatasetError, match=r"2 are allowed$") as caught:
+        bad.exchange(lambda _: ["d.jsonl:9"])
+    assert caught.value.path == str(path)
+    assert "--max-bad" in (caught.value.hint or "")
+
+
 def test_rows_that_hold_other_ends_of_lines_are_read_back(tmp_path):
     path = tmp_path / "bad.jsonl"
     path.write_text('{"place": "d.jsonl:1", "reason": "one\u2028two"}\n', encoding="utf-8")

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -26,40 +22,16 @@ from linvt_cli.training.tuning.metrics import StepMetrics
 from linvt_cli.training.tuning.plan import BatchPlan
 from linvt_cli.training.tuning.settings import Optimization
 from linvt_cli.training.video_data.samples import Exchange, Sample
+from tests.training.tuning.processes import run_together
 from tests.training.tuning.small import make_learner, study, write_clip
 
-ROOT = Path(__file__).parents[3]
 SCRIPT = Path(__file__).with_name("gradients_of_a_step.py")
 
 
-def free_port() -> int:
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        port: int = asked.getsockname()[1]
-        return port
-
-
 def gradients(folder: Path, processes: int, accumulate: int, name: str) -> dict[str, torch.Tensor]:
-    """Let so many processes take a step together, as torchrun starts them."""
-    file, port = folder / f"{processes}.safetensors", free_port()
-    started = []
-    for rank in range(processes):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        if processes > 1:
-            environment |= {
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "WORLD_SIZE": str(processes),
-                "LOCAL_WORLD_SIZE": str(processes),
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": str(port),
-            }
-        command = [sys.executable, str(SCRIPT), str(file), str(accumulate), name]
-        started.append(
-            subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-        )
-    errors = [process.communicate()[1] for process in started]
-    assert [process.returncode for process in started] == [0] * processes, errors
+    """Let so many processes take a step together."""
+    file = folder / f"{processes}.safetensors"
+    run_together([str(SCRIPT), str(file), str(accumulate), name], processes)
     return load_file(file)
 
 

@@ -18,6 +18,7 @@ from linvt_cli.training.tuning.metrics import StepMetrics, read_metrics
 from linvt_cli.training.tuning.run import Observer, run_tuning
 from linvt_cli.training.tuning.settings import LoraShape, Optimization, TokenizerShape
 from linvt_cli.training.video_data.samples import BadSample
+from tests.training.tuning.processes import run_together
 from tests.training.tuning.small import SHAPE, WORDS, settings_of, write_clip, write_data
 
 LAYOUTS = ("qwen2-vl", "internvl2 with qwen2", "molmo 7b-d")
@@ -144,6 +145,34 @@ def test_bad_samples_are_told_and_skipped_up_to_a_limit(tmp_path):
         run_tuning(strict)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_two_processes_count_bad_samples_once(tmp_path):
+    data = write_data(tmp_path, 2)
+    for index in range(2):
+        (tmp_path / f"broken{index}.mp4").write_bytes(b"no video")
+        with data.open("a", encoding="utf-8") as file:
+            row = {"video": f"broken{index}.mp4", "question": "Why?", "answer": "No."}
+            file.write(json.dumps(row) + "\n")
+    with data.open("a", encoding="utf-8") as file:
+        file.write("no JSON\n")  # all processes read it, and one notes it
+    command = [
+        "-m",
+        "linvt_cli",
+        "train",
+        str(data),
+        "--model",
+        "nano",
+        "-o",
+        str(tmp_path / "run"),
+    ]
+    options = "--stage align --steps 4 --batch-size 2 --frames 4 --device cpu --decode-workers 0"
+    run_together([*command, *options.split()], 2)
+    assert [each.num_bad for each in read_metrics(tmp_path / "run")][-1] == 3
+    rows = (tmp_path / "run" / "bad.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 3
+
+
 def test_data_without_a_usable_sample_is_refused(tmp_path):
     data = tmp_path / "data.jsonl"
     data.write_text("no JSON\n", encoding="utf-8")
@@ -206,6 +235,15 @@ def test_a_video_of_one_frame_is_a_picture(tmp_path):
 def quick_settings(folder: Path, data: Path, **changes: Any) -> Any:
     quick = Optimization(num_steps=2, batch_size=2)
     return settings_of("internvl2 with qwen2", folder, data, optimization=quick, **changes)
+
+
+def test_a_run_without_matplotlib_is_whole_and_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr("linvt_cli.pipeline.figures.find_spec", lambda name: None)
+    settings = quick_settings(tmp_path, write_data(tmp_path, 2), stages=("align",))
+    notices: list[str] = []
+    observer = replace(Observer(), on_notice=notices.append)
+    assert (run_tuning(settings, observer) / "model.safetensors").exists()
+    assert any("linvt[train]" in notice for notice in notices)
 
 
 def test_a_result_that_is_missing_is_written_again(tmp_path):
