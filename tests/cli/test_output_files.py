@@ -66,7 +66,8 @@ def test_a_link_stays_one_and_leads_to_the_new_file(tmp_path):
 
 
 def test_a_pipe_gets_the_bytes_and_stays_one(tmp_path):
-    pipe, read = tmp_path / "pipe", []
+    pipe = tmp_path / "pipe"
+    read: list[bytes] = []
     os.mkfifo(pipe)
     reader = read_pipe(pipe, read)
     write_text(output_file(str(pipe)), "text")
@@ -146,7 +147,8 @@ def test_a_picture_is_not_lost_to_the_figure_about_it(tmp_path):
     ],
 )
 def test_every_command_writes_into_a_pipe(tmp_path, video, arguments, name, head):
-    pipe, read = tmp_path / name, []
+    pipe = tmp_path / name
+    read: list[bytes] = []
     os.mkfifo(pipe)
     reader = read_pipe(pipe, read)
     names = {"IN": str(video), "OUT": str(pipe)}
