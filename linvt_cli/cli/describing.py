@@ -99,7 +99,7 @@ class DescriptionSheet:
         model = settle_model(model.doing(frames, generation), self._output)
         self._question = model.describe_question
         # What is wrong with options and paths is said before the model is loaded.
-        frames.sampling(model.default_frames)
+        frames.sampling_of(self._video, model.default_frames)
         regular_file(self._video)
         watching = Watching(model, self._video, frames, self._output)
         watching.start()

@@ -48,8 +48,8 @@ def explain(
     refuse_inputs(file, [video])
     asked = replace(asked.doing(looked, generation), token_cache=0)  # it keeps no pictures
     with prompt_interrupt(), output.sole_writer():
-        from linvt_cli.pipeline import names_token_file
         from linvt_cli.pipeline.source_figure import draw_sources
+        from linvt_cli.video.files import names_token_file
 
         if names_token_file(video):
             raise ConfigError(

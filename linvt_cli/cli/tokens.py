@@ -46,8 +46,8 @@ def make(
     """Look at a video once, and write what a model sees to a file that it can be asked about."""
     output = Output(quiet=quiet)
     with prompt_interrupt(), output.sole_writer():
-        from linvt_cli.pipeline import names_token_file, write_token_file
-        from linvt_cli.video.files import regular_file
+        from linvt_cli.pipeline import write_token_file
+        from linvt_cli.video.files import names_token_file, regular_file
 
         if not names_token_file(file):
             raise ConfigError(
