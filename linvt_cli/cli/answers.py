@@ -86,7 +86,7 @@ class AnswerSheet:
         from linvt_cli.video.files import regular_file
 
         # What is wrong with options and paths is said before the model is loaded.
-        frames.sampling(model.default_frames)
+        frames.sampling_of(self._video, model.default_frames)
         regular_file(self._video)
         model = model.doing(frames, generation)
         watching = Watching(model, self._video, frames, self._output)

@@ -19,7 +19,7 @@ from linvt_cli.cli.evaluate import evaluate
 from linvt_cli.cli.explain import explain
 from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.models import models
-from linvt_cli.cli.output import Output, print_error, print_message
+from linvt_cli.cli.output import Output, StdoutError, print_error, print_message
 from linvt_cli.cli.quantize import quantize
 from linvt_cli.cli.tokens import tokens
 from linvt_cli.cli.train import train
@@ -86,6 +86,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except LinVTError as error:
         print_error(error)
         return exit_code_of(error)
+    except StdoutError as error:
+        print_error(error.failure)
+        return exit_code_of(error.failure)
     except SystemExit as end:
         if end.code == ExitCode.INTERRUPTED:
             print_message("interrupted")

@@ -47,6 +47,26 @@ class FrameOptions:
             return _FRAMES_AT_A_RATE
         return self.frames if self.at is None else self.at.count(",") + 1
 
+    def sampling_of(self, video: str, default_frames: int) -> FrameSampling:
+        """Return the sampling for one video, which may be a token file.
+
+        Raises:
+            ConfigError: as ``sampling`` does, or if a token file is to show other frames than it
+                was made from. A number of frames may be a setting, and does not matter there.
+        """
+        from linvt_cli.video.files import names_token_file
+
+        if names_token_file(video):
+            chosen = {"at": self.at, "start": self.start, "end": self.end, "fps": self.fps}
+            for name, value in chosen.items():
+                if value is not None:
+                    raise ConfigError(
+                        f"'{video}' is a token file, whose frames were chosen when it was made",
+                        field=name,
+                        hint=f"leave out --{name}, or name the video itself",
+                    )
+        return self.sampling(default_frames)
+
     def sampling(self, default_frames: int) -> FrameSampling:
         """Return the sampling that the options mean, for a model that likes ``default_frames``.
 

@@ -172,7 +172,9 @@ def _job(each: BatchVideo, default_frames: int) -> DecodeJob | LinVTError:
     from linvt_cli.video.decode_worker import DecodeJob
 
     try:
-        return DecodeJob(each.video, each.frames.sampling(default_frames), each.frame_rate)
+        return DecodeJob(
+            each.video, each.frames.sampling_of(each.video, default_frames), each.frame_rate
+        )
     except LinVTError as error:  # a part of the video that cannot be
         return error
 

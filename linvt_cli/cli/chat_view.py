@@ -55,7 +55,7 @@ class ChatView:
         """
         from linvt_cli.video.files import regular_file
 
-        self._frames.sampling(self._model.default_frames)
+        self._frames.sampling_of(self.video, self._model.default_frames)
         regular_file(self.video)
 
     def seen(self) -> tuple[VideoQA, WatchedVideo]:
@@ -93,7 +93,7 @@ class ChatView:
             LinVTError: if there is no such part, or it cannot be decoded.
         """
         frames = narrowed(self._given_frames, part)
-        frames.sampling(self._model.default_frames)
+        frames.sampling_of(self.video, self._model.default_frames)
         self._turn_to(self.video, frames)
 
     def change_video(self, video: str) -> None:

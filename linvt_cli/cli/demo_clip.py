@@ -10,6 +10,7 @@ import typer
 
 from linvt_cli.cli.options import QuietOption
 from linvt_cli.cli.output import Output, json_text
+from linvt_cli.cli.output_files import refuse_inputs, write_file, write_text
 from linvt_cli.errors import ConfigError
 from linvt_cli.training.vocabulary import Split
 
@@ -40,7 +41,7 @@ def demo_clip(
         from linvt_cli.training.world import make_clip
 
         drawn = make_clip(seed, split)
-        write_clip(video, drawn)
+        write_file(video, lambda new: write_clip(new, drawn))
         questions = ask_about(drawn, np.random.default_rng(seed))
     document = {
         "schema_version": 1,
@@ -51,7 +52,7 @@ def demo_clip(
             {"kind": each.kind, "question": each.text, "answer": each.answer} for each in questions
         ],
     }
-    answers.write_text(f"{json_text(document, indent=2)}\n", encoding="utf-8")
+    write_text(answers, f"{json_text(document, indent=2)}\n")
     output.notice(f"wrote {video} and {answers} with {len(questions)} questions and answers")
     output.notice(f"try: linvt ask {shlex.quote(str(video))} {shlex.quote(questions[0].text)}")
 
@@ -61,7 +62,7 @@ def output_paths(clip: str, *, overwrite: bool) -> tuple[Path, Path]:
 
     Raises:
         ConfigError: if the name is not that of an MP4 file in a folder that exists, or if a file is
-            there that must not be overwritten.
+            there that must not be overwritten, or if both are the same file.
     """
     video = Path(clip)
     if video.suffix.lower() != ".mp4":
@@ -80,4 +81,5 @@ def output_paths(clip: str, *, overwrite: bool) -> tuple[Path, Path]:
             raise ConfigError(
                 f"'{path}' is there already", field="clip", hint="--force overwrites it"
             )
+    refuse_inputs(answers, [video], field="clip")
     return video, answers

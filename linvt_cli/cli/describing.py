@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -26,8 +23,9 @@ from linvt_cli.cli.description_formats import (
 from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output, json_text, print_error
+from linvt_cli.cli.output_files import output_file, write_text
 from linvt_cli.cli.watching import Watching
-from linvt_cli.errors import ConfigError, LinVTError, MachineError
+from linvt_cli.errors import LinVTError
 
 if TYPE_CHECKING:
     from linvt_cli.config import FrameSampling, GenerationConfig, TimelineConfig
@@ -53,7 +51,7 @@ class DescriptionSheet:
     def __init__(self, video: str, form: DescriptionForm, file: str | None, output: Output) -> None:
         self._video = video
         self._form = form
-        self._file = None if file is None else output_file(file)
+        self._file = None if file is None else output_file(file, inputs=(video,))
         self._output = output
         self._failures: list[LinVTError] = []
         self._question = DESCRIBE_QUESTION
@@ -101,7 +99,7 @@ class DescriptionSheet:
         model = settle_model(model.doing(frames, generation), self._output)
         self._question = model.describe_question
         # What is wrong with options and paths is said before the model is loaded.
-        frames.sampling(model.default_frames)
+        frames.sampling_of(self._video, model.default_frames)
         regular_file(self._video)
         watching = Watching(model, self._video, frames, self._output)
         watching.start()
@@ -145,7 +143,7 @@ class DescriptionSheet:
         if self._file is None:
             self._output.write(text)
         else:
-            write_whole(self._file, text)
+            write_text(self._file, text)
 
 
 class _Work:
@@ -255,46 +253,3 @@ class _Work:
 
     def _sampling(self, qa: VideoQA) -> FrameSampling:
         return self._frames.sampling(qa.sampling.num_frames)
-
-
-def output_file(name: str) -> Path:
-    """Return the file to write.
-
-    Raises:
-        ConfigError: if its folder is not there, or it is itself a folder.
-    """
-    path = Path(name)
-    if path.is_dir():
-        raise ConfigError(f"'{name}' is a folder", field="output", hint="name a file in it")
-    if not path.parent.is_dir():
-        raise ConfigError(
-            f"There is no folder '{path.parent}'",
-            field="output",
-            hint="make it first, or name another place",
-        )
-    return path
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that nobody ever sees half of it.
-
-    Raises:
-        MachineError: if it cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".linvt-")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            mask = os.umask(0)
-            os.umask(mask)
-            temporary.chmod(0o666 & ~mask)  # as any other file that a command makes
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise MachineError(
-            f"'{path}' cannot be written: {error.strerror}",
-            hint="name another file, or leave out --output to print",
-        ) from error

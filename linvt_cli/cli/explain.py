@@ -18,7 +18,7 @@ from linvt_cli.cli.option_groups import (
     with_option_groups,
 )
 from linvt_cli.cli.output import Output
-from linvt_cli.cli.result_files import replace_file
+from linvt_cli.cli.output_files import refuse_inputs, write_file
 from linvt_cli.cli.watching import load_model, watch_video
 from linvt_cli.errors import ConfigError, StoreError
 
@@ -45,10 +45,11 @@ def explain(
     output = Output(quiet=quiet)
     if file.suffix.lower() != ".png":
         raise ConfigError(f"'{file}' is no name of a PNG", field="output", hint=f"-o {file}.png")
+    refuse_inputs(file, [video])
     asked = replace(asked.doing(looked, generation), token_cache=0)  # it keeps no pictures
     with prompt_interrupt(), output.sole_writer():
-        from linvt_cli.pipeline import names_token_file
         from linvt_cli.pipeline.source_figure import draw_sources
+        from linvt_cli.video.files import names_token_file
 
         if names_token_file(video):
             raise ConfigError(
@@ -62,12 +63,7 @@ def explain(
         watched = watch_video(qa, video, looked, output)
         answer = qa.ask(watched, question, generation)
         output.line(answer.text)
-        try:
-            replace_file(file, lambda new: draw_sources(answer, watched, new))
-        except OSError as error:
-            raise StoreError(
-                f"'{file}' cannot be written ({error.strerror})", hint="name another file"
-            ) from error
+        write_file(file, lambda new: draw_sources(answer, watched, new))
     output.notice(f"written: {file}")
 
 

@@ -12,10 +12,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from linvt_cli.errors import ConfigError, LinVTError
+from linvt_cli.errors import ConfigError, LinVTError, MachineError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +28,17 @@ Record = Mapping[str, Any]
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _NOT_UNICODE = re.compile("[\ud800-\udfff]")
 _BYTES = range(0xDC80, 0xDD00)  # of a file name that are no UTF-8 (PEP 383)
+
+
+class StdoutError(Exception):
+    """Nothing more can be printed; ``failure`` tells the user.
+
+    No ``LinVTError``, since those may be failures of one question, after which the next is asked.
+    """
+
+    def __init__(self, failure: MachineError) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 def answer_form(*, as_json: bool, as_jsonl: bool) -> Form:
@@ -74,12 +86,27 @@ class Output:
             yield
 
     def write(self, text: str) -> None:
-        """Print a piece of text at once; a bar makes room for it where both are on a terminal."""
+        """Print a piece of text at once; a bar makes room for it where both are on a terminal.
+
+        Raises:
+            StdoutError: if stdout takes nothing more, as on a full disk.
+        """
         bar = self._bar if self._stdout.isatty() else None
         if bar is not None:
             bar.stop()
-        self._stdout.write(text)
-        self._stdout.flush()
+        try:
+            self._stdout.write(text)
+            self._stdout.flush()
+        except BrokenPipeError:
+            raise  # the reader has left, which is no failure
+        except OSError as error:
+            self._drop_unwritten()
+            raise StdoutError(
+                MachineError(
+                    f"The output cannot be written: {error.strerror or error}",
+                    hint="make room where it goes, or let it go elsewhere",
+                )
+            ) from error
         if bar is not None:
             bar.start()
 
@@ -200,6 +227,11 @@ class Output:
                 yield show
             finally:
                 self._bar = None
+
+    def _drop_unwritten(self) -> None:
+        """Keep Python from trying again, and complaining, when the process ends."""
+        with suppress(OSError), Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), self._stdout.fileno())
 
     def _on_terminal(self) -> bool:
         return not self.quiet and sys.stderr.isatty()

@@ -12,6 +12,7 @@ from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.option_groups import FramesGroup, WatchingModelGroup, with_option_groups
 from linvt_cli.cli.output import Output
+from linvt_cli.cli.output_files import refuse_inputs, write_file
 from linvt_cli.cli.sizes import bytes_text, date_text, table
 from linvt_cli.cli.watching import load_model, watch_video
 from linvt_cli.config import GenerationConfig
@@ -45,13 +46,14 @@ def make(
     """Look at a video once, and write what a model sees to a file that it can be asked about."""
     output = Output(quiet=quiet)
     with prompt_interrupt(), output.sole_writer():
-        from linvt_cli.pipeline import names_token_file, write_token_file
-        from linvt_cli.video.files import regular_file
+        from linvt_cli.pipeline import write_token_file
+        from linvt_cli.video.files import names_token_file, regular_file
 
         if not names_token_file(file):
             raise ConfigError(
                 f"'{file}' is no name of a token file", field="output", hint=f"-o {file}.linvt"
             )
+        refuse_inputs(file, [video])
         looked.sampling(asked.default_frames)
         if names_token_file(regular_file(video)):
             raise ConfigError(
@@ -62,14 +64,9 @@ def make(
         asked = asked.doing(looked, GenerationConfig())
         qa = load_model(settle_model(asked, output), output)
         saved = qa.to_save(watch_video(qa, video, looked, output))
-        try:
-            write_token_file(file, saved)
-        except OSError as error:
-            raise StoreError(
-                f"'{file}' cannot be written ({error.strerror})", hint="name another file"
-            ) from error
+        size = write_file(file, lambda new: write_token_file(new, saved))
     output.line(str(file))
-    output.notice(bytes_text(file.stat().st_size))
+    output.notice(bytes_text(size))
 
 
 @tokens.command("list")

@@ -6,9 +6,9 @@ import re
 from pathlib import Path, PurePath
 from typing import Any
 
-from linvt_cli.cli.describing import output_file, write_whole
 from linvt_cli.cli.description_formats import clock, markdown_text
 from linvt_cli.cli.output import Record, json_text
+from linvt_cli.cli.output_files import output_file, write_text
 from linvt_cli.errors import ConfigError
 
 _ENDINGS = (".md", ".markdown", ".txt", ".json")
@@ -48,7 +48,7 @@ class Transcript:
                 f"'{name}' is there already", field="save", hint="name another file, or remove it"
             )
         is_json = path.suffix.lower() == ".json"
-        write_whole(path, as_json(self._records) if is_json else as_markdown(self._records))
+        write_text(path, as_json(self._records) if is_json else as_markdown(self._records))
         self._written.add(path)
         return path
 

@@ -188,9 +188,7 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
 
 def watch_video(qa: VideoQA, video: str, frames: FrameOptions, output: Output) -> WatchedVideo:
     """Watch a video, show how much of it is read meanwhile, and pass its warnings on."""
-    from linvt_cli.pipeline import names_token_file
-
-    sampling = None if names_token_file(video) else frames.sampling(qa.sampling.num_frames)
+    sampling = frames.sampling_of(video, qa.sampling.num_frames)
     with output.progress(f"Reading {video}") as show:
         watched = qa.watch(
             video,

@@ -3,7 +3,7 @@
 from linvt_cli.pipeline.conversation import Conversation
 from linvt_cli.pipeline.records import SCHEMA_VERSION, error_record, to_record
 from linvt_cli.pipeline.token_cache import TokenCache
-from linvt_cli.pipeline.token_file import SavedTokens, names_token_file, write_token_file
+from linvt_cli.pipeline.token_file import SavedTokens, write_token_file
 from linvt_cli.pipeline.video_qa import VideoQA
 from linvt_cli.pipeline.watched import WatchedVideo
 
@@ -15,7 +15,6 @@ __all__ = [
     "VideoQA",
     "WatchedVideo",
     "error_record",
-    "names_token_file",
     "to_record",
     "write_token_file",
 ]

@@ -20,10 +20,10 @@ from linvt_cli.config import (
     TimelineConfig,
 )
 from linvt_cli.errors import ConfigError, LinVTError
-from linvt_cli.pipeline.token_file import names_token_file
 from linvt_cli.pipeline.video_qa import VideoQA
 from linvt_cli.pipeline.watched import WatchedVideo
 from linvt_cli.types import Answer
+from linvt_cli.video.files import names_token_file
 from linvt_cli.video.reader import OnProgress
 from linvt_cli.video.spans import Span, find_spans
 

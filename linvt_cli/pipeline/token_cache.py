@@ -18,14 +18,12 @@ from linvt_cli.errors import TokenFileError
 from linvt_cli.pipeline.identity import Identity
 from linvt_cli.pipeline.token_file import (
     FORMAT_VERSION,
-    SUFFIX,
     SavedTokens,
-    names_token_file,
     read_token_file,
     write_token_file,
 )
 from linvt_cli.pipeline.watched import WatchedVideo
-from linvt_cli.video.files import regular_file
+from linvt_cli.video.files import TOKEN_SUFFIX, names_token_file, regular_file
 from linvt_cli.video.fingerprint import Fingerprint, fingerprint
 
 DEFAULT_MAX_BYTES = 1 << 30
@@ -84,7 +82,7 @@ class TokenCache:
             "dtype": str(dtype),
         }
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-        return self.folder / f"{digest[:40]}{SUFFIX}"
+        return self.folder / f"{digest[:40]}{TOKEN_SUFFIX}"
 
     def find(
         self,
@@ -122,7 +120,7 @@ class TokenCache:
         return sorted(self._entries(), key=lambda entry: entry.last_used, reverse=True)
 
     def _entries(self) -> Iterator[CachedTokens]:
-        for path in self.folder.glob(f"[!.]*{SUFFIX}"):
+        for path in self.folder.glob(f"[!.]*{TOKEN_SUFFIX}"):
             with suppress(FileNotFoundError):  # another process made room
                 status = path.stat()
                 yield CachedTokens(path, status.st_size, status.st_mtime)

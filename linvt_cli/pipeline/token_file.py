@@ -32,7 +32,6 @@ from linvt_cli.types import Frames, VideoTokens
 from linvt_cli.video.files import shown_name
 from linvt_cli.video_tokenizer.base import KeptTokens
 
-SUFFIX = ".linvt"
 FORMAT_VERSION = 1
 _KEY = "linvt_tokens"
 _AGAIN = "make it again: linvt tokens make VIDEO -o FILE.linvt"
@@ -45,11 +44,6 @@ class SavedTokens:
     watched: WatchedVideo
     identity: Identity
     content: str | None = None  # hash of the video file
-
-
-def names_token_file(path: str | Path) -> bool:
-    """Whether a path is that of a token file, by its name."""
-    return Path(path).suffix.lower() == SUFFIX
 
 
 def write_token_file(path: Path, saved: SavedTokens) -> None:

@@ -18,10 +18,10 @@ from linvt_cli.config import MIN_COVERAGE, FrameSampling
 from linvt_cli.pipeline.identity import Identity, check_identity, identify
 from linvt_cli.pipeline.looking import look_at
 from linvt_cli.pipeline.token_cache import Memory, TokenCache, known_fingerprint
-from linvt_cli.pipeline.token_file import SavedTokens, names_token_file, read_token_file
+from linvt_cli.pipeline.token_file import SavedTokens, read_token_file
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
 from linvt_cli.types import Frames, ModelInfo, VisualFeatures
-from linvt_cli.video.files import regular_file
+from linvt_cli.video.files import names_token_file, regular_file
 from linvt_cli.video.fingerprint import Fingerprint
 from linvt_cli.video.reader import OnProgress, read_frames
 from linvt_cli.video_tokenizer.base import VideoTokenizer

@@ -45,7 +45,7 @@ class DecodeProcess:
     The process is started with the first job, and anew after it was killed or has crashed.
 
     Args:
-        timeout: seconds for one video; after them the process is killed.
+        timeout: seconds for one video, after which the process is killed; may be infinite.
         command: what is started.
     """
 
@@ -94,7 +94,9 @@ class DecodeProcess:
         self, process: subprocess.Popen[bytes], job: DecodeJob, admit: Callable[[int], object]
     ) -> Decoded:
         expired = threading.Event()
-        timer = threading.Timer(self._timeout, _expire, args=(process, expired))
+        timer = threading.Timer(
+            min(self._timeout, threading.TIMEOUT_MAX), _expire, args=(process, expired)
+        )
         timer.daemon = True
         timer.start()
         inlet, outlet = cast("BinaryIO", process.stdin), cast("BinaryIO", process.stdout)

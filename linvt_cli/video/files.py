@@ -17,6 +17,9 @@ from linvt_cli.errors import VideoDecodeError, VideoError, VideoNotFoundError
 
 Content = Literal["picture", "webp", "video"]
 
+TOKEN_SUFFIX = ".linvt"  # noqa: S105 - no password
+"""Of files that hold what was seen of a video, and are asked in its place."""
+
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/+")
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml", b"<MPD", b"<smil")
 _SPECIAL_FILES = (
@@ -33,6 +36,11 @@ def shown_name(path: str | Path) -> str:
     """The path in single quotes on one line, whatever characters it has."""
     text = str(path)
     return f"'{text}'" if text.isprintable() else repr(text)
+
+
+def names_token_file(path: str | Path) -> bool:
+    """Whether a path is that of a token file, by its name."""
+    return Path(path).suffix.lower() == TOKEN_SUFFIX
 
 
 def regular_file(path: str | Path) -> Path:

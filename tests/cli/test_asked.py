@@ -71,3 +71,15 @@ def test_a_model_that_users_bring_is_known_only_once_its_files_are_read(name):
 def test_what_a_model_is_to_do_is_known_before_the_video_is(frames, expected):
     asked = ModelOptions("nano", video_tokens=9).doing(frames, GenerationConfig(70))
     assert asked.work == Workload(expected, 9, 70)
+
+
+@pytest.mark.parametrize("chosen", [{"at": "1"}, {"start": "0"}, {"end": "2"}, {"fps": 1.0}])
+def test_a_token_file_shows_no_other_frames_than_it_was_made_from(chosen):
+    with pytest.raises(ConfigError, match="chosen when it was made") as raised:
+        FrameOptions(**chosen).sampling_of("a.linvt", 8)
+    assert raised.value.hint == f"leave out --{next(iter(chosen))}, or name the video itself"
+    assert FrameOptions(**chosen).sampling_of("a.mp4", 8) == FrameOptions(**chosen).sampling(8)
+
+
+def test_a_number_of_frames_may_be_a_setting_and_is_no_matter_to_a_token_file():
+    assert FrameOptions(frames=3).sampling_of("a.linvt", 8).num_frames == 3

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,7 @@ from linvt_cli.cli.output import (
     utf8_text,
 )
 from linvt_cli.errors import ConfigError
+from tests.cli.processes import start
 
 
 class Terminal(io.StringIO):
@@ -193,3 +197,45 @@ def test_only_text_on_a_terminal_is_read_along(monkeypatch, form, stdout, read_a
 def test_a_prompt_is_followed_by_nothing(capsys):
     print_prompt("> ")
     assert tuple(capsys.readouterr()) == ("", "> ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ask", "VIDEO", "What?"),
+        ("ask", "VIDEO", "What?", "--json"),
+        ("ask", "VIDEO", "What?", "-q", "Who?", "--jsonl"),
+        ("ask", "VIDEO", "VIDEO", "What?", "-q", "Who?"),
+        ("describe", "VIDEO", "--every", "1"),
+        ("chat", "VIDEO"),
+        ("models", "list"),
+    ],
+    ids=" ".join,
+)
+def test_a_full_disk_behind_stdout_ends_in_one_line(video, arguments):
+    with Path("/dev/full").open("wb") as full:
+        process = start(
+            *(str(video) if each == "VIDEO" else each for each in arguments),
+            stdin=subprocess.PIPE,
+            stdout=full.fileno(),
+        )
+        _, stderr = process.communicate(b"What?\nWho?\n", timeout=100)
+    said = [line for line in stderr.splitlines() if line.startswith((b"error", b"hint"))]
+    assert said == [
+        b"error: The output cannot be written: No space left on device",
+        b"hint: make room where it goes, or let it go elsewhere",
+    ]
+    assert (process.returncode, b"Traceback" in stderr, b"ignored" in stderr) == (6, False, False)
+
+
+def test_a_reader_that_left_is_no_failure_of_the_disk(monkeypatch):
+    outside, inside = os.pipe()
+    os.close(outside)
+    with os.fdopen(inside, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        output = Output()
+        with pytest.raises(BrokenPipeError):
+            output.line("text")
+        monkeypatch.undo()
+        with Path(os.devnull).open("wb") as nothing:  # takes what is left to write
+            os.dup2(nothing.fileno(), inside)

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from tests.cli.processes import REAL, Outlet, run_linvt, start
-from tests.cli.schema import validate
+from tests.cli.schema import validate, validate_description
 
 PLACES = [
     pytest.param("pipe", {}, id="pipe"),
@@ -36,13 +36,30 @@ def test_json_is_valid_everywhere_and_nothing_is_around_it(video, place, variabl
     assert (done.code, done.stdout[:1], done.stdout[-2:]) == (0, b"{", b"}\n")
 
 
+@pytest.mark.parametrize("more", [(), ("--quiet",)], ids=["", "quiet"])
 @pytest.mark.parametrize("place", ["pipe", "terminal"])
-def test_json_lines_are_valid_everywhere_and_one_for_each_question(video, place):
-    done = run_linvt("ask", video, "One?", "-q", "Two?", "--jsonl", stdout=place, stderr=place)
+def test_json_lines_are_valid_everywhere_and_one_for_each_question(video, place, more):
+    done = run_linvt(
+        "ask", video, "One?", "-q", "Two?", "--jsonl", *more, stdout=place, stderr=place
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     for row in rows:
         validate(row)
     assert [row["question"] for row in rows] == ["One?", "Two?"]
+
+
+@pytest.mark.parametrize("more", [(), ("--quiet",)], ids=["", "quiet"])
+@pytest.mark.parametrize("place", ["pipe", "terminal"])
+def test_a_description_in_json_is_valid_everywhere(video, place, more):
+    done = run_linvt("describe", video, "--json", *more, stdout=place, stderr=place)
+    validate_description(json.loads(done.stdout))
+    assert (done.code, done.stdout[:1], done.stdout[-2:]) == (0, b"{", b"}\n")
+
+
+@pytest.mark.parametrize("place", ["pipe", "terminal"])
+def test_quiet_changes_no_byte_of_an_answer(video, place):
+    done = run_linvt("ask", video, "What?", "--quiet", stdout=place, stderr=place)
+    assert (done.code, done.stdout, done.stderr) == (0, b"A grey wall.\n", b"")
 
 
 @pytest.mark.parametrize(("place", "variables"), PLACES)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -44,6 +45,21 @@ def test_a_token_file_is_asked_like_a_video(video, looked, tmp_path, capsys):
     assert record["answer"] == "A grey wall."
     assert record["frames"]["count"] == 4
     assert looked[-1].encode_calls == 0
+
+
+def test_a_token_file_has_the_frames_it_was_made_from(video, tmp_path, capsys, monkeypatch):
+    file = tmp_path / "clip.linvt"
+    run(["tokens", "make", str(video), "-o", str(file)])
+    for command in (["ask", "What?"], ["describe"]):
+        assert run([command[0], str(file), *command[1:], "--start", "1"]) == 2
+    assert "leave out --start" in capsys.readouterr().err
+    assert run(["ask", str(file), str(video), "What?", "--start", "1", "--jsonl"]) == 7
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["error"] is None for row in rows] == [False, True]
+    monkeypatch.setattr("sys.stdin", io.StringIO("/at 1-2\nWhat?\n"))
+    assert run(["chat", str(file)]) == 7
+    said = capsys.readouterr()
+    assert ("leave out --start" in said.err, said.out) == (True, "A grey wall.\n")
 
 
 def test_a_token_file_has_its_name(video, tmp_path, capsys):

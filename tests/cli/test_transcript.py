@@ -94,6 +94,6 @@ def test_a_disk_that_takes_no_more_is_an_error(transcript, tmp_path, monkeypatch
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tempfile.mkstemp", full)
+    monkeypatch.setattr("tempfile.mkdtemp", full)
     with pytest.raises(MachineError, match="No space left"):
         transcript.save(str(tmp_path / "chat.md"))

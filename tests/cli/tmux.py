@@ -94,9 +94,8 @@ class Terminal:
         subprocess.run([*self._command, "kill-server"], capture_output=True, check=False)
 
     def _processes(self) -> list[int]:
-        return [
-            int(number) for number in re.findall(r"^process (\d+)\.", self.screen(), re.MULTILINE)
-        ]
+        # Before it may stand the prompt of a shell that starts later than the keys are pressed.
+        return [int(number) for number in re.findall(r"process (\d+)\.", self.screen())]
 
     def _wait(self, is_shown: Callable[[str], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE

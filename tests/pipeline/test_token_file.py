@@ -17,7 +17,6 @@ from linvt_cli.errors import TokenFileError
 from linvt_cli.pipeline import VideoQA
 from linvt_cli.pipeline.token_file import (
     SavedTokens,
-    names_token_file,
     read_token_file,
     summarize,
     write_token_file,
@@ -93,13 +92,6 @@ def test_a_file_has_the_permissions_that_the_user_gives_new_files(tmp_path, save
     finally:
         os.umask(before)
     assert (tmp_path / "a.linvt").stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize(
-    ("name", "is_one"), [("a.linvt", True), ("a.LINVT", True), ("a.mp4", False)]
-)
-def test_token_files_are_known_by_their_name(name, is_one):
-    assert names_token_file(name) is is_one
 
 
 @pytest.mark.parametrize("length", [0, 7, 100, -1])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -96,3 +97,14 @@ def test_closing_ends_a_process_that_hangs(fake):
     assert not thread.is_alive()
     assert isinstance(outcomes[0].frames, VideoError)
     assert isinstance(fake.decode(job("a.mp4")).frames, VideoError)
+
+
+def test_a_file_may_take_for_ever(monkeypatch):
+    failures: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    patient = DecodeProcess(timeout=math.inf, command=FAKE_WORKER)
+    try:
+        assert isinstance(patient.decode(job("a.mp4")).frames, Frames)
+    finally:
+        patient.close()
+    assert failures == []

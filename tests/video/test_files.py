@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from linvt_cli.errors import VideoDecodeError, VideoError, VideoNotFoundError
-from linvt_cli.video.files import content_of, regular_file, shown_name
+from linvt_cli.video.files import content_of, names_token_file, regular_file, shown_name
 
 
 def test_the_path_of_a_regular_file_becomes_absolute(tmp_path, monkeypatch):
@@ -83,3 +83,10 @@ def test_checking_arguments_loads_no_decoder():
     code = f"import sys, linvt_cli.video.sampling; print({heavy!r} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"), [("a.linvt", True), ("a.LINVT", True), ("a.mp4", False)]
+)
+def test_token_files_are_known_by_their_name(name, is_one):
+    assert names_token_file(name) is is_one

@@ -1,0 +1,133 @@
+"""Files that a command writes as a whole: never half of one, never over what the command reads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from linvt_cli.errors import ConfigError, MachineError
+
+_STANDARD_STREAMS = (1, 2)
+
+
+def output_file(name: str, inputs: Iterable[str | Path] = ()) -> Path:
+    """Return the file to write.
+
+    Args:
+        name: as the user wrote it.
+        inputs: files that the command reads.
+
+    Raises:
+        ConfigError: if it is one of the inputs or a folder, or its folder is not there.
+    """
+    path = Path(name)
+    if path.is_dir():
+        raise ConfigError(f"'{name}' is a folder", field="output", hint="name a file in it")
+    if not path.exists() and not path.resolve().parent.is_dir():
+        raise ConfigError(
+            f"There is no folder '{path.parent}'",
+            field="output",
+            hint="make it first, or name another place",
+        )
+    refuse_inputs(path, inputs)
+    return path
+
+
+def refuse_inputs(path: Path, inputs: Iterable[str | Path], *, field: str = "output") -> None:
+    """Keep a command from writing over what it reads, under whatever name.
+
+    Raises:
+        ConfigError: if the path is one of the inputs.
+    """
+    for each in inputs:
+        if _is_same_file(path, Path(each)):
+            raise ConfigError(
+                f"'{path}' is the same file as '{each}', and would be lost",
+                field=field,
+                hint="name another file",
+            )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, as ``write_file`` does.
+
+    Raises:
+        MachineError: if it cannot be written.
+    """
+    content = text.encode("utf-8")
+    write_file(path, lambda new: new.write_bytes(content))
+
+
+def write_file(path: Path, write: Callable[[Path], object]) -> int:
+    """Write a file so that nobody ever sees half of it, and return its size in bytes.
+
+    A file that is there gets the new content and keeps its permissions, and a link stays one. Into
+    a pipe, a device or a standard stream of this process the content is written straight.
+
+    Args:
+        path: where it goes.
+        write: writes it to the path that it is given, which has the same name in another folder.
+
+    Raises:
+        MachineError: if it cannot be written; then what was there before still is.
+    """
+    try:
+        is_straight = _takes_bytes_only(path)
+        place = path if is_straight else path.resolve()
+        with tempfile.TemporaryDirectory(
+            dir=None if is_straight else place.parent, prefix=".linvt-"
+        ) as folder:
+            new = Path(folder) / path.name
+            write(new)
+            size = new.stat().st_size
+            if is_straight:
+                _pour(new, path)
+            else:
+                _put_in_place(new, place)
+    except OSError as error:
+        raise MachineError(
+            f"'{path}' cannot be written: {error.strerror or error}", hint="name another file"
+        ) from error
+    return size
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:  # one of them is not there, but links may lead to the same place
+        return path.resolve() == other.resolve()
+
+
+def _takes_bytes_only(path: Path) -> bool:
+    """Whether a path is that of something which no other file may take the place of."""
+    return path.exists() and (not path.is_file() or _standard_stream(path) is not None)
+
+
+def _standard_stream(path: Path) -> int | None:
+    """Return the descriptor of this process that writes a path already, as that of /dev/stdout."""
+    for descriptor in _STANDARD_STREAMS:
+        with suppress(OSError):  # it may be closed
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return descriptor
+    return None
+
+
+def _pour(whole: Path, path: Path) -> None:
+    """Write all bytes of a file into something that is there."""
+    stream = _standard_stream(path)
+    # Opened anew, a standard stream that is a file would begin at its first byte again.
+    target = os.open(path, os.O_WRONLY) if stream is None else os.dup(stream)
+    with whole.open("rb") as source, os.fdopen(target, "wb") as sink:
+        shutil.copyfileobj(source, sink)
+
+
+def _put_in_place(new: Path, place: Path) -> None:
+    with new.open("rb+") as file:
+        os.fsync(file.fileno())
+    with suppress(FileNotFoundError):
+        shutil.copymode(place, new)
+    new.replace(place)

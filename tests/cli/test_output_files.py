@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from linvt_cli.cli.app import run
+from linvt_cli.cli.output_files import output_file, refuse_inputs, write_file, write_text
+from linvt_cli.errors import ConfigError, MachineError
+from tests.cli.processes import run_linvt, start
+
+
+def read_pipe(path: Path, read: list[bytes]) -> threading.Thread:
+    """Read a named pipe to its end in a thread."""
+    thread = threading.Thread(target=lambda: read.append(path.read_bytes()), daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_file_is_written_whole_with_the_usual_rights_or_not_at_all(tmp_path):
+    path = tmp_path / "a.md"
+    write_text(path, "new ✓\n")
+    assert path.read_bytes() == "new ✓\n".encode()
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode
+    with pytest.raises(MachineError, match="cannot be written"):
+        write_text(tmp_path / "gone" / "a.md", "x")
+    assert {each.name for each in tmp_path.iterdir()} == {"a.md", "plain"}
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    path = tmp_path / "a.md"
+    path.write_text("old")
+    path.chmod(0o640)
+    assert write_file(path, lambda new: new.write_text("newer")) == 5
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("newer", 0o640)
+
+
+def test_what_was_there_stays_where_the_new_cannot_be_written(tmp_path):
+    path = tmp_path / "a.md"
+    path.write_text("old")
+
+    def write(new: Path) -> None:
+        new.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(MachineError, match="No space left") as raised:
+        write_file(path, write)
+    assert raised.value.hint
+    assert (path.read_text(), list(tmp_path.iterdir())) == ("old", [path])
+
+
+def test_a_link_stays_one_and_leads_to_the_new_file(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    real, link = tmp_path / "elsewhere" / "a.txt", tmp_path / "a.md"
+    link.symlink_to(real)  # to nothing yet
+    for text in ("one", "two"):
+        write_text(output_file(str(link)), text)
+        assert (link.is_symlink(), real.read_text()) == (True, text)
+
+
+def test_a_pipe_gets_the_bytes_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    read: list[bytes] = []
+    os.mkfifo(pipe)
+    reader = read_pipe(pipe, read)
+    write_text(output_file(str(pipe)), "text")
+    reader.join(timeout=10)
+    assert (read, pipe.is_fifo(), list(tmp_path.iterdir())) == ([b"text"], True, [pipe])
+
+
+def test_a_full_device_is_an_error():
+    with pytest.raises(MachineError, match="'/dev/full' cannot be written: No space left"):
+        write_text(output_file("/dev/full"), "text")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_folder_and_a_file_in_no_folder_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="is a folder"):
+        output_file(str(tmp_path))
+    with pytest.raises(ConfigError, match="There is no folder"):
+        output_file(str(tmp_path / "gone" / "a.md"))
+
+
+@pytest.mark.parametrize("how", ["itself", "a link", "a hard link", "a link to nothing"])
+def test_an_input_is_not_written_over_under_any_name(tmp_path, how):
+    read, written = tmp_path / "a.mp4", tmp_path / "b.md"
+    if how != "a link to nothing":
+        read.write_bytes(b"video")
+    match how:
+        case "itself":
+            written = read
+        case "a hard link":
+            written.hardlink_to(read)
+        case _:
+            written.symlink_to(read)
+    with pytest.raises(ConfigError, match="same file") as raised:
+        refuse_inputs(written, ["other", read])
+    assert raised.value.hint
+    refuse_inputs(tmp_path / "c.md", [read])
+
+
+@pytest.mark.usefixtures("looked")
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("describe", "IN", "--format", "json", "-o", "OUT"), "out.mp4"),
+        (("explain", "IN", "What?", "-o", "OUT"), "out.png"),
+        (("tokens", "make", "IN", "-o", "OUT"), "out.linvt"),
+        (("demo-clip", "IN", "--force"), "in.json"),
+    ],
+)
+def test_no_command_writes_over_its_input(tmp_path, video, capsys, looked, arguments, name):
+    source, written = tmp_path / "in.mp4", tmp_path / name
+    shutil.copy(video, source)
+    written.hardlink_to(source)
+    names = {"IN": str(source), "OUT": str(written)}
+    assert run([names.get(each, each) for each in arguments]) == 2
+    assert "hint: " in capsys.readouterr().err
+    assert source.read_bytes() == video.read_bytes()
+    assert looked == []
+
+
+@pytest.mark.usefixtures("looked")
+def test_a_picture_is_not_lost_to_the_figure_about_it(tmp_path):
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (32, 32)).save(picture)
+    before = picture.read_bytes()
+    assert run(["explain", str(picture), "What?", "-o", str(picture)]) == 2
+    assert picture.read_bytes() == before
+
+
+@pytest.mark.usefixtures("looked")
+@pytest.mark.parametrize(
+    ("arguments", "name", "head"),
+    [
+        (("describe", "IN", "-o", "OUT"), "out.txt", b"A grey wall."),
+        (("explain", "IN", "What?", "-o", "OUT"), "out.png", b"\x89PNG"),
+        (("tokens", "make", "IN", "-o", "OUT"), "out.linvt", b""),
+        (("demo-clip", "OUT", "--force"), "out.mp4", b"\0\0\0"),
+    ],
+)
+def test_every_command_writes_into_a_pipe(tmp_path, video, arguments, name, head):
+    pipe = tmp_path / name
+    read: list[bytes] = []
+    os.mkfifo(pipe)
+    reader = read_pipe(pipe, read)
+    names = {"IN": str(video), "OUT": str(pipe)}
+    assert run([names.get(each, each) for each in arguments]) == 0
+    reader.join(timeout=10)
+    assert (len(read[0]) > 10, read[0].startswith(head), pipe.is_fifo()) == (True, True, True)
+
+
+@pytest.mark.parametrize("place", ["pipe", "file", "terminal"])
+def test_standard_output_can_be_named_as_a_file(video, place):
+    done = run_linvt("describe", video, "--format", "text", "-o", "/dev/stdout", stdout=place)
+    assert (done.code, done.stdout.splitlines()[0]) == (0, b"A grey wall.")
+
+
+def test_what_stands_in_the_file_behind_standard_output_stays(video, tmp_path):
+    kept = tmp_path / "log"
+    kept.write_bytes(b"before\n")
+    with kept.open("ab") as log:
+        process = start(
+            "describe", video, "--format", "text", "-o", "/dev/stdout", stdout=log.fileno()
+        )
+        process.communicate(timeout=100)
+    assert kept.read_bytes().startswith(b"before\nA grey wall.\n")
