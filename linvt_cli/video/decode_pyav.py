@@ -220,19 +220,26 @@ class _Decoder:
 
         Where the seek comes out behind it or at an unknown place, the walk begins at the beginning.
         """
-        by_pts = self.index.container.startswith("matroska")
-        stamps = self.stamps if by_pts else self.index.decode_stamps
         self.fresh = False
-        try:
-            self.feeder.container.seek(stamps[number], stream=self.feeder.stream)
-        except _DECODE_ERRORS:
-            return 0, self._rewind()
-        packets = self.feeder.packets()
-        first = next(packets, None)
-        found = None if first is None else self.index.packet_with(first.pts)
-        if first is None or found is None or found > number:
-            return 0, self._rewind()
-        return found, itertools.chain((first,), packets)
+        for stamps in self._stamps_to_seek_by():
+            try:
+                self.feeder.container.seek(stamps[number], stream=self.feeder.stream)
+            except _DECODE_ERRORS:
+                continue
+            packets = self.feeder.packets()
+            first = next(packets, None)
+            found = None if first is None else self.index.packet_with(first.pts)
+            if first is not None and found is not None and found <= number:
+                return found, itertools.chain((first,), packets)
+        return 0, self._rewind()
+
+    def _stamps_to_seek_by(self) -> Iterator[Sequence[int]]:
+        """Kinds of stamps that libav's demuxer takes for this container, the best one first."""
+        if self.index.container.startswith(("mov", "matroska")):
+            # In MP4 a decode stamp would lead to the key frame before the one that has it.
+            yield self.stamps
+        if not self.index.container.startswith("matroska"):
+            yield self.index.decode_stamps
 
     def _feed(self, packet: Packet[VideoStream], number: int, *, skip: bool) -> list[VideoFrame]:
         self.advance()

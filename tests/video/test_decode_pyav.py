@@ -31,6 +31,30 @@ def test_each_wanted_frame_comes_once_with_its_number(name, careful, clip_file):
     assert packets
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "h264, near key frames",
+        "h264, late start",
+        "h264, fragmented",
+        "h264 in Matroska",
+        "h264 in MPEG-TS",
+        "hevc",
+        "vp9",
+        "av1",
+        "mpeg4",
+    ],
+)
+def test_a_seek_leads_to_the_second_key_frame(name, clip_file):
+    index = read_index(clip_file(name))
+    second = next(number for number in index.restarts if number > index.begin)
+    frame = index.frame_of(second) + 1
+    packets: list[int] = []
+    decoded = decode_pyav(index, [frame], advance=lambda: packets.append(1))
+    assert [read(pixels) for _, pixels in decoded if pixels is not None] == [frame]
+    assert len(packets) == index.shown[frame] - second + 1
+
+
 def test_the_fast_way_stops_at_damage(scratched):
     with pytest.raises(DamageFound):
         list(decode_pyav(scratched, range(120), advance=lambda: None))
