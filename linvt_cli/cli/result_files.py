@@ -21,8 +21,9 @@ SUFFIXES = ".jsonl, .csv or .parquet"
 class ResultFile:
     """Rows that are appended as they come; a context manager that holds the file.
 
-    Each row is one write at the end of the file, so that a process that is killed leaves whole rows
-    and at most one torn one, which is cut off when the file is opened again. Rows are dropped by
+    Each row is one write at the end of the file, and on the disk before the next one is made, so
+    that a process that is killed, or a computer, leaves whole rows and at most one torn one, which
+    is cut off when the file is opened again. Rows are dropped by
     writing a new file that takes the place of the old one.
 
     Args:
@@ -127,6 +128,7 @@ class ResultFile:
         try:
             while left:
                 left = left[os.write(self._descriptor, left) :]
+            os.fsync(self._descriptor)  # a row has cost much more than this
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._size)

@@ -40,6 +40,14 @@ def test_rows_are_in_the_file_as_soon_as_they_are_appended(tmp_path):
         assert json.loads(path.read_text())["id"] == 1
 
 
+def test_a_row_is_on_the_disk_when_it_is_appended(path, monkeypatch):
+    on_disk: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: on_disk.append(os.fstat(file).st_size))
+    with open_results(str(path), resume=False) as results:
+        results.append(row(1))
+        assert on_disk[-1] == path.stat().st_size
+
+
 def test_rows_are_added_when_a_run_goes_on(path):
     write(path, row(1), row(2))
     write(path, row(3), resume=True)
