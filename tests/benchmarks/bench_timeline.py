@@ -4,13 +4,15 @@ Two things are counted apart: events with a segment that begins and ends within 
 events that are named by the text of such a segment. The first is what finding segments achieves
 alone, the second what the whole does.
 
-Usage: python tests/benchmarks/bench_timeline.py --workdir DIR [--clips N] [--split S] [--scan-only]
+Usage:
+    python tests/benchmarks/bench_timeline.py [--workdir DIR] [--clips N] [--split S] [--scan-only]
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +92,12 @@ def count_clip(clip: Clip, segments: list[Segment], whole: str, count: Count) ->
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--workdir", type=Path, required=True, help="where clips are kept")
+    parser.add_argument(
+        "--workdir",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "linvt-benchmarks",
+        help="where clips are kept",
+    )
     parser.add_argument("--clips", type=int, default=30)
     parser.add_argument("--split", choices=["validation", "test"], default="test")
     parser.add_argument("--first", type=int, default=0, help="seed of the first clip")

@@ -5,7 +5,7 @@ figure is the median over the rounds of this reader's time over linvt's in the s
 1 means slower than linvt. A reader whose frames are not those of linvt's is marked with how many
 differ. Then the peak memory for a short and a long video of one size is printed.
 
-    python tests/benchmarks/bench_video.py --workdir DIR [--quick] [--rows TEXT] [--rounds N]
+    python tests/benchmarks/bench_video.py [--workdir DIR] [--quick] [--rows TEXT] [--rounds N]
 
 Videos are written into DIR once, which takes minutes without --quick. torchcodec and decord take
 part where they can be imported.
@@ -19,6 +19,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -250,7 +251,12 @@ def print_memory(folder: Path, *, quick: bool) -> None:
 def main() -> None:
     """Writes the videos, measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--workdir", type=Path, required=True, help="where videos are kept")
+    parser.add_argument(
+        "--workdir",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "linvt-benchmarks",
+        help="where videos are kept",
+    )
     parser.add_argument("--quick", action="store_true", help="small videos: checks, no figures")
     parser.add_argument("--rows", default="", help="only rows with this text in their name")
     parser.add_argument("--rounds", type=int, default=3)
