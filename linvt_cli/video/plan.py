@@ -20,7 +20,7 @@ _SKIPPED_COST = 0.05
 # OpenCV's own seek goes to the key frame before the target less this many frames.
 OPENCV_RUN_UP = 16
 # PyAV takes over where the index makes it this many times cheaper than OpenCV.
-PYAV_ADVANTAGE = 1.3
+PYAV_ADVANTAGE = 1.15
 
 _SEEKABLE = ("mov", "matroska", "mpegts", "avi")
 _OPENCV_SEEKS = ("mov", "matroska")

@@ -31,6 +31,7 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
+import linvt_cli
 from linvt_cli.config import FrameSampling
 from linvt_cli.video.reader import read_frames
 
@@ -220,19 +221,29 @@ def compare(path: Path, picked: int, readers: dict[str, Reader], rounds: int) ->
 
 
 def peak_memory(path: Path, picked: int) -> tuple[float, float]:
-    """Peak resident MB of a child that reads the video, and of the same before it reads."""
+    """MB of a child before it reads the video, and its peak while it does (Linux)."""
     code = (
-        "import json, resource, sys\n"
+        "import json, sys\n"
+        "from pathlib import Path\n"
         "import torch\n"
         "from linvt_cli.config import FrameSampling\n"
         "from linvt_cli.video.reader import read_frames\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "def peak():\n"
+        "    words = Path('/proc/self/status').read_text().split()\n"
+        "    return int(words[words.index('VmHWM:') + 1]) / 1024\n"
+        f"sampling = FrameSampling(num_frames={picked})\n"
+        "read_frames(sys.argv[2], sampling)  # what is loaded and kept once\n"
+        "Path('/proc/self/clear_refs').write_text('5')  # the peak counts from here\n"
         "before = peak()\n"
-        f"read_frames(sys.argv[1], FrameSampling(num_frames={picked}))\n"
+        "read_frames(sys.argv[1], sampling)\n"
         "print(json.dumps([before, peak()]))\n"
     )
+    small = Path(linvt_cli.__file__).parent / "assets" / "demo.mp4"
     done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(path), str(small)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     before, after = json.loads(done.stdout)
     return before, after
@@ -240,7 +251,7 @@ def peak_memory(path: Path, picked: int) -> tuple[float, float]:
 
 def print_memory(folder: Path, *, quick: bool) -> None:
     """Prints what reading a short and a long video of the same size takes."""
-    print("peak memory of reading 32 frames of 320x180, over that of starting")
+    print("peak memory of reading 32 frames of 320x180, over that before")
     for minutes in (1, 2) if quick else (1, 30):
         row = Row("memory", "mp4", "libx264", {"preset": "ultrafast", "g": "250", "bf": "3"},
                   (320, 180), 60 * minutes)  # fmt: skip
