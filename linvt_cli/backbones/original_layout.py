@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from linvt_cli.backbones.attention import AttentionChoice, choose_attention, fall_back
 from linvt_cli.backbones.copy_description import is_copy
+from linvt_cli.backbones.four_bits_on_cpu import settle_four_bits
 from linvt_cli.backbones.loading import is_out_of_memory
 from linvt_cli.backbones.mapped_files import pages_given_back
 from linvt_cli.backbones.prequantized import layers_left_alone, stored_quantization
@@ -149,6 +150,7 @@ def load_model(
             hint=COMPLETE_HINT,
         ) from error
     _require_exact(folder, info)
+    settle_four_bits(model)
     model.train(False)
     return model
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from linvt_cli.backbones.four_bits_on_cpu import settle_four_bits
 from linvt_cli.backbones.quantization import quantization_settings
 from linvt_cli.backbones.registry import find_backbone, load_backbone
 from linvt_cli.config import Quantization
@@ -84,6 +85,7 @@ def test_a_quantized_model_saved_before_it_runs_comes_back_bit_for_bit(
     )
     backbone.model.save_pretrained(saved, save_original_format=False)
     again: Any = type(backbone.model).from_pretrained(saved, dtype=torch.bfloat16)
+    settle_four_bits(again)
     again.train(False)
     embeds = backbone.embed_text(backbone.encode_question("What happens to the dog?"))[None]
     expected, _ = backbone.step(embeds, None)
