@@ -25,6 +25,7 @@ from linvt_cli.backbones.language_model import (
     run_language_model,
 )
 from linvt_cli.backbones.loading import wait_for
+from linvt_cli.backbones.mapped_ahead import default_threads, mapped_ahead
 from linvt_cli.backbones.original_layout import load_model
 from linvt_cli.backbones.snapshot import (
     COMPLETE_HINT,
@@ -176,15 +177,22 @@ class ImageLLM(ABC):
         A few frames at a time, into one tensor that is there from the start: memory is bounded.
         """
         started = time.perf_counter()
-        num_frames = len(frames.pixels)
+        num_frames, size = len(frames.pixels), self.frames_per_batch
+        chunks = (
+            np.ascontiguousarray(frames.pixels[start : start + size])
+            for start in range(0, num_frames, size)
+        )
         tokens: Tensor | None = None
         grid: Grid = (1, 1)
-        for start in range(0, num_frames, self.frames_per_batch):
-            chunk = np.ascontiguousarray(frames.pixels[start : start + self.frames_per_batch])
-            encoded, grid = self.encode_pictures(chunk)
+        done = 0
+        # On the CPU the encoder itself keeps all cores busy.
+        num_threads = 0 if self.device.type == "cpu" else default_threads()
+        for values, grid in mapped_ahead(self.pixel_values, chunks, num_threads=num_threads):
+            encoded = self._encode(values, grid)
             if tokens is None:
                 tokens = encoded.new_empty((num_frames, *encoded.shape[1:]), dtype=self.dtype)
-            tokens[start : start + len(chunk)] = encoded
+            tokens[done : done + len(encoded)] = encoded
+            done += len(encoded)
         if tokens is None:
             raise ValueError("There are no frames to encode")
         wait_for(self.device)
@@ -195,8 +203,12 @@ class ImageLLM(ABC):
     def encode_pictures(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[Tensor, Grid]:
         """Encode pictures at once: (T, H, W, 3) uint8 -> (T, N, D), and the grid of tokens."""
         values, grid = self.pixel_values(pixels_THWC)
-        moved = {name: self._moved(value) for name, value in values.items()}
-        return self.visual_tokens(moved, grid), grid
+        return self._encode(values, grid), grid
+
+    def _encode(self, values: PixelValues, grid: Grid) -> Tensor:
+        return self.visual_tokens(
+            {name: self._moved(value) for name, value in values.items()}, grid
+        )
 
     def render_prompt(
         self, question: str, num_images: int = 1, history: Sequence[Turn] = ()
