@@ -1,0 +1,355 @@
+"""What training LinVT and a LoRA costs for Qwen2-VL-7B: time, memory, use of the arithmetic.
+
+The model is built at full size on the device with random weights, behind its own adapter, and
+``linvt train``'s own loop trains the instruct stage on videos that are written first. Rows differ
+in one thing, so that each tells what that thing is worth. ``--tiny`` runs the same at toy size, on
+any machine; its figures mean nothing. Needs no network.
+
+    PYTHONPATH=. python tests/benchmarks/bench_training.py --device cuda
+    PYTHONPATH=. python tests/benchmarks/bench_training.py --tiny
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from linvt_cli.backbones import image_llm
+from linvt_cli.backbones.image_llm import ImageLLM
+from linvt_cli.backbones.mapped_ahead import mapped_ahead
+from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.config import Quantization
+from linvt_cli.pipeline.loading import LoadedImageLLM
+from linvt_cli.pipeline.weights import Weights
+from linvt_cli.training.tuning import run as run_module
+from linvt_cli.training.tuning.learner import Learner
+from linvt_cli.training.tuning.metrics import StepMetrics
+from linvt_cli.training.tuning.run import Observer, run_tuning
+from linvt_cli.training.tuning.settings import Optimization, TokenizerShape, TuningSettings
+from linvt_cli.video.writer import write_video
+from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
+from tests.benchmarks.bench_backbones import full_size, tiny
+
+MODEL = "qwen2-vl-7b"
+ANSWER = "A dog runs to the left, jumps over a fence, and then a cat comes in from the right side."
+WARM_UP = 3  # steps that count for nothing
+DATASHEET = 989e12  # FLOP/s in bfloat16 of an H100 (SXM)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table."""
+
+    name: str
+    steps: int
+    checkpointing: bool = False
+    prepared_ahead: bool = True
+    cached: bool = False
+
+
+def write_data(folder: Path, count: int, frames: int, size: tuple[int, int]) -> Path:
+    """Write videos of drifting stripes over noise, with a question to each."""
+    width, height = size
+    rows = []
+    for number in range(count):
+        rng = np.random.default_rng(number)
+        noise = rng.integers(0, 64, (height, width, 3), dtype=np.uint8)
+        places = np.arange(width)
+        drawn = (
+            noise
+            + ((places + (number + 3) * moment) // 40 % 4 * 60).astype(np.uint8)[None, :, None]
+            for moment in range(frames)
+        )
+        write_video(folder / f"{number}.mp4", drawn, 16.0)
+        rows.append({"video": f"{number}.mp4", "question": "What happens?", "answer": ANSWER})
+    data = folder / "data.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return data
+
+
+class Clock:
+    """Seconds of the parts of a step; the device is waited for around each."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self.seconds: dict[str, float] = {}
+
+    def wait(self) -> None:
+        """Wait until the device has done all it was told."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function, with its time added to a part."""
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.wait()
+            started = time.perf_counter()
+            result = function(*arguments, **options)
+            self.wait()
+            spent = time.perf_counter() - started
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+            return result
+
+        return call
+
+
+@contextmanager
+def model_at_hand(backbone: ImageLLM, folder: Path) -> Iterator[None]:
+    """Let training find a model that was built here, and not look for files."""
+    backbone.model.requires_grad_(False)
+    loaded = LoadedImageLLM(find_backbone(MODEL), backbone, Weights(folder, None, "none"))
+    with patch.object(run_module, "load_frozen", lambda *_, **__: (loaded, backbone)):
+        yield
+
+
+def train(
+    backbone: ImageLLM,
+    data: Path,
+    options: argparse.Namespace,
+    setting: Setting,
+    on_step: Callable[[StepMetrics], None],
+) -> None:
+    """Train one stage in a folder of its own; the LoRA is taken off again."""
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        stack.enter_context(model_at_hand(backbone, Path(scratch)))
+        if not setting.prepared_ahead:
+            turn_by_turn = partial(mapped_ahead, num_threads=0)
+            replaced = lambda f, items, num_threads: turn_by_turn(f, items)  # noqa: E731
+            stack.enter_context(patch.object(image_llm, "mapped_ahead", replaced))
+        run_tuning(
+            TuningSettings(
+                model=MODEL,
+                run_dir=Path(scratch) / "run",
+                data=(data,),
+                stages=("instruct",),
+                frames=options.frames,
+                shape=TokenizerShape(num_kept=64, score_dim=32) if options.tiny else None,
+                optimization=Optimization(
+                    num_steps=setting.steps,
+                    batch_size=options.batch_size,
+                    gradient_checkpointing=setting.checkpointing,
+                    save_every=10**6,
+                ),
+                device=options.device,
+                cache_features=data.parent / "features" if setting.cached else None,
+            ),
+            Observer(on_step=on_step),
+        )
+    take_lora_off(backbone)
+
+
+def take_lora_off(backbone: ImageLLM) -> None:
+    """Give the language model its plain layers back."""
+    decoder = backbone.decoder()
+    for name, module in list(decoder.named_modules()):
+        if hasattr(module, "base_layer"):
+            parent, _, last = name.rpartition(".")
+            setattr(decoder.get_submodule(parent), last, module.base_layer)
+    del decoder.peft_config
+    decoder.gradient_checkpointing_disable()
+    gc.collect()
+
+
+def measure(
+    backbone: ImageLLM, data: Path, options: argparse.Namespace, setting: Setting
+) -> list[StepMetrics]:
+    """Train, and return the steps behind the first ones."""
+    steps: list[StepMetrics] = []
+    if backbone.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    train(backbone, data, options, setting, steps.append)
+    return steps[WARM_UP:] or steps
+
+
+def parts_of_a_step(
+    backbone: ImageLLM, data: Path, options: argparse.Namespace
+) -> tuple[dict[str, float], float]:
+    """Train a few steps with a clock on every part: seconds by part, and of a whole step."""
+    clock = Clock(backbone.device)
+    taken: list[StepMetrics] = []
+    at_start: dict[str, float] = {}
+
+    def note(metrics: StepMetrics) -> None:
+        taken.append(metrics)
+        if len(taken) == WARM_UP:
+            at_start.update(clock.seconds)
+
+    model: Any = backbone
+    with ExitStack() as stack:
+        # What waits for the threads is the time in which pictures are prepared and not yet there.
+        for owner, name, part in (
+            (model, "encode_frames", "looking, whole"),
+            (model, "visual_tokens", "vision encoder"),
+            (LinearVideoTokenizer, "weigh", "LinVT, forward"),
+            (model, "step", "language model, forward"),
+            (torch.Tensor, "backward", "backward, both"),
+            (torch.optim.AdamW, "step", "optimizer"),
+        ):
+            timed = clock.timed(part, getattr(owner, name))
+            stack.enter_context(patch.object(owner, name, _method(timed, owner)))
+        train(backbone, data, options, Setting("parts", WARM_UP + 4), note)
+    measured = taken[WARM_UP:]
+    count = len(measured)
+    parts = {
+        name: (spent - at_start.get(name, 0.0)) / count for name, spent in clock.seconds.items()
+    }
+    parts["preparing pictures, waited for"] = parts.pop("looking, whole") - parts["vision encoder"]
+    whole = sum(metrics.seconds for metrics in measured) / count
+    parts["rest (decoding waited for, prompts)"] = whole - sum(parts.values())
+    return parts, whole
+
+
+def _method(timed: Callable[..., Any], owner: Any) -> Callable[..., Any]:
+    if isinstance(owner, type):
+        return lambda self, *arguments, **options: timed(self, *arguments, **options)
+    return timed
+
+
+def count_flops(backbone: ImageLLM, data: Path, options: argparse.Namespace) -> dict[str, float]:
+    """Run one step without recomputation, and count what it multiplies: FLOPs by part.
+
+    The vision encoder is frozen and runs forwards alone. Of the language model backwards means
+    the gradients of what goes through it, and of the LoRA; its own weights have none.
+    """
+    counted: dict[str, float] = {}
+
+    def counting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **settings: Any) -> Any:
+            with FlopCounterMode(display=False) as counter:
+                result = function(*arguments, **settings)
+            counted[name] = counted.get(name, 0.0) + counter.get_total_flops()
+            return result
+
+        return call
+
+    with ExitStack() as stack:
+        model: Any = backbone
+        for owner, name, part in (
+            (model, "visual_tokens", "vision encoder"),
+            (Learner, "forward", "LinVT and language model, forward"),
+            (torch.Tensor, "backward", "backward"),
+        ):
+            replaced = counting(part, getattr(owner, name))
+            stack.enter_context(patch.object(owner, name, _method(replaced, owner)))
+        train(backbone, data, options, Setting("count", 1), lambda _: None)
+    return counted
+
+
+def matmul_ceiling(device: torch.device, size: int = 8192) -> float:
+    """FLOP/s of a large product in bfloat16, the median of ten."""
+    left, right = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in "ab")
+    times = []
+    for _ in range(13):
+        torch.cuda.synchronize()
+        started = time.perf_counter()
+        left @ right
+        torch.cuda.synchronize()
+        times.append(time.perf_counter() - started)
+    return float(2 * size**3 / statistics.median(times[3:]))
+
+
+def report(
+    setting: Setting, steps: list[StepMetrics], flops: float, ceiling: float, device: torch.device
+) -> None:
+    """Print one row."""
+    seconds = statistics.median(metrics.seconds for metrics in steps)
+    tokens = statistics.median(metrics.num_tokens for metrics in steps)
+    used = flops / seconds
+    cells = [
+        setting.name,
+        str(len(steps)),
+        f"{seconds:.3f}",
+        f"{tokens / seconds:.0f}",
+        f"{used / 1e12:.1f}",
+        f"{100 * used / ceiling:.1f}" if ceiling else "-",
+        f"{100 * used / DATASHEET:.1f}" if ceiling else "-",
+    ]
+    if device.type == "cuda":
+        cells.append(f"{torch.cuda.max_memory_allocated() / 2**30:.1f}")
+        cells.append(f"{torch.cuda.max_memory_reserved() / 2**30:.1f}")
+    cells.append(f"{steps[0].loss or 0:.3f} -> {steps[-1].loss or 0:.3f}")
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def settings_of(options: argparse.Namespace) -> list[Setting]:
+    """The rows: the one that users get, and one for each thing that is left out or added."""
+    few = WARM_UP + min(options.steps, 5)
+    epoch = options.samples // options.batch_size
+    return [
+        Setting("as linvt train does", options.steps),
+        Setting("pictures prepared one after the other", few, prepared_ahead=False),
+        Setting("with --gradient-checkpointing", few, checkpointing=True),
+        Setting("with --cache-features, first look", epoch, cached=True),
+        Setting("with --cache-features, from then on", options.steps // 2, cached=True),
+    ]
+
+
+def run(options: argparse.Namespace, device: torch.device) -> None:
+    """Build, count, and print the rows."""
+    started = time.perf_counter()
+    quantization: Quantization = "none"
+    backbone = (tiny if options.tiny else full_size)(MODEL, quantization, device)
+    print(f"built in {time.perf_counter() - started:.0f} s", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        size = (128, 96) if options.tiny else (854, 480)
+        data = write_data(Path(folder), options.samples, options.frames + 16, size)
+        print(f"videos written after {time.perf_counter() - started:.0f} s", flush=True)
+        counted = count_flops(backbone, data, options)
+        flops = sum(counted.values())
+        shares = ", ".join(f"{name} {value / 1e12:.2f}" for name, value in counted.items())
+        print(f"TFLOPs of a step of {options.batch_size} samples: {flops / 1e12:.1f} ({shares})")
+        ceiling = matmul_ceiling(device) if device.type == "cuda" else 0.0
+        print(f"product of two matrices of 8,192: {ceiling / 1e12:.0f} TFLOP/s", flush=True)
+        parts, whole = parts_of_a_step(backbone, data, options)
+        print(f"parts of a step of {whole:.3f} s, the device waited for around each:")
+        for name, seconds in sorted(parts.items(), key=lambda part: -part[1]):
+            print(f"  {name}: {seconds:.3f} s, {100 * seconds / whole:.0f} %", flush=True)
+        memory = " peak GiB | reserved GiB |" if device.type == "cuda" else ""
+        print(
+            "| setting | steps | s/step | answer tokens/s | TFLOP/s | % of product |"
+            f" % of datasheet |{memory} loss |"
+        )
+        for setting in settings_of(options):
+            report(setting, measure(backbone, data, options, setting), flops, ceiling, device)
+    print(f"all in {time.perf_counter() - started:.0f} s")
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--frames", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--tiny", action="store_true")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", FutureWarning)  # of names in transformers that PEFT uses
+    if options.tiny:
+        options.frames, options.steps, options.samples = 4, 6, 4
+        options.device = "cpu"
+    elif options.device == "cpu":
+        print("No CUDA device here: a full-size model needs one; --tiny runs anywhere")
+        return
+    run(options, torch.device(options.device))
+
+
+if __name__ == "__main__":
+    main()
