@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 from typing import Any, TypeVar
 
@@ -84,19 +85,32 @@ def _in_order(pool: ProcessPoolExecutor, indices: Sequence[int], ahead: int) -> 
         ) from error
 
 
+def begin_loading() -> None:
+    """Start the process that workers come from, which takes seconds to load the library."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return
+    forkserver.set_forkserver_preload(_LOADED_ONCE)  # no effect once it runs
+    resource_tracker.ensure_running()  # it would let in what is blocked below
+    # Ctrl-C is for the main process to act on; a server that loads would print a traceback.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
 def _server() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED_ONCE)  # no effect once it runs
-    return context
+    begin_loading()
+    return multiprocessing.get_context("forkserver")
 
 
 def _begin(drawing: Callable[[int], Any]) -> None:
     """Make a process a worker, which ends when the main process does, however that ends."""
     global _drawing
     _drawing = drawing
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process to act on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -18,7 +18,7 @@ from linvt_cli.config import LinVTConfig
 from linvt_cli.errors import MachineError
 from linvt_cli.training.coverage_stage import CoverageStage
 from linvt_cli.training.curves import draw_curves
-from linvt_cli.training.drawing import default_workers
+from linvt_cli.training.drawing import begin_loading, default_workers
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
 from linvt_cli.training.image_stage import ImageStage
@@ -113,6 +113,8 @@ def run_recipe(
     device = device or torch.device("cpu")
     if num_workers is None:
         num_workers = default_workers(device)
+    if num_workers:
+        begin_loading()
     run_dir.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     nano = new_nano(

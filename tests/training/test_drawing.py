@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from linvt_cli.errors import MachineError
-from linvt_cli.training.drawing import default_workers, drawn_ahead
+from linvt_cli.training.drawing import begin_loading, default_workers, drawn_ahead
 
 pytestmark = pytest.mark.slow  # the process that workers come from loads the library once
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,6 +106,14 @@ def run_until_interrupted() -> None:
                 sys.stdout.flush()
 
 
+def load_and_wait() -> None:
+    """Let the server load, and do nothing; the test below ends this process."""
+    begin_loading()
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    time.sleep(60)
+
+
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_the_process_that_it_draws_for(ending: signal.Signals) -> None:
     code = "from tests.training.test_drawing import *\nrun_until_interrupted()"
@@ -123,11 +131,29 @@ def test_no_worker_outlives_the_process_that_it_draws_for(ending: signal.Signals
         os.killpg(main.pid, ending) if ending == signal.SIGINT else main.send_signal(ending)
         main.wait(timeout=60)
         workers += [int(line) for line in main.stdout]
-        assert main.stderr.read().count("KeyboardInterrupt") <= 1
+        assert main.stderr.read().count("Traceback") <= 1  # its own, on Ctrl-C
     deadline = time.monotonic() + 60
     while any(map(_is_running, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(_is_running, workers))
+
+
+def test_ctrl_c_while_the_library_is_loaded_is_told_once() -> None:
+    code = "from tests.training.test_drawing import *\nload_and_wait()"
+    with subprocess.Popen(
+        [sys.executable, "-uc", code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as main:
+        assert main.stdout is not None
+        assert main.stderr is not None
+        main.stdout.readline()
+        time.sleep(0.5)  # the server is at it
+        os.killpg(main.pid, signal.SIGINT)
+        assert main.stderr.read().count("KeyboardInterrupt") == 1
 
 
 def _is_running(process: int) -> bool:
