@@ -111,6 +111,8 @@ def main() -> None:
     asked = parser.parse_args()
     device: torch.device = asked.device
     num_workers = max(1, default_workers(device)) if asked.workers is None else asked.workers
+    # A thread of the model that waits for a core which a worker has costs far more than itself.
+    torch.set_num_threads(max(1, torch.get_num_threads() - num_workers))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         torch.manual_seed(0)
