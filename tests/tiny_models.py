@@ -6,7 +6,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from linvt_cli.backbones.nano import Nano
-from linvt_cli.backbones.nano_model import SPECIAL_TOKENS, NanoConfig, NanoModel
+from linvt_cli.backbones.nano_model import NanoConfig, NanoModel
+from linvt_cli.backbones.nano_text import SPECIAL_TOKENS
 
 
 def byte_tokenizer() -> Tokenizer:

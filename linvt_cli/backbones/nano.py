@@ -27,7 +27,8 @@ from linvt_cli.backbones.language_model import (
     run_language_model,
 )
 from linvt_cli.backbones.loading import wait_for
-from linvt_cli.backbones.nano_model import SPECIAL_TOKENS, NanoModel, load_nano, preprocess
+from linvt_cli.backbones.nano_model import NanoModel, load_nano, preprocess
+from linvt_cli.backbones.nano_text import NanoText
 from linvt_cli.backbones.token_bytes import token_bytes
 from linvt_cli.types import Frames, Turn, VideoPlacement, VisualFeatures
 
@@ -55,15 +56,13 @@ class Nano:
     ) -> None:
         self.name = name
         self.model = model.to(device=device, dtype=dtype).eval()
+        self.text = NanoText(tokenizer)
         self.tokenizer = tokenizer
-        tokenizer.encode_special_tokens = True  # a question cannot forge the template's marks
         self.device = device
         self.dtype = dtype
         self.embed_dim = model.config.embed_dim
         self.max_context = model.config.max_context
-        vocabulary = tokenizer.get_vocab()
-        self._id = {token: vocabulary[token] for token in SPECIAL_TOKENS}
-        self.stop_ids = frozenset({self._id["<eos>"]})
+        self.stop_ids = frozenset({self.text.end_id})
 
     @classmethod
     def load(
@@ -113,22 +112,15 @@ class Nano:
         self, question: str, num_images: int = 1, history: Sequence[Turn] = ()
     ) -> list[list[int]]:
         """Return the ids of the template before and after the video, which is one image to nano."""
-        if num_images != 1:
-            raise ValueError("Nano reads all frames as one image")
-        if history:
-            raise ValueError("Nano was trained on single questions")
-        prefix = [self._id["<bos>"], self._id["<video>"]]
-        suffix = [self._id["</video>"], *self.encode_question(question), self._id["<answer>"]]
-        return [prefix, suffix]
+        return self.text.render_prompt(question, num_images, history)
 
     def encode_question(self, question: str) -> list[int]:
         """Return the ids of a question; case and spacing make no difference to nano."""
-        ids: list[int] = self.tokenizer.encode(" ".join(question.lower().split())).ids
-        return ids
+        return self.text.encode_question(question)
 
     def encode_answer(self, answer: str) -> list[int]:
         """Return the ids of an answer with the end mark: what training asks for."""
-        return [*self.tokenizer.encode(answer.lower()).ids, self._id["<eos>"]]
+        return self.text.encode_answer(answer)
 
     def vocabulary(self) -> list[bytes]:
         """Return what each token adds to a text, by id."""

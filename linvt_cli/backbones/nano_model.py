@@ -15,10 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.llama import LlamaConfig, LlamaForCausalLM, LlamaModel
 
+from linvt_cli.backbones.nano_text import SPECIAL_TOKENS
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS, STRIDE, EfficientNetLite0
 from linvt_cli.errors import BackboneLoadError
-
-SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<video>", "</video>", "<answer>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +122,19 @@ def _llama(config: NanoConfig, num_layers: int, **tokens: Any) -> LlamaConfig:
 
 def preprocess(pixels_THWC: Tensor, size: int) -> Tensor:
     """Squeeze pictures into squares: (T, H, W, 3) uint8 -> (T, 3, S, S) in [-1, 1]."""
+    return normalize(squeeze(pixels_THWC, size))
+
+
+def squeeze(pixels_THWC: Tensor, size: int) -> Tensor:
+    """Squeeze pictures into squares: (T, H, W, 3) uint8 -> (T, 3, S, S) uint8."""
     pixels = pixels_THWC.permute(0, 3, 1, 2)  # a channels-last view, the fast path of interpolate
     if pixels.shape[-2:] != (size, size):
         pixels = F.interpolate(pixels, (size, size), mode="bicubic", antialias=True)
+    return pixels
+
+
+def normalize(pixels: Tensor) -> Tensor:
+    """Return uint8 pixels as the vision encoder reads them, in [-1, 1]."""
     return (pixels.float() - 127.0) / 128.0
 
 

@@ -91,15 +91,24 @@ class EfficientNetLite0(nn.Module):
                 for _ in range(repeats - 1)
             )
         self.blocks = nn.ModuleList(blocks)
-        # Half the time on a CPU. The annotations of torch lack this form of the call.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.lay_out(torch.channels_last)  # half the time on a CPU
+
+    def lay_out(self, memory_format: torch.memory_format) -> None:
+        """Lay out the weights, and from then on pictures on a GPU, in a memory format."""
+        # The annotations of torch lack this form of the call.
+        self.to(memory_format=memory_format)  # type: ignore[call-overload]
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode pictures; H and W must be multiples of 32."""
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
         if pixels.device.type != "cpu":
-            return self._encode(pixels)
+            return self._encode(pixels.contiguous(memory_format=self._memory_format()))
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
         return torch.cat([self._encode(few) for few in torch.split(pixels, _FITS_THE_CACHE)])
+
+    def _memory_format(self) -> torch.memory_format:
+        """How the weights lie, so that no convolution has to lay out its input anew."""
+        last = self.stem.weight.is_contiguous(memory_format=torch.channels_last)
+        return torch.channels_last if last else torch.contiguous_format
 
     def _encode(self, pixels: Tensor) -> Tensor:
         x = _relu6(self.stem(pixels))

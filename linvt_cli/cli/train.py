@@ -23,6 +23,7 @@ _TUNING_OPTIONS = (
     *("workers", "dtype", "weights"),
 )
 """Parameters that play no part in a recipe."""
+_DECIDING = ("model", "recipe", "scale", "stage")
 
 
 @with_option_groups
@@ -106,6 +107,16 @@ def train(
             help="Take X times as many clips and steps; below 1 for a quick trial",
         ),
     ] = 1.0,
+    draw_workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=0,
+            metavar="N",
+            help="Processes that draw clips and questions ahead for --recipe nano, which is the"
+            " same with any number [default: as many as suit the machine]",
+        ),
+    ] = None,
     ablated: AblationGroup,
     device: options.DeviceOption = "auto",
     dtype: Annotated[
@@ -128,7 +139,13 @@ def train(
     DIR/ablation.md: which part is worth how much.
     """
     output = Output(quiet=quiet)
-    typed = {name for name in ("model", "recipe", "scale", "stage") if _is_typed(context, name)}
+    typed = {name for name in _DECIDING if _is_typed(context, name)}
+    if draw_workers is not None and (data or recipe != "nano" or typed & {"model", "stage"}):
+        raise ConfigError(
+            "--workers draw for the nano recipe alone",
+            field="workers",
+            hint="leave it out; for DATA there is --decode-workers",
+        )
     if data and typed & {"recipe", "scale"}:
         raise ConfigError(
             "A recipe makes its own data", field="recipe", hint="leave out --recipe, or DATA"
@@ -191,6 +208,7 @@ def train(
                 run_dir,
                 NanoRecipe().scaled(scale),
                 device=select_device(device),
+                num_workers=draw_workers,
                 on_progress=output.notice,
             )
     output.line(str(folder))

@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.naming import ShownThing
 
 _FULL = 0.5  # share of a cell from which on it shows a thing as well as any
 _IN_SIGHT = 0.5  # how well the best cell of a frame must show a thing that has to be covered
@@ -26,9 +25,13 @@ _NEARBY = 0.01
 
 
 def shown_cells(bank: ClipBank, scenes: Sequence[Scene]) -> Tensor:
-    """How well every cell shows every thing: (B, T, MAX_THINGS, N) in [0, 1]."""
-    cover = np.stack([bank.cover(scene) for scene in scenes])
-    return (torch.from_numpy(cover).float() / (255 * _FULL)).clamp(max=1.0)
+    """How well every cell of scenes shows every thing: (B, T, MAX_THINGS, N) in [0, 1]."""
+    return cells_that_show(torch.from_numpy(np.stack([bank.cover(scene) for scene in scenes])))
+
+
+def cells_that_show(cover_BTAN: Tensor) -> Tensor:
+    """How well cells show things that cover a share of them, in 255ths: the same shape, [0, 1]."""
+    return (cover_BTAN.float() / (255 * _FULL)).clamp(max=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +100,14 @@ def own_shares(shares: TokenShares, in_sight_BTA: Tensor) -> Tensor:
     return shares_BTKA.gather(2, token_BTA[:, :, None]).squeeze(2)
 
 
-def tokens_of_things(shares: TokenShares, scenes: Sequence[Scene]) -> list[ShownThing]:
-    """Which tokens show one thing of one frame and little else; rows count through all sequences.
+def tokens_of_things(shares: TokenShares) -> tuple[Tensor, Tensor, Tensor]:
+    """Which tokens show one thing of one frame and little else.
 
-    Args:
-        shares: of B sequences.
-        scenes: what each of the sequences shows.
+    Returns:
+        Their rows, counted through all sequences, and the sequence and the thing of each: (R,) of
+        each. A foreign clip has no things, so no token shows one.
     """
     num_tokens = shares.things.shape[1]
     of_things_BKTA = shares.things.detach() >= _SHOWN
-    shown = []
-    for sequence, token, frame, thing in of_things_BKTA.nonzero().tolist():
-        clip = scenes[sequence].clip
-        if clip is not None:
-            shown.append(ShownThing(sequence * num_tokens + token, clip, thing, frame))
-    return shown
+    sequences, tokens, _, things = of_things_BKTA.nonzero(as_tuple=True)
+    return sequences * num_tokens + tokens, sequences, things

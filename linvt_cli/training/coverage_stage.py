@@ -8,22 +8,24 @@ what else an answer takes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from linvt_cli.backbones.nano import Nano
+from linvt_cli.training.clip_drawing import ClipDrawing, DrawnClips
 from linvt_cli.training.coverage import (
     TokenShares,
+    cells_that_show,
     coverage_loss,
     own_shares,
-    shown_cells,
     things_in_sight,
     token_shares,
 )
-from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.linvt_stage import condense, project_clips
+from linvt_cli.training.examples import ClipBank
+from linvt_cli.training.linvt_stage import condense_drawn
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
 _COVERED = 0.5  # of a token's weight
@@ -51,32 +53,30 @@ class CoverageStage:
         self.train = train
         self.held = validation
         self.num_steps = num_steps
-        self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.seed = seed  # of what is drawn
+        self.drawing = ClipDrawing(train, batch_size, seed)
         nano.model.requires_grad_(False)
-        self._generator = torch.Generator()
+        self._generator = torch.Generator(nano.device)
+        self._held: list[DrawnClips] | None = None  # validation looks at the same every time
 
     def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
         """LinVT."""
         return [("linvt", self.linvt)]
 
     def loss(self, step: int) -> Tensor:
+        """The loss of the batch of one step."""
+        return self.loss_of(self.drawing(step))
+
+    def loss_of(self, drawn: DrawnClips) -> Tensor:
         """The coverage loss of one batch."""
-        rng = np.random.default_rng([step, self.seed])
-        scenes = [self.train.draw(rng) for _ in range(self.batch_size)]
-        return coverage_loss(
-            *self._shares(scenes, self.train, rng, self._generator.manual_seed(step))
-        )
+        noise = self._generator.manual_seed(drawn.step)
+        return coverage_loss(*self._shares(drawn, self.train, noise))
 
     def validate(self) -> dict[str, float]:
         """Share of things in sight that have a token, over all and by their number in a frame."""
-        rng = np.random.default_rng(5)
-        scenes = [scene for scene in self.held.all_scenes() if scene.clip is not None]
-        parts = [
-            self._shares(scenes[start : start + self.batch_size], self.held, rng, None)
-            for start in range(0, len(scenes), self.batch_size)
-        ]
+        if self._held is None:
+            self._held = self._draw_held()
+        parts = [self._shares(drawn, self.held, None) for drawn in self._held]
         covered = torch.cat([own_shares(*part)[part[1]] > _COVERED for part in parts])
         counts = torch.cat(
             [part.sum(dim=-1, keepdim=True).expand_as(part)[part] for _, part in parts]
@@ -87,17 +87,19 @@ class CoverageStage:
         }
         return {"all": float(covered.float().mean()), **by_count}
 
+    def _draw_held(self) -> list[DrawnClips]:
+        rng, drawing = np.random.default_rng(5), replace(self.drawing, bank=self.held)
+        scenes = [scene for scene in self.held.all_scenes() if scene.clip is not None]
+        size = drawing.batch_size
+        return [
+            drawing.ask(scenes[start : start + size], rng) for start in range(0, len(scenes), size)
+        ]
+
     def _shares(
-        self,
-        scenes: Sequence[Scene],
-        bank: ClipBank,
-        rng: np.random.Generator,
-        noise: torch.Generator | None,
+        self, drawn: DrawnClips, bank: ClipBank, noise: torch.Generator | None
     ) -> tuple[TokenShares, Tensor]:
-        """What the tokens of scenes show, and what they should: shares, (B, T, A) bool."""
-        turns = [turn for scene in scenes for turn in bank.turns(scene, 1, rng)]
-        visual = project_clips(self.nano, bank, scenes, noise)
-        weighed = condense(self.nano, self.linvt, visual, turns)
-        shown = shown_cells(bank, scenes).to(self.nano.device)
+        """What the tokens of clips show, and what they should: shares, (B, T, A) bool."""
+        weighed = condense_drawn(self.nano, self.linvt, bank, drawn, noise)
+        shown = cells_that_show(torch.from_numpy(drawn.cover).to(self.nano.device))
         shares = token_shares(weighed.weights, weighed.kept.indices, shown)
         return shares, things_in_sight(shown)

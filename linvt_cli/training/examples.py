@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from linvt_cli.backbones.nano import Nano
-from linvt_cli.training.features import FeatureCache
+from linvt_cli.training.features import NUM_FRAMES, FeatureCache
 from linvt_cli.training.packing import Turn, encode_turn
 from linvt_cli.training.questions import Question, ask_about, off_topic_question
 from linvt_cli.training.stills import ask_about_still
@@ -45,20 +47,35 @@ class Scene:
 
 
 class ClipBank:
-    """The clips of a feature cache, their questions and their features."""
+    """The clips of a feature cache, their questions and their features.
+
+    A bank can be sent to another process, to draw there. Clips are made when they are first asked
+    for, and features are not read before a model does.
+    """
 
     def __init__(self, nano: Nano, cache: FeatureCache) -> None:
-        self.nano = nano
+        self.text = nano.text
         self.cache = cache
         self.num_cells: int = cache.features.shape[2]
         self.num_channels: int = cache.features.shape[3]
         self._num_clips = cache.clips.num_clips
-        forwards = [cache.clips.clip(index) for index in range(self._num_clips)]
-        self._scenes = [[Scene(index, False, clip)] for index, clip in enumerate(forwards)]
-        for index, clip in enumerate(forwards):
+        self._made: dict[int, list[Scene]] = {}
+        self._on_device: Tensor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_made": {}, "_on_device": None}
+
+    def _scenes(self, index: int) -> list[Scene]:
+        """Return a clip of the world forwards, then backwards if it may be played so."""
+        scenes = self._made.get(index)
+        if scenes is None:
+            clip = self.cache.clips.clip(index)
+            scenes = [Scene(index, False, clip)]
             reverse = None if clip is None else play_backwards(clip)
             if reverse is not None:
-                self._scenes[index].append(Scene(index, True, reverse))
+                scenes.append(Scene(index, True, reverse))
+            self._made[index] = scenes
+        return scenes
 
     def draw(self, rng: np.random.Generator) -> Scene:
         """Draw a scene: a clip of the world in either direction, now and then a foreign one."""
@@ -67,7 +84,7 @@ class ClipBank:
             index = self._num_clips + int(rng.integers(num_foreign))
             symmetry = SYMMETRIES[int(rng.integers(len(SYMMETRIES)))]
             return Scene(index, bool(rng.random() < 0.5), None, symmetry)
-        scenes = self._scenes[int(rng.integers(self._num_clips))]
+        scenes = self._scenes(int(rng.integers(self._num_clips)))
         scene = scenes[int(rng.integers(len(scenes)))]
         if scene.clip is None or rng.random() >= _TURNED_SHARE:
             return scene
@@ -77,13 +94,33 @@ class ClipBank:
     def all_scenes(self) -> list[Scene]:
         """Every clip once, forwards."""
         foreign = range(self._num_clips, len(self.cache.clips))
-        return [row[0] for row in self._scenes] + [Scene(i, False, None) for i in foreign]
+        worldly = [self._scenes(index)[0] for index in range(self._num_clips)]
+        return worldly + [Scene(index, False, None) for index in foreign]
 
     def features(self, scene: Scene) -> np.ndarray[Any, Any]:
         """Vision features of a scene: (T, N, 768) float16."""
         features: np.ndarray[Any, Any] = self.cache.features[scene.index]
         features = features[::-1] if scene.backwards else features
         return np.ascontiguousarray(features[:, self._cells(scene)])
+
+    def rows(self, scene: Scene) -> np.ndarray[Any, Any]:
+        """Where the features of a scene stand among those of all clips: (T, N)."""
+        frames = np.arange(NUM_FRAMES)[:: -1 if scene.backwards else 1]
+        starts = (scene.index * NUM_FRAMES + frames) * self.num_cells
+        rows: np.ndarray[Any, Any] = starts[:, None] + self._cells(scene)
+        return rows
+
+    def read(self, rows: np.ndarray[Any, Any], device: torch.device) -> Tensor:
+        """Vision features that stand in some rows: (…) -> (…, 768) float16 on a device.
+
+        A GPU takes all features when it is first asked, if it has room for them twice over.
+        """
+        if self._on_device is None and _has_room(self.cache.features, device):
+            self._on_device = torch.from_numpy(self.cache.features).to(device)
+        if self._on_device is None:
+            flat = self.cache.features.reshape(-1, self.num_channels)
+            return torch.from_numpy(flat[rows]).to(device)
+        return self._on_device.view(-1, self.num_channels)[torch.from_numpy(rows).to(device)]
 
     def cover(self, scene: Scene) -> np.ndarray[Any, Any]:
         """Which share of every cell each thing covers: (T, MAX_THINGS, N)."""
@@ -108,7 +145,7 @@ class ClipBank:
 
     def _some_clip(self, rng: np.random.Generator) -> Clip:
         while True:
-            clip = self._scenes[int(rng.integers(self._num_clips))][0].clip
+            clip = self._scenes(int(rng.integers(self._num_clips)))[0].clip
             if clip is not None:
                 return clip
 
@@ -123,8 +160,15 @@ class ClipBank:
                 kind, answer = "foreign", FOREIGN_ANSWER
             elif rng.random() < _OFF_TOPIC_SHARE:
                 kind, text, answer = "off-topic", off_topic_question(rng), OFF_TOPIC_ANSWER
-            turns.append(encode_turn(self.nano, kind, text, answer))
+            turns.append(encode_turn(self.text, kind, text, answer))
         return turns
+
+
+def _has_room(features: np.ndarray[Any, Any], device: torch.device) -> bool:
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return bool(2 * features.nbytes < free)
 
 
 def _pick(questions: list[Question], count: int, rng: np.random.Generator) -> list[Question]:

@@ -7,8 +7,9 @@ after an interruption.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,10 +18,11 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
-from linvt_cli.backbones.nano_model import preprocess
+from linvt_cli.backbones.nano_model import normalize, squeeze
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS, STRIDE
+from linvt_cli.training.drawing import drawn_ahead
 from linvt_cli.training.foreign import foreign_clip
 from linvt_cli.training.render import Renderer
 from linvt_cli.training.schedule import MAX_THINGS
@@ -30,6 +32,8 @@ from linvt_cli.training.world import Clip, make_clip, state_at
 NUM_FRAMES = 16
 _FOREIGN_SEED = 1 << 20  # foreign clips draw their seeds from a range of their own
 _COMPRESSED_SHARE = 0.7  # of the clips
+_CLIPS_PER_PASS = 16  # where several go through a model at once
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,64 @@ class FeatureCache:
 
     ``cover`` says which share of a cell each thing of the clip covers, in 255ths. It is known
     because the clips are drawn; only the image stage uses it, to pick cells that show something.
+
+    A cache from disk goes to another process as the names of its files.
     """
 
-    features: np.ndarray[Any, Any]  # (C, T, N, 768) float16
-    cover: np.ndarray[Any, Any]  # (C, T, MAX_THINGS, N) uint8
+    features: Array  # (C, T, N, 768) float16
+    cover: Array  # (C, T, MAX_THINGS, N) uint8
     clips: ClipSet
+
+    def __reduce__(self) -> tuple[Callable[..., FeatureCache], tuple[Any, ...]]:
+        """Pickle names of files in place of what they hold."""
+        return _reopened, (_on_disk(self.features), _on_disk(self.cover), self.clips)
+
+
+def _on_disk(array: Array) -> Array | Path:
+    if not isinstance(array, np.memmap) or array.filename is None:
+        return array
+    return Path(array.filename)
+
+
+def _reopened(features: Array | Path, cover: Array | Path, clips: ClipSet) -> FeatureCache:
+    return FeatureCache(_opened(features), _opened(cover), clips)
+
+
+def _opened(array: Array | Path) -> Array:
+    return np.load(array, mmap_mode="r") if isinstance(array, Path) else array
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnClip:
+    """A clip before it is encoded."""
+
+    pixels: Array  # (T, S, S, 3) uint8
+    cover: Array  # (T, MAX_THINGS, N) uint8
+
+
+@dataclass(frozen=True, slots=True)
+class ClipDrawing:
+    """Draws the clips of a set, each from its index alone."""
+
+    clips: ClipSet
+    image_size: int
+
+    def __call__(self, index: int) -> DrawnClip:
+        """Draw the frames of one clip, most clips with the traces of lossy compression."""
+        frames = _draw(self.clips, index, Renderer(), self.image_size)
+        cover = _cover(self.clips.clip(index), self.image_size // STRIDE)
+        return DrawnClip(squeezed(frames, self.image_size), cover)
+
+
+def squeezed(frames: Array, image_size: int) -> Array:
+    """Squeeze frames into squares, as inference does: (T, H, W, 3) -> (T, S, S, 3) uint8."""
+    pixels = squeeze(torch.from_numpy(frames), image_size)
+    return pixels.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def as_read(pixels: Array, device: torch.device) -> Tensor:
+    """Squeezed frames as the vision encoder reads them: (F, S, S, 3) -> (F, 3, S, S) floats."""
+    return normalize(torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2))
 
 
 def build_cache(
@@ -72,8 +129,19 @@ def build_cache(
     image_size: int,
     device: torch.device,
     on_progress: Callable[[int, int], None],
+    num_workers: int = 0,
 ) -> FeatureCache:
-    """Render and encode all clips of a set, continuing where an earlier run stopped."""
+    """Render and encode all clips of a set, continuing where an earlier run stopped.
+
+    Args:
+        folder: where they are kept.
+        clips: the set.
+        vision: encodes pictures, on the device.
+        image_size: S of what it reads.
+        device: where it is.
+        on_progress: called with how many clips are done, of how many.
+        num_workers: processes that draw clips; 0 draws here.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     num_cells = (image_size // STRIDE) ** 2
     features = _memmap(
@@ -82,30 +150,45 @@ def build_cache(
     cover = _memmap(folder / "cover.npy", np.uint8, (len(clips), NUM_FRAMES, MAX_THINGS, num_cells))
     progress = folder / "progress.json"
     done = json.loads(progress.read_text())["done"] if progress.exists() else 0
-    renderer = Renderer()
-    for index in range(done, len(clips)):
-        drawn = torch.from_numpy(_draw(clips, index, renderer, image_size))
-        with torch.inference_mode():
-            encoded = vision(preprocess(drawn, image_size).to(device))
-        features[index] = encoded.half().cpu().numpy()
-        cover[index] = _cover(clips.clip(index), image_size // STRIDE)
-        progress.write_text(json.dumps({"done": index + 1}))
-        on_progress(index + 1, len(clips))
+    drawing, todo = ClipDrawing(clips, image_size), range(done, len(clips))
+    with drawn_ahead(drawing, todo, num_workers=num_workers) as drawn:
+        for few in _grouped(drawn, _CLIPS_PER_PASS if at_once(device) else 1):
+            pixels = as_read(np.concatenate([clip.pixels for clip in few]), device)
+            with torch.inference_mode():
+                encoded = vision(pixels).half().unflatten(0, (len(few), -1))
+            features[done : done + len(few)] = encoded.cpu().numpy()
+            cover[done : done + len(few)] = [clip.cover for clip in few]
+            for _ in few:
+                done += 1
+                on_progress(done, len(clips))
+            progress.write_text(json.dumps({"done": done}))
     return FeatureCache(features=features, cover=cover, clips=clips)
 
 
-def _memmap(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def at_once(device: torch.device) -> bool:
+    """Whether several clips go through a model at once: on a GPU, which waits for its next order.
+
+    A CPU gains nothing by it, and computes the same to the last bit one by one.
+    """
+    return device.type != "cpu"
+
+
+def _grouped(drawn: Iterator[DrawnClip], size: int) -> Iterator[list[DrawnClip]]:
+    while few := list(itertools.islice(drawn, size)):
+        yield few
+
+
+def _memmap(path: Path, dtype: type, shape: tuple[int, ...]) -> Array:
     mode: Any = "r+" if path.exists() else "w+"
     return np.lib.format.open_memmap(path, mode=mode, dtype=dtype, shape=shape)
 
 
-def frame_fractions() -> np.ndarray[Any, Any]:
+def frame_fractions() -> Array:
     """Where the frames lie in a clip: the centres of equal parts, as the video reader samples."""
     return (np.arange(NUM_FRAMES) + 0.5) / NUM_FRAMES
 
 
-def _draw(clips: ClipSet, index: int, renderer: Renderer, image_size: int) -> np.ndarray[Any, Any]:
-    """Draw the frames of one clip, most clips with the traces of lossy compression."""
+def _draw(clips: ClipSet, index: int, renderer: Renderer, image_size: int) -> Array:
     rng = np.random.default_rng([clips.first_seed, index, 7])
     clip = clips.clip(index)
     if clip is not None:
@@ -120,7 +203,7 @@ def draw_stills(
     image_size: int,
     rng: np.random.Generator,
     renderer: Renderer,
-) -> np.ndarray[Any, Any]:
+) -> Array:
     """Draw a clip at some fractions of its time: (T, H, W, 3) uint8, a little over the image size.
 
     Most clips show the traces of lossy compression.
@@ -133,35 +216,33 @@ def draw_stills(
 
 def draw_foreign_stills(
     seed: int, split: Split, num_frames: int, image_size: int, rng: np.random.Generator
-) -> np.ndarray[Any, Any]:
+) -> Array:
     """Draw a foreign clip of so many frames in the image size, as ``draw_stills`` does."""
     frames = foreign_clip(seed, split, num_frames, (image_size, image_size))
     return _perhaps_compressed(frames, rng)
 
 
-def _perhaps_compressed(
-    frames: np.ndarray[Any, Any], rng: np.random.Generator
-) -> np.ndarray[Any, Any]:
+def _perhaps_compressed(frames: Array, rng: np.random.Generator) -> Array:
     if rng.random() >= _COMPRESSED_SHARE:
         return frames
     quality = int(rng.integers(45, 96))
     return np.stack([_recompress(frame, quality) for frame in frames])
 
 
-def _recompress(frame: np.ndarray[Any, Any], quality: int) -> np.ndarray[Any, Any]:
+def _recompress(frame: Array, quality: int) -> Array:
     buffer = BytesIO()
     Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer))
 
 
-def _cover(clip: Clip | None, grid: int) -> np.ndarray[Any, Any]:
+def _cover(clip: Clip | None, grid: int) -> Array:
     """Which share of every cell each thing's box covers: (T, MAX_THINGS, N) in 255ths."""
     if clip is None:
         return np.zeros((NUM_FRAMES, MAX_THINGS, grid * grid), np.uint8)
     return np.stack([cells_covered(clip, float(f), grid) for f in frame_fractions()])
 
 
-def cells_covered(clip: Clip, fraction: float, grid: int) -> np.ndarray[Any, Any]:
+def cells_covered(clip: Clip, fraction: float, grid: int) -> Array:
     """Which share of every cell each thing's box covers at one time: (MAX_THINGS, N) in 255ths."""
     cover = np.zeros((MAX_THINGS, grid, grid))
     edges = np.arange(grid + 1) / grid
@@ -177,8 +258,8 @@ def cells_covered(clip: Clip, fraction: float, grid: int) -> np.ndarray[Any, Any
     return (cover.reshape(MAX_THINGS, -1) * 255).astype(np.uint8)
 
 
-def _overlap(edges: np.ndarray[Any, Any], low: float, high: float) -> np.ndarray[Any, Any]:
+def _overlap(edges: Array, low: float, high: float) -> Array:
     """Return which share of each interval between edges lies in [low, high]."""
     inside = np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, None)
-    shares: np.ndarray[Any, Any] = inside / np.diff(edges)
+    shares: Array = inside / np.diff(edges)
     return shares

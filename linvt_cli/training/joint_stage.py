@@ -9,13 +9,29 @@ so that pictures and tokens that LinVT has not touched are read as well as befor
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from linvt_cli.training.clip_drawing import DrawnQuestions, QuestionDrawing
+from linvt_cli.training.image_drawing import DrawnPictures, PictureDrawing
 from linvt_cli.training.image_stage import ImageStage
 from linvt_cli.training.linvt_stage import LinVTStage
 
 _IMAGE_EVERY = 4  # steps
+
+
+@dataclass(frozen=True, slots=True)
+class JointDrawing:
+    """Draws the batch of one of the two stages."""
+
+    questions: QuestionDrawing
+    pictures: PictureDrawing
+
+    def __call__(self, step: int) -> DrawnQuestions | DrawnPictures:
+        """Draw the batch of one step."""
+        shows_pictures = step % _IMAGE_EVERY == _IMAGE_EVERY - 1
+        return self.pictures(step) if shows_pictures else self.questions(step)
 
 
 class JointStage:
@@ -37,6 +53,7 @@ class JointStage:
         self.image = image
         self.num_steps = num_steps
         self.learning_rate = learning_rate
+        self.drawing = JointDrawing(linvt.drawing, image.drawing)
         model = linvt.nano.model
         for module in (model.visual_layers, model.language_model, image.readers):
             module.requires_grad_(True)
@@ -46,9 +63,14 @@ class JointStage:
         return [*self.linvt.trained_modules(), *self.image.trained_modules()]
 
     def loss(self, step: int) -> Tensor:
-        """The loss of a step of one of the two stages."""
-        stage = self.image if step % _IMAGE_EVERY == _IMAGE_EVERY - 1 else self.linvt
-        return stage.loss(step)
+        """The loss of the batch of one step."""
+        return self.loss_of(self.drawing(step))
+
+    def loss_of(self, drawn: DrawnQuestions | DrawnPictures) -> Tensor:
+        """The loss of a batch of one of the two stages."""
+        if isinstance(drawn, DrawnPictures):
+            return self.image.loss_of(drawn)
+        return self.linvt.loss_of(drawn)
 
     def validate(self) -> dict[str, float]:
         """Share of exactly answered questions over the validation clips, by kind, with LinVT."""

@@ -14,20 +14,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from linvt_cli.backbones.nano import Nano
+from linvt_cli.training.clip_drawing import (
+    DrawnClips,
+    DrawnQuestions,
+    QuestionDrawing,
+    question_arrays,
+)
 from linvt_cli.training.coverage import (
+    cells_that_show,
     coverage_loss,
-    shown_cells,
     things_in_sight,
     token_shares,
     tokens_of_things,
 )
 from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.features import NUM_FRAMES, frame_fractions
-from linvt_cli.training.narration import narration_labels
-from linvt_cli.training.noise import disturb
-from linvt_cli.training.packing import PackedBatch, Reading, Turn, pack, read_batch
+from linvt_cli.training.features import NUM_FRAMES, at_once, frame_fractions
+from linvt_cli.training.noise import disturb, disturb_each
+from linvt_cli.training.packing import PackedBatch, Reading, Turn, read_batch
 from linvt_cli.training.readers import Readers
-from linvt_cli.training.validation import accuracy_by_kind
+from linvt_cli.training.validation import count_by_kind, scene_groups, shares_of
 from linvt_cli.video_tokenizer.aggregator import initial_anchors
 from linvt_cli.video_tokenizer.base import KeptTokens
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
@@ -61,64 +66,62 @@ class LinVTStage:
         self.train = train
         self.held = validation
         self.num_steps = num_steps
-        self.batch_size = batch_size
         self.turns_per_clip = turns_per_clip
         self.learning_rate = learning_rate
-        self.seed = seed  # of what is drawn
+        anchors = np.sort(initial_anchors(linvt.config.num_queries))
+        self.drawing = QuestionDrawing(
+            train,
+            batch_size=batch_size,
+            turns_per_clip=turns_per_clip,
+            frames=(anchors * NUM_FRAMES).astype(int),
+            seed=seed,
+        )
         nano.model.requires_grad_(False)
         self.readers = None if readers is None else readers.requires_grad_(False)
-        self._generator = torch.Generator()
-        anchors = np.sort(initial_anchors(linvt.config.num_queries))
-        self._frames = (anchors * NUM_FRAMES).astype(int)  # where each video token starts to look
+        self._generator = torch.Generator(nano.device)
+        self._held: list[DrawnQuestions] | None = None  # validation asks the same every time
 
     def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
         """LinVT."""
         return [("linvt", self.linvt)]
 
     def loss(self, step: int) -> Tensor:
+        """The loss of the batch of one step."""
+        return self.loss_of(self.drawing(step))
+
+    def loss_of(self, drawn: DrawnQuestions) -> Tensor:
         """Cross-entropy of the answers of one batch, with the losses that help to learn them."""
-        rng = np.random.default_rng([step, self.seed])
-        self._generator.manual_seed(step)
-        scenes = [self.train.draw(rng) for _ in range(self.batch_size)]
-        turns = self._turns(scenes, self.train, rng)
-        weighed, reading, batch = self._read(scenes, self.train, turns)
-        shown = _each(shown_cells(self.train, scenes).to(self.nano.device), self.turns_per_clip)
+        self._generator.manual_seed(drawn.clips.step)
+        weighed, reading, batch = self._read(drawn, self.train)
+        shown = cells_that_show(self._put(drawn.clips.cover))
+        shown = _each(shown, self.turns_per_clip)
         shares = token_shares(weighed.weights, weighed.kept.indices, shown)
         answers = F.cross_entropy(reading.logits.float(), reading.labels)
         answers = answers + _COVERAGE_WEIGHT * coverage_loss(shares, things_in_sight(shown))
         if self.readers is None:
             return answers
-        asked = [scene for scene in scenes for _ in range(self.turns_per_clip)]
-        labels = narration_labels(asked, [self._frames] * len(asked)).to(self.nano.device)
         states = [hidden[batch.is_video] for hidden in reading.states]
-        told = self.readers.narrator.loss(states, labels)
-        own = self.readers.narrator.own_loss(states, tokens_of_things(shares, asked))
-        clips: list[int | None] = [None] * len(asked)  # none shows a still
-        found = self.readers.loss_of_words(self.nano, reading, batch, asked, turns, clips)
+        told = self.readers.narrator.loss(states, self._put(drawn.narration))
+        rows, sequences, things = tokens_of_things(shares)
+        histories = self._put(drawn.histories)[sequences, things]
+        own = self.readers.narrator.own_loss(states, rows, histories)
+        found = self.readers.loss_of_labels(reading, drawn.known)
         return answers + _NARRATION_WEIGHT * told + _OWN_WEIGHT * own + found
 
     def validate(self) -> dict[str, float]:
         """Share of exactly answered questions over the validation clips, by kind."""
-        rng = np.random.default_rng(5)
-        return accuracy_by_kind(
-            self.held,
-            lambda scenes: self._read(scenes, self.held, self._turns(scenes, self.held, rng))[1:],
-        )
+        if self._held is None:
+            rng, drawing = np.random.default_rng(5), replace(self.drawing, bank=self.held)
+            self._held = [drawing.ask(scenes, rng) for scenes in scene_groups(self.held)]
+        return shares_of(count_by_kind(self._read(drawn, self.held)[1:] for drawn in self._held))
 
-    def _turns(
-        self, scenes: list[Scene], bank: ClipBank, rng: np.random.Generator
-    ) -> list[list[Turn]]:
-        """Draw the questions, each for a sequence of its own: B·Q lists of one."""
-        return [[turn] for scene in scenes for turn in bank.turns(scene, self.turns_per_clip, rng)]
+    def _put(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(self.nano.device)
 
-    def _read(
-        self, scenes: list[Scene], bank: ClipBank, turns: list[list[Turn]]
-    ) -> tuple[Weighed, Reading, PackedBatch]:
-        num_tokens = self.linvt.num_video_tokens
-        batch = pack(self.nano, [num_tokens] * len(turns), turns).to(self.nano.device)
+    def _read(self, drawn: DrawnQuestions, bank: ClipBank) -> tuple[Weighed, Reading, PackedBatch]:
+        batch = drawn.layout.batch(self.nano.device)
         noise = self._generator if self.linvt.training else None
-        visual = project_clips(self.nano, bank, scenes, noise)
-        weighed = condense(self.nano, self.linvt, visual, [turn for (turn,) in turns])
+        weighed = condense_drawn(self.nano, self.linvt, bank, drawn.clips, noise)
         return weighed, read_batch(self.nano, batch, weighed.tokens.flatten(0, 1)), batch
 
 
@@ -142,10 +145,32 @@ def condense(
         visual_BTND: projected features of B clips.
         turns: as many for each of the clips, clip by clip.
     """
+    return _weigh(nano, linvt, visual_BTND, *encode_questions(nano, turns))
+
+
+def condense_drawn(
+    nano: Nano,
+    linvt: LinearVideoTokenizer,
+    bank: ClipBank,
+    drawn: DrawnClips,
+    noise: torch.Generator | None,
+) -> Weighed:
+    """Project the features of drawn clips, and condense them for the questions drawn with them."""
+    visual_BTND = _project(nano, bank, drawn.rows, noise)
+    return _weigh(nano, linvt, visual_BTND, *_embed(nano, drawn.question_ids, drawn.question_mask))
+
+
+def _weigh(
+    nano: Nano,
+    linvt: LinearVideoTokenizer,
+    visual_BTND: Tensor,
+    text_XLD: Tensor,
+    text_mask_XL: Tensor,
+) -> Weighed:
     times = torch.from_numpy(frame_fractions()).to(visual_BTND).expand(len(visual_BTND), -1)
     kept = linvt.refiner(visual_BTND, times, nano.model.config.grid)
-    kept = repeat_kept(kept, len(turns) // len(visual_BTND))
-    weights = linvt.aggregator(kept, *encode_questions(nano, turns))
+    kept = repeat_kept(kept, len(text_XLD) // len(visual_BTND))
+    weights = linvt.aggregator(kept, text_XLD, text_mask_XL)
     return Weighed(kept, weights, weights @ kept.values)
 
 
@@ -153,28 +178,42 @@ def project_clips(
     nano: Nano, bank: ClipBank, scenes: Sequence[Scene], noise: torch.Generator | None
 ) -> Tensor:
     """Project the features of scenes, disturbed where noise is to be drawn: (B, T, N, D)."""
+    return _project(nano, bank, np.stack([bank.rows(scene) for scene in scenes]), noise)
+
+
+@torch.no_grad()
+def _project(
+    nano: Nano, bank: ClipBank, rows_BTN: np.ndarray, noise: torch.Generator | None
+) -> Tensor:
     model = nano.model
+    features_BTNC = bank.read(rows_BTN, nano.device).float()
+    if at_once(nano.device) and (noise is None or noise.device.type == nano.device.type):
+        normal = (features_BTNC - model.feature_mean) / model.feature_std
+        if noise is not None:
+            clips = torch.arange(len(normal), device=normal.device)
+            clips = clips.repeat_interleave(normal[0, ..., 0].numel())
+            flat = disturb_each(normal.flatten(0, 2), clips, len(normal), noise)
+            normal = flat.view_as(normal)
+        visual_BTND: Tensor = model.projector(normal) + model.positions
+        return visual_BTND
     projected = []
-    with torch.no_grad():
-        for scene in scenes:
-            features = torch.from_numpy(bank.features(scene)).to(nano.device).float()
-            normal = (features - model.feature_mean) / model.feature_std
-            if noise is not None:
-                normal = disturb(normal, noise)
-            projected.append(model.projector(normal) + model.positions)
+    for features_TNC in features_BTNC:
+        normal = (features_TNC - model.feature_mean) / model.feature_std
+        if noise is not None:
+            normal = disturb(normal, noise)
+        projected.append(model.projector(normal) + model.positions)
     return torch.stack(projected)
 
 
 def encode_questions(nano: Nano, turns: Sequence[Turn]) -> tuple[Tensor, Tensor]:
     """Embeddings of the questions alone with their mask: (B, L, D), (B, L)."""
-    questions = [turn.suffix[1:-1] for turn in turns]  # between </video> and <answer>
-    ids = torch.zeros(len(questions), max(map(len, questions)), dtype=torch.long)
-    mask = torch.zeros_like(ids, dtype=torch.bool)
-    for row, question in enumerate(questions):
-        ids[row, : len(question)] = torch.tensor(question)
-        mask[row, : len(question)] = True
+    return _embed(nano, *question_arrays(turns))
+
+
+def _embed(nano: Nano, ids: np.ndarray, mask: np.ndarray) -> tuple[Tensor, Tensor]:
     table = nano.model.language_model.get_input_embeddings()
-    return table(ids.to(nano.device)), mask.to(nano.device)
+    on_device = [torch.from_numpy(array).to(nano.device) for array in (ids, mask)]
+    return table(on_device[0]), on_device[1]
 
 
 def _each(tensor: Tensor, times: int) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +18,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from linvt_cli.backbones.nano import Nano
+from linvt_cli.backbones.nano_text import NanoText
 from linvt_cli.training.examples import Scene
 from linvt_cli.training.features import frame_fractions
 from linvt_cli.training.narration import HISTORY, history
-from linvt_cli.training.packing import IGNORED, PackedBatch, Turn
+from linvt_cli.training.packing import IGNORED, Layout, PackedBatch, Turn
 from linvt_cli.training.vocabulary import PLACES
 from linvt_cli.training.world import Clip, in_view, place_name, state_at
 
+Array = np.ndarray[Any, Any]
 _PLACES = tuple(name for row in PLACES for name in row)
 _SIZES = [len(_PLACES), len(_PLACES), *HISTORY]
 _LAYER = 2  # after so many layers a word knows its thing
@@ -46,33 +49,38 @@ class MentionReader(nn.Module):
         self.norm = nn.RMSNorm(embed_dim)
         self.proj = nn.Linear(embed_dim, sum(_SIZES))
 
-    def loss(self, states: Sequence[Tensor], mentions: Sequence[Mention]) -> Tensor:
+    def loss(self, states: Sequence[Tensor], places_M2: Tensor, classes_MC: Tensor) -> Tensor:
         """Cross-entropy over all that is to tell of all mentions.
 
         Args:
             states: hidden states (B, P, D) after 0, 1, 2, … layers.
-            mentions: where they are read, and what is right.
+            places_M2: where mentions are read, as ``mention_labels`` gives it.
+            classes_MC: what is right there.
 
         Returns:
             A scalar; 0 where nothing is to tell.
         """
         hidden = states[min(_LAYER, len(states) - 1)]
-        rows = torch.tensor([one.sequence for one in mentions], dtype=torch.long)
-        columns = torch.tensor([one.position for one in mentions], dtype=torch.long)
-        labels = torch.tensor([one.classes for one in mentions], dtype=torch.long)
-        labels = labels.view(-1, len(_SIZES)).to(hidden.device)
+        rows, columns = places_M2.T
         parts = self.proj(self.norm(hidden[rows, columns])).split(_SIZES, dim=-1)
         losses = [
             F.cross_entropy(part.float(), right, ignore_index=IGNORED, reduction="sum")
-            for part, right in zip(parts, labels.T, strict=True)
+            for part, right in zip(parts, classes_MC.T, strict=True)
         ]
-        total: Tensor = torch.stack(losses).sum() / (labels != IGNORED).sum().clamp(min=1)
+        total: Tensor = torch.stack(losses).sum() / (classes_MC != IGNORED).sum().clamp(min=1)
         return total
 
 
+def mention_labels(mentions: Sequence[Mention]) -> tuple[Array, Array]:
+    """Sequence and position of each mention, and what it tells: (M, 2), (M, 8)."""
+    places = np.array([(one.sequence, one.position) for one in mentions], np.int64)
+    classes = np.array([one.classes for one in mentions], np.int64)
+    return places.reshape(-1, 2), classes.reshape(-1, len(_SIZES))
+
+
 def find_mentions(
-    nano: Nano,
-    batch: PackedBatch,
+    nano: Nano | NanoText,
+    batch: PackedBatch | Layout,
     scenes: Sequence[Scene],
     turns: Sequence[Sequence[Turn]],
     stills: Sequence[int | None],
@@ -128,6 +136,6 @@ def _place(clip: Clip, thing: int, fraction: float) -> int:
     return _PLACES.index(place_name(placed.x, placed.y))
 
 
-def shown_still(frames: np.ndarray) -> int | None:
+def shown_still(frames: Array) -> int | None:
     """Return the one frame that all tokens of a selection come from, or None."""
     return int(frames[0]) if (frames == frames[0]).all() else None

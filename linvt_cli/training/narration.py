@@ -11,6 +11,7 @@ thrown away after training.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from linvt_cli.training.schedule import MAX_EVENTS, MAX_THINGS
 from linvt_cli.training.vocabulary import ACTIONS, HEADINGS, SIDES, all_phrases
 from linvt_cli.training.world import Clip, Event, in_view
 
+Array = np.ndarray[Any, Any]
 _DIRECTIONS = (*HEADINGS, *(side for side in SIDES if side not in HEADINGS))
 _EVENT = [1 + len(ACTIONS), 1 + len(_DIRECTIONS), 1 + MAX_EVENTS]  # what, which way, which of all
 HISTORY = [*_EVENT, *_EVENT]  # classes of a thing's first and last event
@@ -56,18 +58,15 @@ class Narrator(nn.Module):
         """
         return self.told.loss(states[min(self.layer, len(states) - 1)], labels_SE)
 
-    def own_loss(self, states: Sequence[Tensor], shown: Sequence[ShownThing]) -> Tensor:
+    def own_loss(self, states: Sequence[Tensor], rows_R: Tensor, labels_RH: Tensor) -> Tensor:
         """Cross-entropy of what each shown thing does in the clip, read before any layer.
 
         Args:
             states: as for ``loss``.
-            shown: which tokens show which things.
+            rows_R: which tokens show a thing.
+            labels_RH: what those things do, as ``histories`` gives it.
         """
-        rows = torch.tensor([one.row for one in shown], dtype=torch.long)
-        told = [history(one.clip, one.thing) for one in shown]
-        labels = torch.tensor(told, dtype=torch.long).view(-1, len(HISTORY))
-        hidden = states[0]
-        return self.own.loss(hidden[rows.to(hidden.device)], labels.to(hidden.device))
+        return self.own.loss(states[0][rows_R], labels_RH)
 
 
 class _Heads(nn.Module):
@@ -98,7 +97,23 @@ def history(clip: Clip, thing: int) -> tuple[int, ...]:
     return (*_event_classes(first_event), first, *_event_classes(last_event), last)
 
 
-def narration_labels(scenes: Sequence[Scene], frames: Sequence[np.ndarray]) -> Tensor:
+def histories(shown: Sequence[ShownThing]) -> Array:
+    """Return the history of each shown thing: (R, 6)."""
+    told = [history(one.clip, one.thing) for one in shown]
+    return np.array(told, np.int64).reshape(-1, len(HISTORY))
+
+
+def histories_of_things(scenes: Sequence[Scene]) -> Array:
+    """Return what every thing of scenes does, zeros where there is none: (B, MAX_THINGS, 6)."""
+    told = np.zeros((len(scenes), MAX_THINGS, len(HISTORY)), np.int64)
+    for row, scene in zip(told, scenes, strict=True):
+        if scene.clip is not None:
+            for thing in range(scene.num_things):
+                row[thing] = history(scene.clip, thing)
+    return told
+
+
+def narration_labels(scenes: Sequence[Scene], frames: Sequence[Array]) -> Array:
     """Return what has happened by the time of each visual token: (S, 7) classes.
 
     Args:
@@ -109,10 +124,10 @@ def narration_labels(scenes: Sequence[Scene], frames: Sequence[np.ndarray]) -> T
     for scene, of_token in zip(scenes, frames, strict=True):
         by_frame = _labels_of_frames(scene.clip)
         rows.append(by_frame[of_token])
-    return torch.from_numpy(np.concatenate(rows))
+    return np.concatenate(rows)
 
 
-def _labels_of_frames(clip: Clip | None) -> np.ndarray:
+def _labels_of_frames(clip: Clip | None) -> Array:
     """Return the classes at every still of a clip, IGNORED while something is happening: (T, 7)."""
     fractions = frame_fractions()
     if clip is None:

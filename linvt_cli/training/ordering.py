@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import torch
+import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from linvt_cli.backbones.nano import Nano
+from linvt_cli.backbones.nano_text import NanoText
 from linvt_cli.training.examples import Scene
-from linvt_cli.training.packing import PackedBatch, Turn
+from linvt_cli.training.packing import Layout, PackedBatch, Turn
 from linvt_cli.training.questions import sentences
 from linvt_cli.training.schedule import MAX_EVENTS
 
+Array = np.ndarray[Any, Any]
 _LAYER = 4  # after so many layers it is clear which event comes
 _ORDER = frozenset({"first", "last", "after", "before"})
 
@@ -41,28 +44,32 @@ class OrderReader(nn.Module):
         self.norm = nn.RMSNorm(embed_dim)
         self.proj = nn.Linear(embed_dim, MAX_EVENTS)
 
-    def loss(self, states: Sequence[Tensor], clauses: Sequence[Clause]) -> Tensor:
+    def loss(self, states: Sequence[Tensor], places_L2: Tensor, events_L: Tensor) -> Tensor:
         """Cross-entropy of the number of the event.
 
         Args:
             states: hidden states (B, P, D) after 0, 1, 2, … layers.
-            clauses: where they are read, and what is right.
+            places_L2: where clauses are read, as ``clause_labels`` gives it.
+            events_L: what is right there.
 
         Returns:
             A scalar; 0 where nothing is told.
         """
         hidden = states[min(_LAYER, len(states) - 1)]
-        rows = torch.tensor([one.sequence for one in clauses], dtype=torch.long)
-        columns = torch.tensor([one.position for one in clauses], dtype=torch.long)
-        labels = torch.tensor([one.event for one in clauses], dtype=torch.long)
+        rows, columns = places_L2.T
         read = self.proj(self.norm(hidden[rows, columns])).float()
-        total = F.cross_entropy(read, labels.to(hidden.device), reduction="sum")
-        return total / max(1, len(clauses))
+        return F.cross_entropy(read, events_L, reduction="sum") / max(1, len(events_L))
+
+
+def clause_labels(clauses: Sequence[Clause]) -> tuple[Array, Array]:
+    """Sequence and position of each clause, and its event: (L, 2), (L,)."""
+    places = np.array([(one.sequence, one.position) for one in clauses], np.int64)
+    return places.reshape(-1, 2), np.array([one.event for one in clauses], np.int64)
 
 
 def find_clauses(
-    nano: Nano,
-    batch: PackedBatch,
+    nano: Nano | NanoText,
+    batch: PackedBatch | Layout,
     scenes: Sequence[Scene],
     turns: Sequence[Sequence[Turn]],
 ) -> list[Clause]:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from linvt_cli.backbones.nano import Nano
+from linvt_cli.backbones.nano_text import NanoText
 
 IGNORED = -100
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,33 @@ class Turn:
     kind: str
     suffix: tuple[int, ...]  # template after the video, question included
     answer: tuple[int, ...]  # ends with the stop token
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A packed batch before it is tensors: small, and the same in whatever process it is made."""
+
+    ids: Array  # (B, P), as in a packed batch
+    is_video: Array  # (B, P)
+    positions: Array  # (B, P)
+    labels: Array  # (B, P)
+    block: Array  # (B, P) 0 for the video, from 1 for its turns, -1 for padding
+    kinds: tuple[tuple[str, ...], ...]
+    starts: tuple[tuple[int, ...], ...]
+
+    def batch(self, device: torch.device) -> PackedBatch:
+        """Return it as tensors on a device."""
+        block = torch.from_numpy(self.block).to(device)
+        return PackedBatch(
+            ids=torch.from_numpy(self.ids).to(device),
+            is_video=torch.from_numpy(self.is_video).to(device),
+            positions=torch.from_numpy(self.positions).to(device),
+            mask=_mask(block),
+            labels=torch.from_numpy(self.labels).to(device),
+            turn_of=block.clamp(min=0),
+            kinds=self.kinds,
+            starts=self.starts,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +84,21 @@ class PackedBatch:
         )
 
 
-def encode_turn(nano: Nano, kind: str, question: str, answer: str) -> Turn:
+def encode_turn(nano: Nano | NanoText, kind: str, question: str, answer: str) -> Turn:
     """Return a question and its answer as the ids that inference will use."""
     return Turn(kind, tuple(nano.render_prompt(question)[1]), tuple(nano.encode_answer(answer)))
 
 
 def pack(
-    nano: Nano, num_video_tokens: Sequence[int], turns: Sequence[Sequence[Turn]]
+    nano: Nano | NanoText, num_video_tokens: Sequence[int], turns: Sequence[Sequence[Turn]]
 ) -> PackedBatch:
+    """Return one sequence for each video with all of its turns; arguments as in ``lay_out``."""
+    return lay_out(nano, num_video_tokens, turns).batch(torch.device("cpu"))
+
+
+def lay_out(
+    nano: Nano | NanoText, num_video_tokens: Sequence[int], turns: Sequence[Sequence[Turn]]
+) -> Layout:
     """Lay out one sequence for each video with all of its turns.
 
     Args:
@@ -98,13 +135,12 @@ def pack(
             block[b, cursor:end] = number
             labels[b, cursor + len(turn.suffix) - 1 : end - 1] = turn.answer
             cursor = end
-    return PackedBatch(
-        ids=torch.from_numpy(ids),
-        is_video=torch.from_numpy(is_video),
-        positions=torch.from_numpy(positions),
-        mask=_mask(torch.from_numpy(block)),
-        labels=torch.from_numpy(labels),
-        turn_of=torch.from_numpy(np.maximum(block, 0)),
+    return Layout(
+        ids=ids,
+        is_video=is_video,
+        positions=positions,
+        labels=labels,
+        block=block,
         kinds=tuple(tuple(turn.kind for turn in row) for row in turns),
         starts=tuple(map(tuple, starts)),
     )
@@ -127,8 +163,9 @@ def _mask(block_BP: Tensor) -> Tensor:
     """Let each token see the video, and what came before it in its own block: (B, 1, P, P)."""
     length = block_BP.shape[1]
     row, column = block_BP[:, :, None], block_BP[:, None, :]
-    causal = torch.ones(length, length, dtype=torch.bool).tril()
-    itself = torch.eye(length, dtype=torch.bool)  # padding must see something
+    causal = torch.ones(length, length, dtype=torch.bool, device=block_BP.device).tril()
+    # Padding must see something.
+    itself = torch.eye(length, dtype=torch.bool, device=block_BP.device)
     return ((((row == column) | (column == 0)) & causal) | itself)[:, None]
 
 
@@ -158,6 +195,7 @@ def read_batch(nano: Nano, batch: PackedBatch, video_tokens: Tensor) -> Reading:
         attention_mask=batch.mask,
         position_ids=batch.positions,
         output_hidden_states=True,
+        use_cache=False,
     )
     asked = batch.labels != IGNORED
     return Reading(
@@ -183,10 +221,10 @@ def count_exact(batch: PackedBatch, logits: Tensor, labels: Tensor) -> dict[str,
         For each kind, how many turns are exact and how many there are.
     """
     asked = batch.labels != IGNORED
-    rows = torch.arange(len(asked))[:, None].expand_as(asked)[asked]
+    rows = torch.arange(len(asked), device=asked.device)[:, None].expand_as(asked)[asked]
     turns = batch.turn_of[asked]
     wrong = logits.argmax(-1) != labels
-    missed = {(int(b), int(n)) for b, n in zip(rows[wrong], turns[wrong], strict=True)}
+    missed = set(zip(rows[wrong].tolist(), turns[wrong].tolist(), strict=True))
     counts: dict[str, tuple[int, int]] = {}
     for b, kinds in enumerate(batch.kinds):
         for number, kind in enumerate(kinds, start=1):

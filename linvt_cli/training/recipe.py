@@ -6,7 +6,6 @@ so the same command resumes an interrupted run. Seeds are fixed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,19 +18,14 @@ from linvt_cli.config import LinVTConfig
 from linvt_cli.errors import MachineError
 from linvt_cli.training.coverage_stage import CoverageStage
 from linvt_cli.training.curves import draw_curves
+from linvt_cli.training.drawing import begin_loading, default_workers
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
 from linvt_cli.training.image_stage import ImageStage
 from linvt_cli.training.joint_stage import JointStage
 from linvt_cli.training.linvt_stage import LinVTStage
-from linvt_cli.training.trainer import (
-    Metrics,
-    Stage,
-    TrainingOptions,
-    load_stage_weights,
-    read_metrics,
-    run_stage,
-)
+from linvt_cli.training.recipe_run import RecipeRun
+from linvt_cli.training.trainer import Stage, read_metrics
 from linvt_cli.training.untrained import new_nano
 from linvt_cli.training.vision_stage import VisionStage
 from linvt_cli.video_tokenizer.checkpoint import save_checkpoint
@@ -102,6 +96,7 @@ def run_recipe(
     recipe: NanoRecipe | None = None,
     *,
     device: torch.device | None = None,
+    num_workers: int | None = None,
     on_progress: Progress,
 ) -> Path:
     """Train nano, or continue to, and return the folder with its weights.
@@ -110,10 +105,16 @@ def run_recipe(
         run_dir: where everything of the run is kept; metrics go to ``metrics.jsonl``.
         recipe: sizes; the shipped ones by default.
         device: where to train; the CPU by default.
+        num_workers: processes that draw ahead, as many as suit the machine by default; what they
+            draw, and so the weights, are the same whatever their number.
         on_progress: called with a line of text now and then.
     """
     recipe = recipe or NanoRecipe()
     device = device or torch.device("cpu")
+    if num_workers is None:
+        num_workers = default_workers(device)
+    if num_workers:
+        begin_loading()
     run_dir.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     nano = new_nano(
@@ -122,23 +123,26 @@ def run_recipe(
         embed_dim=recipe.embed_dim,
         device=device,
     )
-    report = _reporter(run_dir / "metrics.jsonl", on_progress)
-    _run_or_load(VisionStage(nano, num_steps=recipe.vision_steps), run_dir, report)
-    train, validation = _banks(run_dir, recipe, nano, on_progress)
+    if device.type != "cpu":
+        # Convolutions of single channels in float32 have their quick kernels for this layout there.
+        nano.model.vision.lay_out(torch.contiguous_format)
+    run = RecipeRun(run_dir, device, num_workers, on_progress)
+    run.finish(VisionStage(nano, num_steps=recipe.vision_steps))
+    train, validation = _banks(run, recipe, nano, on_progress)
     set_statistics(nano.model, train.cache)
 
     image = _image_stage(nano, train, validation, recipe)
-    _run_or_load(image, run_dir, report)
+    run.finish(image)
     torch.manual_seed(recipe.seed + 1)
     linvt = LinearVideoTokenizer(recipe.linvt).to(device)
     for stage in _linvt_stages(nano, linvt, train, validation, recipe, image):
-        _run_or_load(stage, run_dir, report)
+        run.finish(stage)
     _draw(run_dir, on_progress)
     return _export(run_dir, nano, linvt, recipe)
 
 
 def _banks(
-    run_dir: Path, recipe: NanoRecipe, nano: Nano, on_progress: Progress
+    run: RecipeRun, recipe: NanoRecipe, nano: Nano, on_progress: Progress
 ) -> tuple[ClipBank, ClipBank]:
     sets = {
         "train": ClipSet("train", recipe.seed, recipe.num_clips, recipe.num_foreign),
@@ -152,12 +156,13 @@ def _banks(
     banks = []
     for name, clips in sets.items():
         cache = build_cache(
-            run_dir / "features" / name,
+            run.folder / "features" / name,
             clips,
             nano.model.vision,
             image_size=nano.model.config.image_size,
             device=nano.device,
             on_progress=clip_counter(name, on_progress),
+            num_workers=run.num_workers,
         )
         banks.append(ClipBank(nano, cache))
     return banks[0], banks[1]
@@ -229,32 +234,6 @@ def _linvt_stages(
     )
     both = stage("linvt", recipe.joint_steps, 5)
     yield JointStage(both, again, num_steps=recipe.joint_steps)
-
-
-def _run_or_load(stage: Stage, run_dir: Path, report: Callable[[Metrics], None]) -> None:
-    """Run a stage unless the run folder says that it is finished."""
-    finished = run_dir / f"{stage.name}.done"
-    if finished.exists():
-        load_stage_weights(stage, run_dir / f"{stage.name}.safetensors")
-        return
-    run_stage(stage, run_dir, TrainingOptions(), report)
-    finished.touch()
-
-
-def _reporter(path: Path, on_progress: Progress) -> Callable[[Metrics], None]:
-    def report(metrics: Metrics) -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(metrics)) + "\n")
-        accuracy = ""
-        if metrics.accuracy is not None:
-            shares = ", ".join(f"{kind} {share:.0%}" for kind, share in metrics.accuracy.items())
-            accuracy = f"; exact: {shares}"
-        on_progress(
-            f"{metrics.stage}: step {metrics.step} of {metrics.num_steps},"
-            f" loss {metrics.loss:.3f}, {metrics.seconds:.0f} s{accuracy}"
-        )
-
-    return report
 
 
 def _draw(run_dir: Path, on_progress: Progress) -> None:

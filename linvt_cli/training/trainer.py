@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from linvt_cli.training.drawing import drawn_ahead
 from linvt_cli.training.optimizer import adamw, set_learning_rate, warmed_cosine
 from linvt_cli.training.state import restore_state, restore_weights, write_state
 
@@ -39,6 +41,17 @@ class Stage(Protocol):
 
     def validate(self) -> dict[str, float]:
         """Return accuracies in [0, 1] over the validation clips, one for each kind of question."""
+        ...
+
+
+@runtime_checkable
+class DrawnStage(Protocol):
+    """A stage whose batches other processes can draw; ``loss`` is ``loss_of(drawing(step))``."""
+
+    drawing: Callable[[int], Any]  # picklable, and so is what it draws
+
+    def loss_of(self, drawn: Any) -> Tensor:
+        """Return the loss of a batch that has been drawn."""
         ...
 
 
@@ -73,8 +86,19 @@ def run_stage(
     run_dir: Path,
     options: TrainingOptions,
     on_metrics: Callable[[Metrics], None],
+    *,
+    num_workers: int = 0,
 ) -> None:
-    """Train a stage to its last step, from its checkpoint where there is one."""
+    """Train a stage to its last step, from its checkpoint where there is one.
+
+    Args:
+        stage: what is trained, and how.
+        run_dir: where its checkpoint is kept.
+        options: how it is run.
+        on_metrics: called with how it goes, now and then.
+        num_workers: processes that draw batches ahead, where it is a ``DrawnStage``; the batches
+            are the same, whatever their number.
+    """
     learnt = _parameters(stage)
     parameters = list(learnt.values())
     optimizer = adamw(
@@ -85,35 +109,47 @@ def run_stage(
     if checkpoint.exists():
         with safe_open(checkpoint, framework="pt") as file:
             first = restore_state(file, learnt, optimizer)
-    started, losses = time.perf_counter(), []
-    for step in range(first, stage.num_steps):
-        rate = learning_rate_at(step, stage, options)
-        set_learning_rate(optimizer, rate)
-        loss = stage.loss(step)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(parameters, options.max_grad_norm)
-        optimizer.step()
-        losses.append(loss.item())
-        done = step + 1
-        last = done == stage.num_steps
-        if done % options.save_every == 0 or last:
-            write_state(checkpoint, learnt, optimizer, step=done)
-        measured = done % options.validate_every == 0 or last
-        if measured or done % options.log_every == 0:
-            accuracy = _validate(stage) if measured else None
-            on_metrics(
-                Metrics(
-                    stage=stage.name,
-                    step=done,
-                    num_steps=stage.num_steps,
-                    loss=sum(losses) / len(losses),
-                    learning_rate=rate,
-                    seconds=time.perf_counter() - started,
-                    accuracy=accuracy,
+    started = time.perf_counter()
+    losses: list[Tensor] = []  # read now and then: reading one waits for the GPU
+    steps = range(first, stage.num_steps)
+    with _losses(stage, steps, num_workers) as batches:
+        for step, loss in zip(steps, batches, strict=True):
+            rate = learning_rate_at(step, stage, options)
+            set_learning_rate(optimizer, rate)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(parameters, options.max_grad_norm)
+            optimizer.step()
+            losses.append(loss.detach())
+            done = step + 1
+            last = done == stage.num_steps
+            if done % options.save_every == 0 or last:
+                write_state(checkpoint, learnt, optimizer, step=done)
+            measured = done % options.validate_every == 0 or last
+            if measured or done % options.log_every == 0:
+                accuracy = _validate(stage) if measured else None
+                on_metrics(
+                    Metrics(
+                        stage=stage.name,
+                        step=done,
+                        num_steps=stage.num_steps,
+                        loss=sum(torch.stack(losses).tolist()) / len(losses),
+                        learning_rate=rate,
+                        seconds=time.perf_counter() - started,
+                        accuracy=accuracy,
+                    )
                 )
-            )
-            losses = []
+                losses = []
+
+
+@contextmanager
+def _losses(stage: Stage, steps: range, num_workers: int) -> Generator[Iterator[Tensor]]:
+    """Give the loss of one batch after the other, drawn ahead where that can be done."""
+    if num_workers > 0 and isinstance(stage, DrawnStage):
+        with drawn_ahead(stage.drawing, steps, num_workers=num_workers) as drawn:
+            yield map(stage.loss_of, drawn)
+    else:
+        yield map(stage.loss, steps)
 
 
 def learning_rate_at(step: int, stage: Stage, options: TrainingOptions) -> float:

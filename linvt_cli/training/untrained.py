@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from linvt_cli.backbones.nano import Nano
-from linvt_cli.backbones.nano_model import SPECIAL_TOKENS, NanoConfig, NanoModel
+from linvt_cli.backbones.nano_model import NanoConfig, NanoModel
+from linvt_cli.backbones.nano_text import SPECIAL_TOKENS
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.training.questions import all_texts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.packing import PackedBatch, Reading, count_exact
@@ -42,10 +42,20 @@ def exact_by_kind(
         bank: the validation clips; each is asked about once.
         read: asks about some scenes, and runs the language model over the questions.
     """
-    counts: dict[str, tuple[int, int]] = {}
+    return count_by_kind(read(scenes) for scenes in scene_groups(bank))
+
+
+def scene_groups(bank: ClipBank) -> Iterator[list[Scene]]:
+    """Yield every clip of a bank once, as many at a time as are read together."""
     scenes = bank.all_scenes()
     for start in range(0, len(scenes), _SCENES_PER_BATCH):
-        reading, batch = read(scenes[start : start + _SCENES_PER_BATCH])
+        yield scenes[start : start + _SCENES_PER_BATCH]
+
+
+def count_by_kind(readings: Iterable[tuple[Reading, PackedBatch]]) -> dict[str, tuple[int, int]]:
+    """Return for each kind how many questions are answered exactly, and how many there are."""
+    counts: dict[str, tuple[int, int]] = {}
+    for reading, batch in readings:
         for kind, (exact, count) in count_exact(batch, reading.logits, reading.labels).items():
             right, total = counts.get(kind, (0, 0))
             counts[kind] = (right + exact, total + count)

@@ -22,8 +22,12 @@ def calls(monkeypatch):
     """Let the training be over at once and note what it is called with."""
     made: list[dict[str, Any]] = []
 
-    def run_recipe(run_dir: Path, recipe: NanoRecipe, *, device: Any, on_progress: Any) -> Path:
-        made.append({"run_dir": run_dir, "recipe": recipe, "device": device.type})
+    def run_recipe(
+        run_dir: Path, recipe: NanoRecipe, *, device: Any, num_workers: int | None, on_progress: Any
+    ) -> Path:
+        made.append(
+            {"run_dir": run_dir, "recipe": recipe, "device": device.type, "workers": num_workers}
+        )
         on_progress("step 1 of 1")
         return run_dir / "nano"
 
@@ -34,7 +38,18 @@ def calls(monkeypatch):
 def test_the_folder_of_the_weights_goes_to_stdout_and_progress_to_stderr(calls, tmp_path, capsys):
     assert run(["train", "--output", str(tmp_path), "--device", "cpu"]) == 0
     assert capsys.readouterr() == (f"{tmp_path}/nano\n", "step 1 of 1\n")
-    assert calls == [{"run_dir": tmp_path, "recipe": NanoRecipe().scaled(1.0), "device": "cpu"}]
+    recipe = NanoRecipe().scaled(1.0)
+    assert calls == [{"run_dir": tmp_path, "recipe": recipe, "device": "cpu", "workers": None}]
+
+
+def test_workers_draw_for_the_nano_recipe_and_for_nothing_else(calls, tmp_path, capsys):
+    assert run(["train", "-o", str(tmp_path), "--device", "cpu", "--workers", "3"]) == 0
+    assert calls[0]["workers"] == 3
+    for others in (["--recipe", "ablation"], ["data.jsonl"], ["--model", "nano"]):
+        capsys.readouterr()
+        assert run(["train", "-o", str(tmp_path), "--workers", "3", *others]) == 2
+        assert "nano recipe" in capsys.readouterr().err
+    assert len(calls) == 1
 
 
 def test_a_scale_makes_a_smaller_run(calls, tmp_path, capsys):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import multiprocessing
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 from torch import nn
 
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS
+from linvt_cli.training import features
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache, frame_fractions
 from linvt_cli.training.world import state_at
 
@@ -30,7 +33,7 @@ class MeanColour(nn.Module):
         return nn.functional.pad(cells, (0, NUM_CHANNELS - 3))
 
 
-def build(folder: Path, encoder: MeanColour) -> FeatureCache:
+def build(folder: Path, encoder: MeanColour, num_workers: int = 0) -> FeatureCache:
     return build_cache(
         folder,
         CLIPS,
@@ -38,6 +41,7 @@ def build(folder: Path, encoder: MeanColour) -> FeatureCache:
         image_size=64,
         device=torch.device("cpu"),
         on_progress=lambda done, total: None,
+        num_workers=num_workers,
     )
 
 
@@ -51,6 +55,44 @@ def test_an_interrupted_cache_is_continued_and_equals_a_whole_one(tmp_path: Path
     assert np.array_equal(whole.features, continued.features)
     assert np.array_equal(whole.cover, continued.cover)
     assert np.abs(whole.features[..., :3]).sum(axis=(1, 2, 3)).min() > 0
+
+
+@pytest.mark.slow
+def test_clips_drawn_by_workers_are_those_drawn_here_after_an_interruption_too(
+    tmp_path: Path,
+) -> None:
+    whole = build(tmp_path / "whole", MeanColour())
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "cut", MeanColour(stop_after=2), num_workers=2)
+    assert not multiprocessing.active_children()
+    continued = build(tmp_path / "cut", MeanColour(), num_workers=2)
+    assert np.array_equal(whole.features, continued.features)
+    assert np.array_equal(whole.cover, continued.cover)
+
+
+def test_clips_encoded_together_are_those_encoded_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards what a GPU does."""
+    whole = build(tmp_path / "whole", MeanColour())
+    monkeypatch.setattr(features, "at_once", lambda device: True)
+    monkeypatch.setattr(features, "_CLIPS_PER_PASS", 4)
+    encoder = MeanColour()
+    together = build(tmp_path / "together", encoder)
+    assert encoder.calls == 2
+    np.testing.assert_allclose(whole.features, together.features, atol=1e-3)
+    assert np.array_equal(whole.cover, together.cover)
+
+
+def test_a_cache_goes_to_another_process_as_the_names_of_its_files(tmp_path: Path) -> None:
+    cache = build(tmp_path, MeanColour())
+    sent = pickle.dumps(cache)
+    assert len(sent) < 2000
+    there: FeatureCache = pickle.loads(sent)  # noqa: S301
+    assert np.array_equal(there.features, cache.features)
+    assert np.array_equal(there.cover, cache.cover)
+    in_memory = FeatureCache(np.array(cache.features), np.array(cache.cover), cache.clips)
+    assert np.array_equal(pickle.loads(pickle.dumps(in_memory)).cover, cache.cover)  # noqa: S301
 
 
 def test_cover_says_where_the_things_are(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_storyboards_come_in_slowly_and_some_stills_remain(bank: ClipBank) -> No
     stage = ImageStage(
         tiny_nano(), bank, bank, num_steps=9, num_tokens=16, stills_first=2, mixing=4
     )
-    shares = [stage.still_share(step) for step in range(9)]
+    shares = [stage.drawing.still_share(step) for step in range(9)]
     assert shares[:3] == [1.0, 1.0, 1.0]
     assert shares == sorted(shares, reverse=True)
     assert shares[4] == pytest.approx((1 + shares[-1]) / 2)
@@ -58,7 +58,7 @@ def test_sequences_are_about_equally_long_so_that_little_is_padding(bank: ClipBa
     stage = ImageStage(tiny_nano(), bank, bank, num_steps=1, num_tokens=16, sequence_length=200)
     rng = np.random.default_rng(0)
     scenes = [bank.draw(rng) for _ in range(12)]
-    selections, turns = stage._select(scenes, bank, rng, 0.5)
+    selections, turns = stage.drawing.select(scenes, rng, 0.5)
     lengths = [
         len(chosen.first) + sum(len(turn.suffix) + len(turn.answer) for turn in row)
         for chosen, row in zip(selections, turns, strict=True)

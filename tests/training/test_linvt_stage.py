@@ -93,12 +93,11 @@ def test_visual_tokens_are_those_of_inference_unless_they_are_disturbed(bank: Cl
 
 def test_tokens_are_disturbed_while_linvt_learns(bank: ClipBank) -> None:
     stage = linvt_stage(tiny_nano(), bank)
-    scenes, rng = bank.all_scenes()[:2], np.random.default_rng(0)
-    turns = stage._turns(scenes, bank, rng)
+    drawn = stage.drawing.ask(bank.all_scenes()[:2], np.random.default_rng(0))
     with torch.no_grad():
-        learning = [stage._read(scenes, bank, turns)[0].kept.values for _ in range(2)]
+        learning = [stage._read(drawn, bank)[0].kept.values for _ in range(2)]
         stage.linvt.eval()
-        used = [stage._read(scenes, bank, turns)[0].kept.values for _ in range(2)]
+        used = [stage._read(drawn, bank)[0].kept.values for _ in range(2)]
     assert not torch.equal(*learning)
     assert torch.equal(*used)
 

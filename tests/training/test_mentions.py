@@ -6,7 +6,13 @@ import torch
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.mentions import Mention, MentionReader, find_mentions, shown_still
+from linvt_cli.training.mentions import (
+    Mention,
+    MentionReader,
+    find_mentions,
+    mention_labels,
+    shown_still,
+)
 from linvt_cli.training.narration import history
 from linvt_cli.training.packing import IGNORED, encode_turn, pack
 from linvt_cli.training.vocabulary import PLACES
@@ -71,10 +77,14 @@ def test_the_loss_reads_the_places_of_mentions_and_skips_what_is_not_told() -> N
     states = [torch.randn(2, 6, 8, requires_grad=True) for _ in range(5)]
     told = Mention(1, 4, (0, IGNORED, 1, 0, 2, 1, 0, 2))
     nothing = Mention(0, 2, (IGNORED,) * 8)
-    assert reader.loss(states, []).item() == 0
-    assert reader.loss(states, [nothing]).item() == 0
-    loss = reader.loss(states, [told, nothing])
-    assert loss.item() == pytest.approx(reader.loss(states, [told]).item())
+
+    def loss_of(*mentions: Mention) -> torch.Tensor:
+        return reader.loss(states, *map(torch.from_numpy, mention_labels(mentions)))
+
+    assert loss_of().item() == 0
+    assert loss_of(nothing).item() == 0
+    loss = loss_of(told, nothing)
+    assert loss.item() == pytest.approx(loss_of(told).item())
     torch.autograd.backward(loss)
     touched = [state.grad for state in states if state.grad is not None]
     assert len(touched) == 1

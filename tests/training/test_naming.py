@@ -7,7 +7,14 @@ import torch
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import NUM_FRAMES, frame_fractions
-from linvt_cli.training.naming import ShownThing, SizeReader, naming_loss, shown_things
+from linvt_cli.training.naming import (
+    ShownThing,
+    SizeReader,
+    naming_loss,
+    shown_things,
+    sizes_of,
+    words_of,
+)
 from linvt_cli.training.storyboard import Selection, whole_still
 from linvt_cli.training.world import make_clip, size_in_square, state_at
 
@@ -35,8 +42,10 @@ def test_the_loss_is_low_where_the_word_itself_stands(nano: Nano) -> None:
     right = 50 * table_VD[ids[-1:]].repeat(2, 1)
     others = 50 * table_VD[5:7]
     shown = [ShownThing(0, clip, 0, 0), ShownThing(1, clip, 0, 0)]
-    assert naming_loss(nano, right, shown) < naming_loss(nano, others, shown)
-    assert naming_loss(nano, right, []).item() == pytest.approx(0.0)
+    words = torch.from_numpy(words_of(nano.text, shown))
+    assert naming_loss(nano, right, words) < naming_loss(nano, others, words)
+    nothing = torch.from_numpy(words_of(nano.text, []))
+    assert naming_loss(nano, right, nothing).item() == pytest.approx(0.0)
 
 
 def test_sizes_are_learnt_where_tokens_tell_them_and_only_there() -> None:
@@ -59,10 +68,11 @@ def test_sizes_are_learnt_where_tokens_tell_them_and_only_there() -> None:
         reader = SizeReader(8)
         optimizer = torch.optim.Adam(reader.parameters(), lr=0.05)
         for _ in range(200):
-            loss = reader.loss(tokens, shown)
+            loss = reader.loss(tokens, *map(torch.from_numpy, sizes_of(shown)))
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
         losses.append(loss.item())
     assert losses[0] < 0.3 * losses[1]
-    assert SizeReader(8).loss(telling, []).item() == pytest.approx(0.0)
+    nothing = map(torch.from_numpy, sizes_of([]))
+    assert SizeReader(8).loss(telling, *nothing).item() == pytest.approx(0.0)

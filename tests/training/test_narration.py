@@ -7,7 +7,13 @@ import torch
 from linvt_cli.training.examples import Scene
 from linvt_cli.training.features import frame_fractions
 from linvt_cli.training.naming import ShownThing
-from linvt_cli.training.narration import Narrator, history, narration_labels
+from linvt_cli.training.narration import (
+    Narrator,
+    histories,
+    histories_of_things,
+    history,
+    narration_labels,
+)
 from linvt_cli.training.packing import IGNORED
 from linvt_cli.training.vocabulary import ACTIONS, all_phrases
 from linvt_cli.training.world import make_clip
@@ -49,7 +55,7 @@ def test_rows_follow_the_frames_of_the_tokens() -> None:
     by_frame = narration_labels([scene], [FRAMES])
     picked = np.array([3, 3, 0, 15])
     both = narration_labels([scene, scene], [picked, FRAMES[:2]])
-    assert both.equal(torch.cat([by_frame[picked], by_frame[:2]]))
+    assert np.array_equal(both, np.concatenate([by_frame[picked], by_frame[:2]]))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -67,6 +73,15 @@ def test_a_history_is_a_things_first_and_last_event_with_their_ranks(seed: int) 
             assert clip.events[classes[2] - 1] is event
 
 
+def test_histories_of_all_things_are_those_of_each_and_foreign_clips_have_none() -> None:
+    clip = make_clip(1, "train")
+    told = histories_of_things([Scene(0, False, clip), Scene(1, False, None)])
+    for thing in range(len(clip.things)):
+        assert tuple(told[0, thing]) == history(clip, thing)
+    assert not told[0, len(clip.things) :].any()
+    assert not told[1].any()
+
+
 def states_of(hidden: torch.Tensor) -> list[torch.Tensor]:
     return [hidden] * 5
 
@@ -80,7 +95,8 @@ def test_the_loss_reads_only_rows_that_tell_something() -> None:
     loss = narrator.loss(states_of(hidden), labels)
     assert loss.item() == pytest.approx(narrator.loss(states_of(hidden[:3]), labels[:3]).item())
     assert narrator.loss(states_of(hidden[3:]), labels[3:]).item() == 0
-    assert narrator.own_loss(states_of(hidden), []).item() == 0
+    nothing = torch.empty(0, dtype=torch.long), torch.from_numpy(histories([]))
+    assert narrator.own_loss(states_of(hidden), *nothing).item() == 0
 
 
 def test_the_loss_is_small_where_the_heads_are_right() -> None:
@@ -103,8 +119,8 @@ def test_each_loss_reads_its_own_layer() -> None:
     states = [torch.randn(3, 8, requires_grad=True) for _ in range(5)]
     torch.autograd.backward(narrator.loss(states, torch.zeros(3, 7, dtype=torch.long)))
     assert [state.grad is not None for state in states] == [i == narrator.layer for i in range(5)]
-    shown = [ShownThing(1, make_clip(0, "train"), 0, 5)]
-    torch.autograd.backward(narrator.own_loss(states, shown))
+    told = torch.from_numpy(histories([ShownThing(1, make_clip(0, "train"), 0, 5)]))
+    torch.autograd.backward(narrator.own_loss(states, torch.tensor([1]), told))
     own = states[0].grad
     assert own is not None
     assert (own.abs().sum(dim=1) > 0).tolist() == [False, True, False]

@@ -5,7 +5,7 @@ import torch
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.ordering import Clause, OrderReader, find_clauses
+from linvt_cli.training.ordering import Clause, OrderReader, clause_labels, find_clauses
 from linvt_cli.training.packing import Turn, encode_turn, pack
 from linvt_cli.training.questions import describe, sentences
 
@@ -63,6 +63,10 @@ def test_the_loss_is_small_where_the_head_is_right() -> None:
         reader.proj.weight.zero_()
         reader.proj.bias.copy_(torch.tensor([0.0, 20.0, 0.0, 0.0]))
     states = [torch.randn(2, 6, 8, requires_grad=True) for _ in range(6)]
-    assert reader.loss(states, []).item() == 0
-    assert reader.loss(states, [Clause(1, 3, 1)]).item() < 1e-3
-    assert reader.loss(states, [Clause(1, 3, 2)]).item() > 10
+
+    def loss_of(*clauses: Clause) -> float:
+        return reader.loss(states, *map(torch.from_numpy, clause_labels(clauses))).item()
+
+    assert loss_of() == 0
+    assert loss_of(Clause(1, 3, 1)) < 1e-3
+    assert loss_of(Clause(1, 3, 2)) > 10

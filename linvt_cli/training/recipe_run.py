@@ -1,0 +1,58 @@
+"""How the stages of a recipe are run: in one folder, each once, with metrics of all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from linvt_cli.training.trainer import (
+    Metrics,
+    Stage,
+    TrainingOptions,
+    load_stage_weights,
+    run_stage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeRun:
+    """A run folder, and how its stages are run.
+
+    Args:
+        folder: where everything of the run is kept; metrics go to ``metrics.jsonl``.
+        device: where it trains.
+        num_workers: processes that draw ahead.
+        on_progress: called with a line of text now and then.
+    """
+
+    folder: Path
+    device: torch.device
+    num_workers: int
+    on_progress: Callable[[str], None]
+
+    def finish(self, stage: Stage) -> None:
+        """Run a stage, unless the run folder says that it is finished: then load its weights."""
+        finished = self.folder / f"{stage.name}.done"
+        if finished.exists():
+            load_stage_weights(stage, self.folder / f"{stage.name}.safetensors")
+            return
+        # What an interruption costs: minutes on a CPU, seconds on a GPU.
+        options = TrainingOptions(save_every=100 if self.device.type == "cpu" else 400)
+        run_stage(stage, self.folder, options, self._report, num_workers=self.num_workers)
+        finished.touch()
+
+    def _report(self, metrics: Metrics) -> None:
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(metrics)) + "\n")
+        accuracy = ""
+        if metrics.accuracy is not None:
+            shares = ", ".join(f"{kind} {share:.0%}" for kind, share in metrics.accuracy.items())
+            accuracy = f"; exact: {shares}"
+        self.on_progress(
+            f"{metrics.stage}: step {metrics.step} of {metrics.num_steps},"
+            f" loss {metrics.loss:.3f}, {metrics.seconds:.0f} s{accuracy}"
+        )

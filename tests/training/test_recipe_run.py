@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from linvt_cli.training.recipe_run import RecipeRun
+from linvt_cli.training.trainer import read_metrics
+from tests.training.test_trainer import Regression
+
+
+def test_a_stage_is_run_once_and_loaded_from_then_on(tmp_path: Path) -> None:
+    lines: list[str] = []
+    run = RecipeRun(tmp_path, torch.device("cpu"), 0, lines.append)
+    trained, loaded = Regression(), Regression()
+    run.finish(trained)
+    assert "regression: step 40 of 40" in lines[-1]
+    assert "exact: all 100%" in lines[-1]
+    told = list(read_metrics(tmp_path / "metrics.jsonl"))
+    assert [metrics.step for metrics in told] == [25, 40]
+
+    run.finish(loaded)
+    assert torch.equal(trained.layer.weight, loaded.layer.weight)
+    assert list(read_metrics(tmp_path / "metrics.jsonl")) == told
