@@ -40,6 +40,7 @@ from linvt_cli.training.ablation.results import (
 )
 from linvt_cli.training.ablation.stage import VariantStage
 from linvt_cli.training.ablation.table import Circumstances, as_markdown
+from linvt_cli.training.ablation.told import Told
 from linvt_cli.training.ablation.variants import (
     VARIANTS,
     VariantSpec,
@@ -51,7 +52,7 @@ from linvt_cli.training.ablation.workers import Listener, Work, run_side_by_side
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import NUM_FRAMES, FeatureCache
 from linvt_cli.training.recipe import set_statistics
-from linvt_cli.training.trainer import Metrics, TrainingOptions, run_stage
+from linvt_cli.training.trainer import TrainingOptions, run_stage
 
 _FIRST_SEED = 1000  # of weights and batches; beyond those of nano's recipe
 _WARMUP_SHARE = 1 / 6  # of the steps, as nano's instruct stage has
@@ -224,7 +225,7 @@ class _Bench:
             batch_size=self.recipe.batch_size,
             turns_per_clip=self.recipe.turns_per_clip,
         )
-        told = _Told(f"{spec.name}, seed {seed}", self.on_progress)
+        told = Told(f"{spec.name}, seed {seed}", self.on_progress)
         if num_steps:
             folder = self.run_dir / "runs" / spec.name / f"seed-{seed}"
             folder.mkdir(parents=True, exist_ok=True)
@@ -282,33 +283,6 @@ class _Bench:
         except MachineError as error:
             self.on_progress(f"{error.message}; {error.hint}")
         return table
-
-
-class _Told:
-    """Tells how a run goes on, and remembers its loss and speed."""
-
-    def __init__(self, name: str, on_progress: Progress) -> None:
-        self._name = name
-        self._on_progress = on_progress
-        self._timed: list[Metrics] = []  # without the time that measuring took
-        self.loss: float | None = None
-
-    def __call__(self, metrics: Metrics) -> None:
-        self.loss = metrics.loss
-        if metrics.accuracy is None:
-            self._timed.append(metrics)
-        self._on_progress(
-            f"{self._name}: step {metrics.step} of {metrics.num_steps},"
-            f" loss {metrics.loss:.3f}, {metrics.seconds:.0f} s"
-        )
-
-    @property
-    def seconds_per_step(self) -> float | None:
-        """Of this process; None where it took too few steps to tell."""
-        if len(self._timed) < 2:
-            return None
-        first, last = self._timed[0], self._timed[-1]
-        return (last.seconds - first.seconds) / (last.step - first.step)
 
 
 def _options(num_steps: int) -> TrainingOptions:
