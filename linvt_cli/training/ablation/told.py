@@ -17,6 +17,7 @@ class Told:
         self.loss: float | None = None
 
     def __call__(self, metrics: Metrics) -> None:
+        """Tell it, and remember."""
         self.loss = metrics.loss
         if metrics.accuracy is None:
             self._timed.append(metrics)
