@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.option_groups import OptionGroup
 from linvt_cli.cli.output import Output
@@ -24,6 +25,7 @@ class Choice:
     only: str | None
     image_llm: Path | None
     after: Path | None
+    processes: int | None
 
     def refuse(self) -> None:
         """Refuse any of these options for another recipe.
@@ -79,8 +81,19 @@ def _choice(
             show_default=False,
         ),
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            "--processes",
+            min=1,
+            max=64,
+            metavar="N",
+            help="Ablation: so many runs side by side, each in a process of its own [default: 1]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> Choice:
-    return Choice(seeds, only, image_llm, after)
+    return Choice(seeds, only, image_llm, after, processes)
 
 
 AblationGroup = Annotated[Choice, OptionGroup(_choice)]
@@ -96,6 +109,7 @@ def ablate(
     output: Output,
 ) -> None:
     """Run an ablation, and print the file of its table."""
+    failures: list[str] = []
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.backbones.loading import select_device
         from linvt_cli.training.ablation.clip_sets import AblationRecipe
@@ -114,5 +128,11 @@ def ablate(
                 ),
                 device=select_device(device),
                 on_progress=output.notice,
+                on_failure=failures.append,
+                num_processes=choice.processes or 1,
             )
     output.line(str(table))
+    for failure in failures:
+        output.notice(failure)
+    if failures:
+        raise typer.Exit(ExitCode.SOME_FAILED)

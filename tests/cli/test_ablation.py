@@ -17,9 +17,12 @@ def calls(monkeypatch):
     made: list[dict[str, Any]] = []
 
     def run_ablation(
-        run_dir: Path, recipe: AblationRecipe, choice: AblationChoice, *, device: Any, on_progress
-    ) -> Path:
+        run_dir: Path, recipe: AblationRecipe, choice: AblationChoice, *, device: Any, on_progress,
+        on_failure, num_processes: int,
+    ) -> Path:  # fmt: skip
         made.append({"recipe": recipe, "choice": choice, "device": device.type})
+        if num_processes > 1:
+            on_failure(f"mean, seed 0, has failed beside {num_processes - 1} others")
         on_progress("run 1 of 1")
         return run_dir / "ablation.md"
 
@@ -45,7 +48,16 @@ def test_options_reach_the_ablation(calls, tmp_path, capsys):
     assert calls[0]["choice"] == AblationChoice(1, "full,mean", Path("stage"), Path("joint"))
 
 
-@pytest.mark.parametrize("option", ["--seeds=1", "--only=full", "--image-llm=a", "--after=b"])
+def test_failed_runs_are_named_at_the_end_and_the_table_is_given(calls, tmp_path, capsys):
+    assert ablate(tmp_path, "--processes", "4") == 7
+    shown = capsys.readouterr()
+    assert shown.out == f"{tmp_path}/ablation.md\n"
+    assert shown.err.endswith("mean, seed 0, has failed beside 3 others\n")
+
+
+@pytest.mark.parametrize(
+    "option", ["--seeds=1", "--only=full", "--image-llm=a", "--after=b", "--processes=2"]
+)
 def test_another_recipe_refuses_the_options_of_the_ablation(option, calls, tmp_path, capsys):
     assert run(["train", "-o", str(tmp_path), option]) == 2
     shown = capsys.readouterr().err

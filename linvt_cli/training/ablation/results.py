@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,28 @@ def hold_to_settings(run_dir: Path, settings: dict[str, Any]) -> None:
                 field=name,
                 hint="give the options of its first run, or another folder with -o",
             )
+
+
+@contextmanager
+def sole_ablation(run_dir: Path) -> Iterator[None]:
+    """Keep other commands out of a run folder; the system lets go if this one dies.
+
+    Raises:
+        ConfigError: another command works there.
+    """
+    with (run_dir / "ablation.lock").open("a") as file:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigError(
+                    f"Another command works in '{run_dir}'",
+                    field="output",
+                    hint="wait for its end, or name another folder with -o",
+                ) from error
+        yield
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -6,7 +6,8 @@ goes on from its checkpoint. The table is written anew after each.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,13 @@ from typing import Any
 import torch
 
 from linvt_cli.errors import MachineError
-from linvt_cli.training.ablation.clip_sets import AblationRecipe, clip_caches
+from linvt_cli.training.ablation.clip_sets import (
+    AblationRecipe,
+    clip_caches,
+    clip_sets,
+    feature_folder,
+    read_cache,
+)
 from linvt_cli.training.ablation.figure import draw_ablation
 from linvt_cli.training.ablation.image_llm import ImageLLM, load_image_llm, require_same_vision
 from linvt_cli.training.ablation.image_questions import ask_about_stills
@@ -25,6 +32,7 @@ from linvt_cli.training.ablation.results import (
     read_image_result,
     read_results,
     result_path,
+    sole_ablation,
     write_image_result,
     write_list,
     write_result,
@@ -32,11 +40,19 @@ from linvt_cli.training.ablation.results import (
 )
 from linvt_cli.training.ablation.stage import VariantStage
 from linvt_cli.training.ablation.table import Circumstances, as_markdown
-from linvt_cli.training.ablation.variants import VARIANTS, VariantSpec, runs_of, select_variants
+from linvt_cli.training.ablation.told import Told
+from linvt_cli.training.ablation.variants import (
+    VARIANTS,
+    VariantSpec,
+    handed_out,
+    runs_of,
+    select_variants,
+)
+from linvt_cli.training.ablation.workers import Listener, Work, run_side_by_side
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import NUM_FRAMES, FeatureCache
 from linvt_cli.training.recipe import set_statistics
-from linvt_cli.training.trainer import Metrics, TrainingOptions, run_stage
+from linvt_cli.training.trainer import TrainingOptions, run_stage
 
 _FIRST_SEED = 1000  # of weights and batches; beyond those of nano's recipe
 _WARMUP_SHARE = 1 / 6  # of the steps, as nano's instruct stage has
@@ -60,6 +76,8 @@ def run_ablation(
     *,
     device: torch.device | None = None,
     on_progress: Progress,
+    on_failure: Progress = lambda text: None,
+    num_processes: int = 1,
 ) -> Path:
     """Train and ask every chosen variant that has no result yet; return the file of the table.
 
@@ -69,29 +87,104 @@ def run_ablation(
         choice: which variants and seeds, and under which image-LLM.
         device: where to train; the CPU by default.
         on_progress: called with a line of text now and then.
+        on_failure: called for each run of several processes that failed; the others go on.
+        num_processes: how many runs go side by side, each in a process of its own if more than 1.
 
     Raises:
-        ConfigError: a variant is unknown, or the folder holds an ablation with other settings.
+        ConfigError: a variant is unknown, the folder holds an ablation with other settings, or
+            another command works in it.
         BackboneLoadError: an image-LLM cannot be loaded.
     """
     specs = select_variants(choice.only)
     device = device or torch.device("cpu")
     image_llm = load_image_llm(choice.image_llm, device)
     run_dir.mkdir(parents=True, exist_ok=True)
-    hold_to_settings(run_dir, _settings(recipe, image_llm))
-    train, test = clip_caches(run_dir, recipe, image_llm.nano, on_progress)
+    with sole_ablation(run_dir):
+        hold_to_settings(run_dir, _settings(recipe, image_llm))
+        train, test = clip_caches(
+            run_dir, recipe, image_llm.nano, on_progress, made_by=choice.image_llm
+        )
+        bench = _make_bench(run_dir, recipe, image_llm, train, test, on_progress)
+        bench.ask_about_images(choice)
+        runs = list(runs_of(specs, choice.num_seeds))
+        left = [
+            (spec, seed)
+            for spec, seed in runs
+            if not result_path(run_dir, spec.name, seed).exists()
+        ]
+        if num_processes > 1 and len(left) > 1:
+            folders = (feature_folder(train), feature_folder(test))
+            make = _MakeWork(run_dir, recipe, choice.image_llm, str(device), folders, num_processes)
+            _run_beside(make, bench, runs, handed_out(left), num_processes, on_failure)
+        else:
+            for spec, seed in left:
+                on_progress(_announced(runs, spec.name, seed))
+                write_result(run_dir, bench.run(spec, seed))
+                bench.report()
+        return bench.report()
+
+
+def _announced(runs: Sequence[tuple[VariantSpec, int]], name: str, seed: int) -> str:
+    number = [(spec.name, seed) for spec, seed in runs].index((name, seed)) + 1
+    return f"run {number} of {len(runs)}: {name}, seed {seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class _MakeWork:
+    """Loads, in another process, what runs need; features are there already."""
+
+    run_dir: Path
+    recipe: AblationRecipe
+    image_llm: Path | None
+    device: str
+    features: tuple[Path, Path]
+    num_processes: int
+
+    def __call__(self, on_progress: Progress) -> Work:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // self.num_processes))
+        image_llm = load_image_llm(self.image_llm, torch.device(self.device))
+        train, test = (
+            read_cache(folder, clips)
+            for folder, clips in zip(self.features, clip_sets(self.recipe).values(), strict=True)
+        )
+        bench = _make_bench(self.run_dir, self.recipe, image_llm, train, test, on_progress)
+        specs = {spec.name: spec for spec in VARIANTS}
+        return lambda name, seed: bench.run(specs[name], seed)
+
+
+def _run_beside(
+    make_work: _MakeWork,
+    bench: _Bench,
+    runs: Sequence[tuple[VariantSpec, int]],
+    left: Sequence[tuple[VariantSpec, int]],
+    num_processes: int,
+    on_failure: Progress,
+) -> None:
+    def keep(result: RunResult) -> None:
+        write_result(bench.run_dir, result)
+        bench.report(figure=False)  # which takes longer than a run may
+
+    listener = Listener(
+        started=lambda run: bench.on_progress(_announced(runs, *run)),
+        progress=bench.on_progress,
+        result=keep,
+        failure=lambda run, why: on_failure(f"{run[0]}, seed {run[1]}, has failed: {why}"),
+    )
+    run_side_by_side(make_work, [(spec.name, seed) for spec, seed in left], num_processes, listener)
+
+
+def _make_bench(
+    run_dir: Path,
+    recipe: AblationRecipe,
+    image_llm: ImageLLM,
+    train: FeatureCache,
+    test: FeatureCache,
+    on_progress: Progress,
+) -> _Bench:
+    """Let an image-LLM know the statistics of its features, and put everything together."""
     if not image_llm.has_statistics:
         set_statistics(image_llm.nano.model, train)
-    bench = _Bench(run_dir, recipe, image_llm, train, test, on_progress)
-    bench.ask_about_images(choice)
-    runs = list(runs_of(specs, choice.num_seeds))
-    for number, (spec, seed) in enumerate(runs, start=1):
-        if result_path(run_dir, spec.name, seed).exists():
-            continue
-        on_progress(f"run {number} of {len(runs)}: {spec.name}, seed {seed}")
-        write_result(run_dir, bench.run(spec, seed))
-        bench.report()
-    return bench.report()
+    return _Bench(run_dir, recipe, image_llm, train, test, on_progress)
 
 
 class _Bench:
@@ -132,7 +225,7 @@ class _Bench:
             batch_size=self.recipe.batch_size,
             turns_per_clip=self.recipe.turns_per_clip,
         )
-        told = _Told(f"{spec.name}, seed {seed}", self.on_progress)
+        told = Told(f"{spec.name}, seed {seed}", self.on_progress)
         if num_steps:
             folder = self.run_dir / "runs" / spec.name / f"seed-{seed}"
             folder.mkdir(parents=True, exist_ok=True)
@@ -170,8 +263,8 @@ class _Bench:
         )
         write_image_result(self.run_dir, result)
 
-    def report(self) -> Path:
-        """Write the list, the table and the figure of what is finished."""
+    def report(self, *, figure: bool = True) -> Path:
+        """Write the list, the table and, if wanted, the figure of what is finished."""
         results = read_results(self.run_dir, [spec.name for spec in VARIANTS])
         write_list(self.run_dir, results)
         table = self.run_dir / "ablation.md"
@@ -183,38 +276,13 @@ class _Bench:
         )
         images = read_image_result(self.run_dir)
         write_whole(table, as_markdown(results, images, circumstances))
+        if not figure:
+            return table
         try:
             draw_ablation(results, self.run_dir / "ablation.png")
         except MachineError as error:
             self.on_progress(f"{error.message}; {error.hint}")
         return table
-
-
-class _Told:
-    """Tells how a run goes on, and remembers its loss and speed."""
-
-    def __init__(self, name: str, on_progress: Progress) -> None:
-        self._name = name
-        self._on_progress = on_progress
-        self._timed: list[Metrics] = []  # without the time that measuring took
-        self.loss: float | None = None
-
-    def __call__(self, metrics: Metrics) -> None:
-        self.loss = metrics.loss
-        if metrics.accuracy is None:
-            self._timed.append(metrics)
-        self._on_progress(
-            f"{self._name}: step {metrics.step} of {metrics.num_steps},"
-            f" loss {metrics.loss:.3f}, {metrics.seconds:.0f} s"
-        )
-
-    @property
-    def seconds_per_step(self) -> float | None:
-        """Of this process; None where it took too few steps to tell."""
-        if len(self._timed) < 2:
-            return None
-        first, last = self._timed[0], self._timed[-1]
-        return (last.seconds - first.seconds) / (last.step - first.step)
 
 
 def _options(num_steps: int) -> TrainingOptions:

@@ -19,7 +19,8 @@ from linvt_cli.training.ablation.variant import Clips, Condensed, Questions, Var
 from linvt_cli.training.coverage import coverage_loss, shown_cells, things_in_sight, token_shares
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.features import frame_fractions
-from linvt_cli.training.linvt_stage import encode_questions, project_clips
+from linvt_cli.training.linvt_stage import encode_questions
+from linvt_cli.training.noise import disturb
 from linvt_cli.training.packing import PackedBatch, Reading, Turn, pack, read_batch
 from linvt_cli.training.readers import Readers
 from linvt_cli.training.validation import exact_by_kind, shares_of
@@ -83,7 +84,7 @@ class VariantStage:
         nano.model.requires_grad_(False)
         self.readers = None if readers is None else readers.requires_grad_(False)
         self.measured: Measured | None = None  # the last measurement
-        self._noise = torch.Generator()
+        self._noise = torch.Generator(nano.device)
 
     def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
         """The variant."""
@@ -154,12 +155,29 @@ class VariantStage:
         noise: torch.Generator | None = None,
     ) -> Condensed:
         """The video tokens of scenes, disturbed by noise where it is given, for X questions."""
-        visual_BTND = project_clips(self.nano, bank, scenes, noise)
+        visual_BTND = self._project(scenes, bank, noise)
         times = torch.from_numpy(frame_fractions()).to(visual_BTND).expand(len(scenes), -1)
         clips = Clips(visual_BTND, times, self.nano.model.config.grid)
         questions = Questions(*encode_questions(self.nano, [turn for (turn,) in turns]))
         condensed: Condensed = self.variant(clips, questions)
         return condensed.for_questions(len(turns))
+
+    @torch.no_grad()
+    def _project(
+        self, scenes: Sequence[Scene], bank: ClipBank, noise: torch.Generator | None
+    ) -> Tensor:
+        """Project the features of scenes: (B, T, N, D).
+
+        They go to the device a batch at a time, never as a whole: several processes share it.
+        """
+        model = self.nano.model
+        drawn = np.stack([bank.features(scene) for scene in scenes])
+        features = torch.from_numpy(drawn).to(self.nano.device).float()
+        normal = (features - model.feature_mean) / model.feature_std
+        if noise is not None:
+            normal = torch.stack([disturb(clip, noise) for clip in normal])
+        visual_BTND: Tensor = model.projector(normal) + model.positions
+        return visual_BTND
 
     def _missed(self, weights_XKS: Tensor, asked: Sequence[Scene]) -> Tensor:
         shown = shown_cells(self.train, asked).to(weights_XKS.device)

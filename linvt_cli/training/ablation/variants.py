@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
@@ -169,3 +169,20 @@ def runs_of(specs: tuple[VariantSpec, ...], num_seeds: int) -> Iterator[tuple[Va
         for spec in specs:
             if spec.trained or seed == 0:
                 yield spec, seed
+
+
+_SLOWEST = ("official",)  # question by question
+_SLOW = ("double-tokens", "k-576", "tta-only")
+
+
+def handed_out(runs: Iterable[tuple[VariantSpec, int]]) -> list[tuple[VariantSpec, int]]:
+    """Order runs for processes side by side: seed by seed, long ones first.
+
+    The slowest are first of all, with every seed: begun last, one would keep all others waiting.
+    """
+
+    def place(run: tuple[VariantSpec, int]) -> tuple[bool, int, bool]:
+        spec, seed = run
+        return spec.name not in _SLOWEST, seed, spec.name not in _SLOW
+
+    return sorted(runs, key=place)
