@@ -27,7 +27,7 @@ from linvt_cli.backbones.language_model import (
     run_language_model,
 )
 from linvt_cli.backbones.loading import wait_for
-from linvt_cli.backbones.nano_model import NanoModel, load_nano, preprocess
+from linvt_cli.backbones.nano_model import NanoModel, load_nano, normalize, squeeze
 from linvt_cli.backbones.nano_text import NanoText
 from linvt_cli.backbones.token_bytes import token_bytes
 from linvt_cli.types import Frames, Turn, VideoPlacement, VisualFeatures
@@ -91,10 +91,8 @@ class Nano:
         """Encode each frame as a single picture: (T, H, W, 3) -> (T, N, D)."""
         started = time.perf_counter()
         pixels = torch.from_numpy(np.ascontiguousarray(frames.pixels))
-        batches = [
-            self._encode(batch.to(self.device)) for batch in torch.split(pixels, _FRAMES_PER_BATCH)
-        ]
-        tokens = torch.cat(batches)
+        batches = torch.split(pixels, _FRAMES_PER_BATCH)
+        tokens = torch.cat([self._encode(batch) for batch in batches])
         wait_for(self.device)
         return VisualFeatures(
             tokens=tokens,
@@ -104,7 +102,9 @@ class Nano:
         )
 
     def _encode(self, pixels_THWC: Tensor) -> Tensor:
-        inputs = preprocess(pixels_THWC, self.model.config.image_size).to(self.dtype)
+        # PyTorch squeezes pictures of bytes on the CPU alone, where they are.
+        squeezed = squeeze(pixels_THWC, self.model.config.image_size)
+        inputs = normalize(squeezed.to(self.device)).to(self.dtype)
         features: Tensor = self.model.vision(inputs)
         return self.model.project(features)
 

@@ -120,11 +120,6 @@ def _llama(config: NanoConfig, num_layers: int, **tokens: Any) -> LlamaConfig:
     )
 
 
-def preprocess(pixels_THWC: Tensor, size: int) -> Tensor:
-    """Squeeze pictures into squares: (T, H, W, 3) uint8 -> (T, 3, S, S) in [-1, 1]."""
-    return normalize(squeeze(pixels_THWC, size))
-
-
 def squeeze(pixels_THWC: Tensor, size: int) -> Tensor:
     """Squeeze pictures into squares: (T, H, W, 3) uint8 -> (T, 3, S, S) uint8."""
     pixels = pixels_THWC.permute(0, 3, 1, 2)  # a channels-last view, the fast path of interpolate

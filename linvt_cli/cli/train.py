@@ -11,6 +11,7 @@ from linvt_cli.cli import options
 from linvt_cli.cli.ablation import AblationGroup, ablate
 from linvt_cli.cli.completion import complete_model
 from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.nano_recipe import NanoGroup, train_nano
 from linvt_cli.cli.option_groups import with_option_groups
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.tuning_options import OptimizationGroup, ShapeGroup, chosen_stages
@@ -107,16 +108,7 @@ def train(
             help="Take X times as many clips and steps; below 1 for a quick trial",
         ),
     ] = 1.0,
-    draw_workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            min=0,
-            metavar="N",
-            help="Processes that draw clips and questions ahead for --recipe nano, which is the"
-            " same with any number [default: as many as suit the machine]",
-        ),
-    ] = None,
+    nano: NanoGroup,
     ablated: AblationGroup,
     device: options.DeviceOption = "auto",
     dtype: Annotated[
@@ -140,12 +132,8 @@ def train(
     """
     output = Output(quiet=quiet)
     typed = {name for name in _DECIDING if _is_typed(context, name)}
-    if draw_workers is not None and (data or recipe != "nano" or typed & {"model", "stage"}):
-        raise ConfigError(
-            "--workers draw for the nano recipe alone",
-            field="workers",
-            hint="leave it out; for DATA there is --decode-workers",
-        )
+    if data or recipe != "nano" or typed & {"model", "stage"}:
+        nano.refuse()
     if data and typed & {"recipe", "scale"}:
         raise ConfigError(
             "A recipe makes its own data", field="recipe", hint="leave out --recipe, or DATA"
@@ -198,20 +186,7 @@ def train(
         return
     ablated.refuse()
     _refuse_tuning(context)
-    with prompt_interrupt(), output.sole_writer():
-        from linvt_cli.backbones.loading import select_device
-        from linvt_cli.training.disk_errors import disk_errors_translated
-        from linvt_cli.training.recipe import NanoRecipe, run_recipe
-
-        with disk_errors_translated(run_dir):
-            folder = run_recipe(
-                run_dir,
-                NanoRecipe().scaled(scale),
-                device=select_device(device),
-                num_workers=draw_workers,
-                on_progress=output.notice,
-            )
-    output.line(str(folder))
+    train_nano(run_dir, nano, scale=scale, device=device, output=output)
 
 
 def _refuse_tuning(context: typer.Context, *, but: tuple[str, ...] = ()) -> None:

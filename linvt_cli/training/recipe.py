@@ -128,7 +128,7 @@ def run_recipe(
         nano.model.vision.lay_out(torch.contiguous_format)
     run = RecipeRun(run_dir, device, num_workers, on_progress)
     run.finish(VisionStage(nano, num_steps=recipe.vision_steps))
-    train, validation = _banks(run, recipe, nano, on_progress)
+    train, validation = clip_banks(run, recipe, nano, on_progress)
     set_statistics(nano.model, train.cache)
 
     image = _image_stage(nano, train, validation, recipe)
@@ -137,13 +137,14 @@ def run_recipe(
     linvt = LinearVideoTokenizer(recipe.linvt).to(device)
     for stage in _linvt_stages(nano, linvt, train, validation, recipe, image):
         run.finish(stage)
-    _draw(run_dir, on_progress)
+    draw_progress(run_dir, on_progress)
     return _export(run_dir, nano, linvt, recipe)
 
 
-def _banks(
+def clip_banks(
     run: RecipeRun, recipe: NanoRecipe, nano: Nano, on_progress: Progress
 ) -> tuple[ClipBank, ClipBank]:
+    """Return the clips to learn from and those for validation, with their features."""
     sets = {
         "train": ClipSet("train", recipe.seed, recipe.num_clips, recipe.num_foreign),
         "validation": ClipSet(
@@ -236,8 +237,8 @@ def _linvt_stages(
     yield JointStage(both, again, num_steps=recipe.joint_steps)
 
 
-def _draw(run_dir: Path, on_progress: Progress) -> None:
-    """Draw the curves of the run where that is possible; a run without a picture is whole."""
+def draw_progress(run_dir: Path, on_progress: Progress) -> None:
+    """Draw the curves of a run where that is possible; a run without a picture is whole."""
     try:
         draw_curves(list(read_metrics(run_dir / "metrics.jsonl")), run_dir / "curves.png")
     except MachineError as error:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from linvt_cli.backbones.nano_model import load_nano, preprocess, save_nano
+from linvt_cli.backbones.nano_model import load_nano, normalize, save_nano, squeeze
 from linvt_cli.errors import BackboneLoadError
 from tests.tiny_models import tiny_nano
 
@@ -15,7 +15,7 @@ from tests.tiny_models import tiny_nano
 def test_preprocessing_squeezes_the_whole_picture_into_a_square() -> None:
     pixels = torch.zeros(1, 100, 200, 3, dtype=torch.uint8)
     pixels[:, :, 100:] = 255
-    squeezed = preprocess(pixels, 64)
+    squeezed = normalize(squeeze(pixels, 64))
     assert squeezed.shape == (1, 3, 64, 64)
     assert squeezed[..., :30].max() < -0.95
     assert squeezed[..., 34:].min() > 0.95

@@ -115,6 +115,7 @@ def test_a_step_of_linvt_has_the_loss_of_the_cpu(device):
         )  # fmt: skip
         torch.manual_seed(0)
         image = ImageStage(nano, bank, bank, num_steps=4, num_tokens=80, batch_size=4)
+        image.readers.eval()  # no noise, which each device draws for itself
         stages = (
             image,
             CoverageStage(nano, linvt, bank, bank, num_steps=4, batch_size=4),

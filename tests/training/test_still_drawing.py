@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from linvt_cli.backbones.nano_model import preprocess
+from linvt_cli.backbones.nano_model import normalize, squeeze
 from linvt_cli.training.features import as_read, draw_stills, squeezed
 from linvt_cli.training.packing import IGNORED
 from linvt_cli.training.render import Renderer
@@ -57,7 +57,7 @@ def test_stills_are_read_as_inference_reads_pictures() -> None:
     """Guards the split: worker processes squeeze, and the device normalizes."""
     stills = draw_stills(make_clip(0, "train"), FRACTIONS, 64, np.random.default_rng(0), Renderer())
     read = as_read(squeezed(stills, 64), torch.device("cpu"))
-    assert read.equal(preprocess(torch.from_numpy(stills), 64))
+    assert read.equal(normalize(squeeze(torch.from_numpy(stills), 64)))
 
 
 def test_validation_draws_the_same_stills_whenever_it_is_asked() -> None:

@@ -1,0 +1,219 @@
+"""More of nano's last stage: finished weights go on learning, from clips that they have not seen.
+
+The heads that help to learn are not shipped with the weights. New ones learn first, alone: while
+they know nothing, their losses would only disturb what the weights know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.backbones.nano_model import load_nano, save_nano
+from linvt_cli.training.clip_drawing import DrawnQuestions
+from linvt_cli.training.drawing import begin_loading, default_workers
+from linvt_cli.training.examples import ClipBank
+from linvt_cli.training.image_drawing import DrawnPictures
+from linvt_cli.training.image_stage import ImageStage
+from linvt_cli.training.joint_stage import JointStage
+from linvt_cli.training.linvt_stage import LinVTStage
+from linvt_cli.training.recipe import NanoRecipe, Progress, clip_banks, draw_progress
+from linvt_cli.training.recipe_run import RecipeRun
+from linvt_cli.video_tokenizer.checkpoint import (
+    load_checkpoint,
+    read_checkpoint_info,
+    save_checkpoint,
+)
+from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
+
+_NANO = NanoRecipe()
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuedRecipe:
+    """The sizes of a run that goes on from finished weights."""
+
+    first_clip: int  # seed of the first clip; the shipped weights know 0 to 14,999
+    num_clips: int = 9000
+    num_foreign: int = 900
+    num_validation_clips: int = 260
+    num_validation_foreign: int = 30
+    reader_steps: int = 300
+    joint_steps: int = 3000
+    batch_size: int = 24  # clips a step, twice that in steps on storyboards
+    learning_rate: float = 4e-4
+    seed: int = 8  # of what is drawn
+
+    def scaled(self, factor: float) -> ContinuedRecipe:
+        """Return the recipe with other numbers of clips and steps."""
+
+        def times(count: int) -> int:
+            return max(2, round(count * factor))
+
+        return replace(
+            self,
+            num_clips=times(self.num_clips),
+            num_foreign=times(self.num_foreign),
+            num_validation_clips=times(self.num_validation_clips),
+            num_validation_foreign=times(self.num_validation_foreign),
+            reader_steps=times(self.reader_steps),
+            joint_steps=times(self.joint_steps),
+        )
+
+
+class ReadersStage:
+    """The heads that are asked inside the model, alone: whatever they read stays as it is.
+
+    Args:
+        joint: whose losses they have a part in.
+        num_steps: how long they learn.
+        learning_rate: at its peak.
+    """
+
+    name = "readers"
+
+    def __init__(self, joint: JointStage, *, num_steps: int, learning_rate: float = 2e-3) -> None:
+        self.joint = joint
+        self.drawing = joint.drawing
+        self.num_steps = num_steps
+        self.learning_rate = learning_rate
+
+    def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
+        """The heads."""
+        return list(self.joint.image.readers.named_children())
+
+    def loss(self, step: int) -> Tensor:
+        """The loss of a step of the last stage."""
+        return self.joint.loss(step)
+
+    def loss_of(self, drawn: DrawnQuestions | DrawnPictures) -> Tensor:
+        """The loss of a batch of the last stage."""
+        return self.joint.loss_of(drawn)
+
+    def validate(self) -> dict[str, float]:
+        """Share of exactly answered questions, which the heads do not change."""
+        return self.joint.validate()
+
+
+def run_continued(
+    run_dir: Path,
+    begin: Path,
+    recipe: ContinuedRecipe,
+    *,
+    device: torch.device | None = None,
+    num_workers: int | None = None,
+    on_progress: Progress,
+) -> Path:
+    """Let nano go on learning, or continue to, and return the folder with its weights.
+
+    Args:
+        run_dir: where everything of the run is kept; metrics go to ``metrics.jsonl``.
+        begin: folder of nano's weights, with those of its LinVT in ``linvt``.
+        recipe: sizes.
+        device: where to train; the CPU by default.
+        num_workers: processes that draw ahead, as many as suit the machine by default.
+        on_progress: called with a line of text now and then.
+
+    Raises:
+        BackboneLoadError: if the folder does not hold nano.
+        CheckpointError: if it does not hold its LinVT.
+    """
+    device = device or torch.device("cpu")
+    num_workers = default_workers(device) if num_workers is None else num_workers
+    if num_workers:
+        begin_loading()
+    run_dir.mkdir(parents=True, exist_ok=True)
+    nano, linvt = _weights(begin, device)
+    run = RecipeRun(run_dir, device, num_workers, on_progress)
+    train, validation = clip_banks(run, _clips_of(recipe), nano, on_progress)
+    torch.manual_seed(recipe.seed)
+    joint = _joint_stage(nano, linvt, train, validation, recipe)
+    _train_only(joint, readers=True)
+    run.finish(ReadersStage(joint, num_steps=recipe.reader_steps))
+    _train_only(joint, readers=False)
+    run.finish(joint)
+    draw_progress(run_dir, on_progress)
+    return _export(run_dir, begin, nano, linvt, recipe)
+
+
+def _weights(begin: Path, device: torch.device) -> tuple[Nano, LinearVideoTokenizer]:
+    model, tokenizer = load_nano(begin)
+    nano = Nano(model, tokenizer, device=device, dtype=torch.float32)
+    if device.type != "cpu":
+        nano.model.vision.lay_out(torch.contiguous_format)  # as where nano's recipe begins
+    linvt = load_checkpoint(
+        begin / "linvt",
+        backbone_name="nano",
+        embed_dim=nano.embed_dim,
+        device=device,
+        dtype=torch.float32,
+    )
+    return nano, linvt.train()
+
+
+def _clips_of(recipe: ContinuedRecipe) -> NanoRecipe:
+    return replace(
+        _NANO,
+        seed=recipe.first_clip,
+        num_clips=recipe.num_clips,
+        num_foreign=recipe.num_foreign,
+        num_validation_clips=recipe.num_validation_clips,
+        num_validation_foreign=recipe.num_validation_foreign,
+    )
+
+
+def _joint_stage(
+    nano: Nano,
+    linvt: LinearVideoTokenizer,
+    train: ClipBank,
+    validation: ClipBank,
+    recipe: ContinuedRecipe,
+) -> JointStage:
+    image = ImageStage(
+        nano,
+        train,
+        validation,
+        num_steps=recipe.joint_steps,
+        num_tokens=linvt.num_video_tokens,
+        batch_size=2 * recipe.batch_size,
+        seed=recipe.seed + 1,
+    )
+    both = LinVTStage(
+        nano,
+        linvt,
+        train,
+        validation,
+        name="linvt",
+        num_steps=recipe.joint_steps,
+        readers=image.readers,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+    )
+    return JointStage(both, image, num_steps=recipe.joint_steps, learning_rate=recipe.learning_rate)
+
+
+def _train_only(joint: JointStage, *, readers: bool) -> None:
+    """Let the heads alone take gradients, or all that the last stage trains."""
+    model = joint.linvt.nano.model
+    for module in (joint.linvt.linvt, model.visual_layers, model.language_model):
+        module.requires_grad_(not readers)
+    joint.image.readers.requires_grad_(True)
+
+
+def _export(
+    run_dir: Path, begin: Path, nano: Nano, linvt: LinearVideoTokenizer, recipe: ContinuedRecipe
+) -> Path:
+    """Write nano and its LinVT checkpoint, with all that they have learnt from."""
+    folder = run_dir / "nano"
+    save_nano(folder, nano.model, nano.tokenizer, torch.float16)
+    info = read_checkpoint_info(begin / "linvt")
+    learnt = dict(info.training)
+    for name in ("num_clips", "num_foreign", "joint_steps"):
+        learnt[name] = learnt.get(name, 0) + getattr(recipe, name)
+    save_checkpoint(folder / "linvt", linvt.half(), info.config, backbone="nano", training=learnt)
+    return folder
