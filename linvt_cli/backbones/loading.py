@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from collections.abc import Iterator
@@ -110,6 +111,7 @@ def memory_errors_translated(
 def give_memory_back(device: torch.device) -> None:
     """Give back what nothing refers to any more, so that other shapes find room."""
     if device.type == "cuda":
+        gc.collect()  # errors and the frames that they passed through refer to each other
         torch.cuda.empty_cache()
 
 

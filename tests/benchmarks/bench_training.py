@@ -28,6 +28,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
 
 from linvt_cli.backbones import image_llm
@@ -48,6 +49,7 @@ from tests.benchmarks.bench_backbones import full_size, tiny
 
 MODEL = "qwen2-vl-7b"
 ANSWER = "A dog runs to the left, jumps over a fence, and then a cat comes in from the right side."
+ROWS = ("main", "small", "alone", "again", "first", "cached")
 WARM_UP = 3  # steps that count for nothing
 DATASHEET = 989e12  # FLOP/s in bfloat16 of an H100 (SXM)
 
@@ -60,6 +62,7 @@ class Setting:
     steps: int
     checkpointing: bool = False
     prepared_ahead: bool = True
+    joined: bool = True  # pictures of several chunks, in one batch of the vision encoder
     cached: bool = False
 
 
@@ -133,6 +136,8 @@ def train(
             turn_by_turn = partial(mapped_ahead, num_threads=0)
             replaced = lambda f, items, num_threads: turn_by_turn(f, items)  # noqa: E731
             stack.enter_context(patch.object(image_llm, "mapped_ahead", replaced))
+        if not setting.joined:
+            stack.enter_context(patch.object(image_llm, "AMPLE_MEMORY", 1 << 60))
         run_tuning(
             TuningSettings(
                 model=MODEL,
@@ -222,6 +227,17 @@ def _method(timed: Callable[..., Any], owner: Any) -> Callable[..., Any]:
     return timed
 
 
+def attention_flops(query: Any, key: Any, value: Any) -> int:
+    """FLOPs of attention forwards, where several heads of queries may share keys."""
+    batch, heads, length, width = query
+    return int(2 * batch * heads * length * key[-2] * (width + value[-1]))
+
+
+def attention_backward_flops(_: Any, query: Any, key: Any, value: Any) -> int:
+    """FLOPs of attention backwards: five products where there were two."""
+    return attention_flops(query, key, value) * 5 // 2
+
+
 def count_flops(backbone: ImageLLM, data: Path, options: argparse.Namespace) -> dict[str, float]:
     """Run one step without recomputation, and count what it multiplies: FLOPs by part.
 
@@ -240,6 +256,10 @@ def count_flops(backbone: ImageLLM, data: Path, options: argparse.Namespace) -> 
         return call
 
     with ExitStack() as stack:
+        stack.enter_context(patch.object(flop_counter, "sdpa_flop_count", attention_flops))
+        stack.enter_context(
+            patch.object(flop_counter, "sdpa_backward_flop_count", attention_backward_flops)
+        )
         model: Any = backbone
         for owner, name, part in (
             (model, "visual_tokens", "vision encoder"),
@@ -290,15 +310,16 @@ def report(
 
 def settings_of(options: argparse.Namespace) -> list[Setting]:
     """The rows: the one that users get, and one for each thing that is left out or added."""
-    few = WARM_UP + min(options.steps, 5)
-    epoch = options.samples // options.batch_size
-    return [
-        Setting("as linvt train does", options.steps),
-        Setting("pictures prepared one after the other", few, prepared_ahead=False),
-        Setting("with --gradient-checkpointing", few, checkpointing=True),
-        Setting("with --cache-features, first look", epoch, cached=True),
-        Setting("with --cache-features, from then on", options.steps // 2, cached=True),
-    ]
+    few = WARM_UP + min(options.steps, 8)
+    rows = {
+        "main": Setting("as linvt train does", options.steps),
+        "small": Setting("8 pictures at a time", few, joined=False),
+        "alone": Setting("… prepared one after the other", few, joined=False, prepared_ahead=False),
+        "again": Setting("with --gradient-checkpointing", few, checkpointing=True),
+        "first": Setting("with --cache-features, first look", options.samples, cached=True),
+        "cached": Setting("with --cache-features, from then on", options.steps, cached=True),
+    }
+    return [rows[name] for name in options.rows]
 
 
 def run(options: argparse.Namespace, device: torch.device) -> None:
@@ -317,10 +338,11 @@ def run(options: argparse.Namespace, device: torch.device) -> None:
         print(f"TFLOPs of a step of {options.batch_size} samples: {flops / 1e12:.1f} ({shares})")
         ceiling = matmul_ceiling(device) if device.type == "cuda" else 0.0
         print(f"product of two matrices of 8,192: {ceiling / 1e12:.0f} TFLOP/s", flush=True)
-        parts, whole = parts_of_a_step(backbone, data, options)
-        print(f"parts of a step of {whole:.3f} s, the device waited for around each:")
-        for name, seconds in sorted(parts.items(), key=lambda part: -part[1]):
-            print(f"  {name}: {seconds:.3f} s, {100 * seconds / whole:.0f} %", flush=True)
+        if options.parts:
+            parts, whole = parts_of_a_step(backbone, data, options)
+            print(f"parts of a step of {whole:.3f} s, the device waited for around each:")
+            for name, seconds in sorted(parts.items(), key=lambda part: -part[1]):
+                print(f"  {name}: {seconds:.3f} s, {100 * seconds / whole:.0f} %", flush=True)
         memory = " peak GiB | reserved GiB |" if device.type == "cuda" else ""
         print(
             "| setting | steps | s/step | answer tokens/s | TFLOP/s | % of product |"
@@ -339,6 +361,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=ROWS)
+    parser.add_argument("--no-parts", dest="parts", action="store_false")
     parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore", FutureWarning)  # of names in transformers that PEFT uses

@@ -14,6 +14,7 @@ import numpy as np
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.config import LinVTConfig
 from linvt_cli.errors import ConfigError
+from linvt_cli.training.drawing import default_workers
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
 from linvt_cli.training.recipe import STATISTICS_CLIPS, NanoRecipe, clip_counter
 
@@ -108,6 +109,7 @@ def clip_caches(
             image_size=nano.model.config.image_size,
             device=nano.device,
             on_progress=clip_counter(name, on_progress),
+            num_workers=default_workers(nano.device),
         )
         caches.append(cache)
     return caches[0], caches[1]
