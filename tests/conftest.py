@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _hub_folder = tempfile.TemporaryDirectory(prefix="linvt-tests-")
 atexit.register(_hub_folder.cleanup)
 for name in [name for name in os.environ if name.startswith("LINVT_")]:
-    del os.environ[name]  # settings of the user who runs the tests
+    if name != "LINVT_LONG_TESTS":  # no setting, but whether tests run that take minutes
+        del os.environ[name]  # settings of the user who runs the tests
 os.environ["HF_HOME"] = _hub_folder.name
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["LINVT_HOME"] = f"{_hub_folder.name}/linvt"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -24,6 +23,7 @@ from linvt_cli.cli.option_groups import (
 )
 from linvt_cli.cli.output import Output, answer_form, utf8_text
 from linvt_cli.cli.shape import asked_shape
+from linvt_cli.cli.shell_words import file_word
 from linvt_cli.config import DECODE_TIMEOUT
 from linvt_cli.errors import ConfigError
 
@@ -124,7 +124,7 @@ def all_questions(video: str, first: str | None, more: Sequence[str]) -> tuple[s
     """
     questions = (*(() if first is None else (first,)), *more)
     if not questions:
-        file = shlex.quote(video)
+        file = file_word(video)
         raise ConfigError(
             f"No question about '{video}'",
             field="question",

@@ -11,6 +11,7 @@ import typer
 from linvt_cli.cli.options import QuietOption
 from linvt_cli.cli.output import Output, json_text
 from linvt_cli.cli.output_files import refuse_inputs, write_file, write_text
+from linvt_cli.cli.shell_words import file_word
 from linvt_cli.errors import ConfigError
 from linvt_cli.training.vocabulary import Split
 
@@ -54,7 +55,7 @@ def demo_clip(
     }
     write_text(answers, f"{json_text(document, indent=2)}\n")
     output.notice(f"wrote {video} and {answers} with {len(questions)} questions and answers")
-    output.notice(f"try: linvt ask {shlex.quote(str(video))} {shlex.quote(questions[0].text)}")
+    output.notice(f"try: linvt ask {file_word(str(video))} {shlex.quote(questions[0].text)}")
 
 
 def output_paths(clip: str, *, overwrite: bool) -> tuple[Path, Path]:

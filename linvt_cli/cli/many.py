@@ -80,7 +80,7 @@ DecodeWorkersOption = Annotated[
         max=64,
         metavar="N",
         help="Decode the next videos in N processes; 0 decodes each when its turn comes [default:"
-        " one for each core but one, at most 4]",
+        " one for each core, at most 4]",
     ),
 ]
 DecodeTimeoutOption = Annotated[

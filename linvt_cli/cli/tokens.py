@@ -11,7 +11,7 @@ from linvt_cli.cli import options
 from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.option_groups import FramesGroup, WatchingModelGroup, with_option_groups
-from linvt_cli.cli.output import Output
+from linvt_cli.cli.output import Output, printable
 from linvt_cli.cli.output_files import refuse_inputs, write_file
 from linvt_cli.cli.sizes import bytes_text, date_text, table
 from linvt_cli.cli.watching import load_model, watch_video
@@ -88,7 +88,7 @@ def list_tokens(as_json: options.JsonOption = False) -> None:
             str(summary.num_frames),
             bytes_text(entry.size),
             date_text(entry.last_used),
-            summary.video,
+            printable(summary.video),
         )
         for entry, summary in kept
     ]
@@ -164,7 +164,8 @@ def _of_video(video: str) -> list[CachedTokens]:
     found = [
         entry
         for entry, summary in _readable()
-        if summary.video == video or (content is not None and summary.content == content)
+        if video in (summary.video, printable(summary.video))
+        or (content is not None and summary.content == content)
     ]
     if not found:
         raise ConfigError(f"Nothing is kept of '{video}'", field="videos", hint="linvt tokens list")

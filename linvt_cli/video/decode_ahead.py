@@ -23,12 +23,18 @@ _AHEAD_OF_EACH = 2  # videos that a worker may be ahead
 
 
 def usual_workers() -> int:
-    """Return how many processes decode: one core is left to the model."""
+    """Return how many processes decode: one on each core, where there are few.
+
+    None is left to the model alone: it often waits for a video, and then all of them decode.
+    """
+    return min(_MOST_WORKERS, _num_cores())
+
+
+def _num_cores() -> int:
+    """Return on how many cores this process may run."""
     if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return max(1, min(_MOST_WORKERS, cores - 1))
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class DecodeAhead:
@@ -63,7 +69,11 @@ class DecodeAhead:
         self._jobs = jobs
         self._known = known
         count = min(usual_workers() if workers is None else workers, len(jobs))
-        self._processes = [DecodeProcess(timeout=timeout, command=command) for _ in range(count)]
+        # Two videos on a core each are done sooner than one after the other on two.
+        threads = max(1, _num_cores() // max(1, count))
+        self._processes = [
+            DecodeProcess(timeout=timeout, threads=threads, command=command) for _ in range(count)
+        ]
         self._window = _AHEAD_OF_EACH * count
         self._max_bytes = max_bytes
         self._state = threading.Condition()

@@ -27,14 +27,16 @@ def decode_opencv(
     *,
     advance: Callable[[], None],
     seeks: bool = True,
+    threads: int = 0,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The wanted frames as ``(frame number, (H, W, 3) uint8 RGB as coded)``, ascending.
 
     Ends at the first frame that OpenCV fails on or whose time contradicts the index; the caller
     has another decoder take over from there. ``advance`` is called for every frame. Without
-    ``seeks`` all is walked through.
+    ``seeks`` all is walked through. 0 ``threads`` are one for each core.
     """
-    capture = cv2.VideoCapture(str(index.path), cv2.CAP_FFMPEG)
+    chosen = [cv2.CAP_PROP_N_THREADS, threads] if threads else []
+    capture = cv2.VideoCapture(str(index.path), cv2.CAP_FFMPEG, chosen)
     try:
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         walk = _Walk(capture, index, advance)

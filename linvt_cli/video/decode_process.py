@@ -46,11 +46,15 @@ class DecodeProcess:
 
     Args:
         timeout: seconds for one video, after which the process is killed; may be infinite.
+        threads: that decode in it; 0 for one on each core.
         command: what is started.
     """
 
-    def __init__(self, *, timeout: float, command: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, *, timeout: float, threads: int = 0, command: Sequence[str] | None = None
+    ) -> None:
         self._timeout = timeout
+        self._threads = threads
         self._command = tuple(command or worker_command())
         self._process: subprocess.Popen[bytes] | None = None
         self._messages = _file_without_name()
@@ -129,7 +133,7 @@ class DecodeProcess:
                 self._messages.truncate()
                 # A group of its own: Ctrl-C on the terminal is not for it.
                 self._process = subprocess.Popen(  # noqa: S603
-                    [*self._command, str(self._pixels.fileno())],
+                    [*self._command, str(self._pixels.fileno()), str(self._threads)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=self._messages,

@@ -3,9 +3,10 @@
 Each packet carries its number through the decoder, so every frame that comes out says by itself
 which one it is: no time is guessed and none is compared.
 
-Strict about damage. The fast way uses all cores and ends with ``DamageFound`` at the first error.
-The careful way uses one thread, so that an error belongs to one packet, and listens to libav's
-messages, which tell of painted-over errors; then nothing between two key frames is believed.
+Strict about damage. The fast way may use many threads and ends with ``DamageFound`` at the first
+error. The careful way uses one thread, so that an error belongs to one packet, and listens to
+libav's messages, which tell of painted-over errors; then nothing between two key frames is
+believed.
 
 Damage that happens to make other lawful video is beyond what a decoder can see. That is the
 exception in H.264 and MPEG-4, which refuse most of it, and happens in Motion JPEG, where a part of
@@ -52,17 +53,19 @@ def decode_pyav(
     advance: Advance,
     careful: bool = False,
     seeks: bool = True,
+    threads: int = 0,
 ) -> Iterator[DecodedFrame]:
     """The wanted frames, each once, in no promised order; with ``careful`` those that are sound.
 
-    ``advance`` is called for every packet. Without ``seeks`` all is walked through.
+    ``advance`` is called for every packet. Without ``seeks`` all is walked through. 0 ``threads``
+    are one for each core.
 
     Raises:
         DamageFound: At the first error, unless ``careful``; what came before is not to be trusted.
     """
     if not frames:
         return
-    feeder = _Feeder(index, careful=careful)
+    feeder = _Feeder(index, threads=1 if careful else threads, careful=careful)
     if index.stamps is None:
         yield from _numbered(_frames_in_order(feeder, index.countable, advance), set(frames), index)
         return
@@ -108,15 +111,18 @@ def _frames_in_order(
 class _Feeder:
     """An open file with its decoder, which takes packets and gives frames or notices damage."""
 
-    def __init__(self, index: VideoIndex, *, careful: bool, strict: bool = True) -> None:
+    def __init__(
+        self, index: VideoIndex, *, threads: int, careful: bool, strict: bool = True
+    ) -> None:
         self.index = index
+        self.threads = threads
         self.careful = careful
         self.strict = strict
         self.container = open_container(index.path)
         self.stream: VideoStream = self.container.streams.video[index.video_stream]
         self.codec = self.stream.codec_context
         self.codec.options = dict(_STRICT) if strict else {}
-        self.codec.thread_count = 1 if careful else 0
+        self.codec.thread_count = threads
         self.codec.thread_type = "AUTO"
         self.codec.copy_opaque = True
 
@@ -206,7 +212,10 @@ class _Decoder:
 
     def _reopen(self, *, strict: bool) -> None:
         self.feeder.container.close()
-        self.feeder = _Feeder(self.index, careful=self.feeder.careful, strict=strict)
+        before = self.feeder
+        self.feeder = _Feeder(
+            self.index, threads=before.threads, careful=before.careful, strict=strict
+        )
         self.fresh = True
 
     def _rewind(self) -> Iterator[Packet[VideoStream]]:

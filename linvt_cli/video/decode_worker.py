@@ -57,12 +57,18 @@ class Decoded:
     source: Fingerprint | None  # None where there is no file to read
 
 
-def decode(job: DecodeJob, on_source: Callable[[Fingerprint], object] = lambda _: None) -> Decoded:
+def decode(
+    job: DecodeJob,
+    on_source: Callable[[Fingerprint], object] = lambda _: None,
+    *,
+    threads: int = 0,
+) -> Decoded:
     """Decode a video; what is wrong with it is part of the outcome.
 
     Args:
         job: what to decode.
         on_source: told what the file holds before anything is decoded.
+        threads: that decode; 0 for one on each core.
     """
     source = None
     try:
@@ -71,7 +77,7 @@ def decode(job: DecodeJob, on_source: Callable[[Fingerprint], object] = lambda _
             return Decoded(frames, None)
         source = fingerprint(job.video)
         on_source(source)
-        return Decoded(read_frames(job.video, job.sampling), source)
+        return Decoded(read_frames(job.video, job.sampling, threads=threads), source)
     except (VideoError, ConfigError) as error:
         return Decoded(error, source)
 
@@ -191,7 +197,7 @@ def main() -> None:
     A thread waits for jobs, so that the process ends at once with the one that started it, even
     while it decodes.
     """
-    pixels_file = int(sys.argv[1])
+    pixels_file, threads = map(int, sys.argv[1:3])
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that gives the jobs
     outlet = os.fdopen(os.dup(1), "wb")
@@ -201,7 +207,8 @@ def main() -> None:
     tell_source = partial(write_source, outlet=outlet)
     while True:
         # Without a name for the outcome, its pixels are not held while the next are decoded.
-        write_outcome(decode(read_job(jobs.get()), tell_source), outlet, pixels_file)
+        job = read_job(jobs.get())
+        write_outcome(decode(job, tell_source, threads=threads), outlet, pixels_file)
 
 
 def _receive(jobs: queue.SimpleQueue[bytes]) -> None:

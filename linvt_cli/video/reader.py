@@ -30,13 +30,18 @@ _MOST_CHOICES = 4
 
 
 def read_frames(
-    path: str | Path, sampling: FrameSampling, *, on_progress: OnProgress | None = None
+    path: str | Path,
+    sampling: FrameSampling,
+    *,
+    on_progress: OnProgress | None = None,
+    threads: int = 0,
 ) -> Frames:
     """The frames shown at the wanted times, upright, with square pixels, shrunk as asked.
 
     Where the video has fewer frames than wanted, each comes once. ``coverage`` falls below 1 where
     frames are damaged or the file was cut off before the length that it announces.
-    ``on_progress`` is given the done share from time to time, at last 1.
+    ``on_progress`` is given the done share from time to time, at last 1. ``threads`` decode, or one
+    for each core where that is 0; the frames are the same.
 
     Raises:
         VideoNotFoundError: When there is no such file.
@@ -49,11 +54,13 @@ def read_frames(
     file = regular_file(path)
     read = _read_video if content_of(file) == "video" else _read_picture
     with errors_of_damage(file):
-        frames = read(file, sampling, on_progress or (lambda _: None))
+        frames = read(file, sampling, on_progress or (lambda _: None), threads)
     return replace(frames, seconds=time.perf_counter() - began)
 
 
-def _read_picture(file: Path, sampling: FrameSampling, on_progress: OnProgress) -> Frames:
+def _read_picture(
+    file: Path, sampling: FrameSampling, on_progress: OnProgress, _threads: int
+) -> Frames:
     with read_picture(file) as picture:
         choice = choose_frames(sampling, picture.timeline, file)
         size = target_size((picture.info.height, picture.info.width), sampling.short_side)
@@ -63,7 +70,9 @@ def _read_picture(file: Path, sampling: FrameSampling, on_progress: OnProgress) 
     return collected.frames(picture.info, picture.timeline)
 
 
-def _read_video(file: Path, sampling: FrameSampling, on_progress: OnProgress) -> Frames:
+def _read_video(
+    file: Path, sampling: FrameSampling, on_progress: OnProgress, threads: int
+) -> Frames:
     index = read_index(file)
     size = target_size(index.picture.shown_size, sampling.short_side)
     for _ in range(_MOST_CHOICES):
@@ -72,7 +81,7 @@ def _read_video(file: Path, sampling: FrameSampling, on_progress: OnProgress) ->
         collected = Collected(choice, size, file, lost=index.lost)
         decoder = _choose_decoder(index, collected.missing, sampling)
         advance = _progress_counter(index, collected.missing, on_progress)
-        hollow = _decode_into(collected, index, decoder, sampling, advance)
+        hollow = _decode_into(collected, index, decoder, sampling, advance, threads)
         if not hollow or len(hollow) == len(index.shown):
             break
         index = index.without(hollow)
@@ -86,6 +95,7 @@ def _decode_into(
     decoder: Literal["opencv", "pyav"],
     sampling: FrameSampling,
     advance: Callable[[], None],
+    threads: int,
 ) -> tuple[int, ...]:
     """Decodes the wanted frames: the fast way, then what is left of them in slower ways.
 
@@ -99,15 +109,16 @@ def _decode_into(
         )
 
     if decoder == "opencv":
-        add(decode_opencv(index, collected.missing, advance=advance))
+        add(decode_opencv(index, collected.missing, advance=advance, threads=threads))
         if sampling.decoder == "opencv":
             if collected.missing:
-                add(decode_opencv(index, collected.missing, advance=advance, seeks=False))
+                missing = collected.missing
+                add(decode_opencv(index, missing, advance=advance, seeks=False, threads=threads))
             return ()
     doubtful = suspicious(index, collected.missing)
     clear = [frame for frame in collected.missing if frame not in doubtful]
     try:
-        add(decode_pyav(index, clear, advance=advance))
+        add(decode_pyav(index, clear, advance=advance, threads=threads))
     except DamageFound:
         collected.forget()
     # With several threads libav loses a frame once in a blue moon, so also without damage.

@@ -8,13 +8,14 @@ broken off:
 
 - the ratio of wall times, and the processor time that the model and that decoding take for a clip:
   where one is much smaller than the other, there is little to overlap;
-- the memory of this process in the last quarter of the rounds against that in the first.
+- the memory of this process in the last quarter of the clips of a round against that in the first
+  quarter, decoded ahead, in the median round.
 
 Every round starts its processes anew, and its first clip cannot be decoded ahead: in a long batch
 the ratio is a little better. The model takes as many threads as OMP_NUM_THREADS says, else as it
 likes. Set OMP_WAIT_POLICY=PASSIVE, as linvt ask does before torch is loaded; here it comes first.
 Clips are drawn first, and found again in --workdir where that is given. Usage:
-python tests/benchmarks/bench_batch.py [NUM_CLIPS] [--height 1080] [--seconds 10] [--round 12]
+python tests/benchmarks/bench_batch.py [NUM_CLIPS] [--height 1080] [--seconds 10] [--round 48]
 """
 
 from __future__ import annotations
@@ -54,7 +55,14 @@ class Round:
     seconds: float = 0.0
     own_seconds: float = 0.0  # of processors, by this process
     worker_seconds: float = 0.0  # of processors, by those that decode
-    mebibytes: float = 0.0  # of this process, at most, looked at before each answer
+    mebibytes: list[float] = field(default_factory=list)  # of this process, before each answer
+
+    @property
+    def growth(self) -> float:
+        """Memory in the last quarter as a multiple of that in the first; the first clip apart."""
+        later = self.mebibytes[1:] or self.mebibytes
+        quarter = max(1, len(later) // 4)
+        return max(later[-quarter:]) / max(later[:quarter])
 
 
 def write_clips(folder: Path, count: int, height: int, seconds: float) -> list[BatchVideo]:
@@ -91,7 +99,7 @@ def run(batch: Batch, videos: list[BatchVideo]) -> Round:
         for turn in turns:
             if not isinstance(turn.watching, Watching):
                 raise turn.watching
-            done.mebibytes = max(done.mebibytes, resident_mebibytes())
+            done.mebibytes.append(resident_mebibytes())
             turn.watching.use(
                 lambda qa, watched: done.answers.append(qa.ask(watched, QUESTION).text),
                 may_repeat=lambda: True,
@@ -130,9 +138,7 @@ def report(ahead: list[Round], in_turn: list[Round]) -> None:
     clips = sum(len(each.answers) for each in ahead)
     own = sum(each.own_seconds for each in ahead) / clips
     workers = sum(each.worker_seconds for each in ahead) / clips
-    quarter = max(1, len(ahead) // 4)
-    early = max(each.mebibytes for each in ahead[:quarter])
-    late = max(each.mebibytes for each in ahead[-quarter:])
+    growth = statistics.median(each.growth for each in ahead)
     overall = sum(each.seconds for each in in_turn) / sum(each.seconds for each in ahead)
     say("")
     print(
@@ -140,7 +146,7 @@ def report(ahead: list[Round], in_turn: list[Round]) -> None:
         f" (median of rounds {statistics.median(ratios):.2f},"
         f" {min(ratios):.2f} to {max(ratios):.2f});"
         f" processor time of a clip: model {own:.2f} s, decoding {workers:.2f} s;"
-        f" memory, last / first quarter: {late / early:.2f} ({late:.0f} MiB)",
+        f" memory, last / first quarter: {growth:.2f} ({max(ahead[-1].mebibytes):.0f} MiB)",
         flush=True,
     )
 
@@ -148,10 +154,10 @@ def report(ahead: list[Round], in_turn: list[Round]) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("num_clips", nargs="?", type=int, default=48)
+    parser.add_argument("num_clips", nargs="?", type=int, default=96)
     parser.add_argument("--height", type=int, default=1080)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--round", dest="clips_a_round", type=int, default=12)
+    parser.add_argument("--round", dest="clips_a_round", type=int, default=48)
     parser.add_argument("--workdir", type=Path)
     chosen = parser.parse_args()
     import torch

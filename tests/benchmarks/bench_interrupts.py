@@ -22,11 +22,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import av
 import numpy as np
+import torch
 
+from linvt_cli.pipeline.token_file import read_token_file
 from linvt_cli.video.writer import write_video
 from tests.cli.faults import write_folder
 from tests.cli.processes import FAKE, ROOT
+from tests.fakes import TinyBackbone
 
 MARK = f"LINVT_BENCHMARK_{os.getpid()}"
 NUM_ROWS = 30_000  # of an earlier run, in the situations that are about many rows
@@ -72,6 +76,24 @@ def large_videos(folder: Path) -> None:
         (folder / "in" / f"{number}.mp4").write_bytes(first.read_bytes() + bytes(number))
 
 
+def videos_4k(folder: Path) -> None:
+    """Write a few videos in 4K and HEVC, of which each takes seconds to decode."""
+    (folder / "in").mkdir()
+    first = folder / "in" / "0.mp4"
+    ground = np.random.default_rng(0).integers(0, 255, (68, 120, 3)).astype(np.uint8)
+    large = ground.repeat(32, axis=0).repeat(32, axis=1)[:2160]
+    options = {"preset": "ultrafast", "x265-params": "log-level=none:keyint=30"}
+    with av.open(str(first), mode="w") as container:
+        stream = container.add_stream("libx265", rate=30, options=options)
+        stream.width, stream.height, stream.pix_fmt = 3840, 2160, "yuv420p"
+        for number in range(60):
+            pixels = np.ascontiguousarray(np.roll(large, 3 * number, axis=1))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    for number in range(1, 6):
+        (folder / "in" / f"{number}.mp4").write_bytes(first.read_bytes() + bytes(number))
+
+
 def many_rows(folder: Path) -> None:
     """Write a file of results that has many rows already, beside one video without a row."""
     write_folder(folder / "in", 1, 0)
@@ -89,6 +111,13 @@ SITUATIONS = {
     "small videos": Situation((*ASK, "-o", "out.jsonl"), has_rows("out.jsonl", 1), 2.0),
     "decoding large videos": Situation(
         (*ASK, "--frames", "128", "-o", "out.jsonl"), decodes, 3.0, prepare=large_videos
+    ),
+    "decoding 4K HEVC": Situation(
+        (*ASK, "--frames", "32", "-o", "out.jsonl"), decodes, 3.0, prepare=videos_4k
+    ),
+    "token files are written": Situation(
+        (*ASK, "-o", "out.jsonl"), has_rows("out.jsonl", 1), 1.0,
+        {"LINVT_TOKEN_CACHE": "1024", "LINVT_HOME": "home"},
     ),
     "a worker hangs": Situation(
         (*ASK, "-o", "out.jsonl"), decodes, 2.0, stops_worker=True
@@ -168,6 +197,7 @@ def interrupted(situation: Situation, source: Path, number: int, delay: float) -
         gone = time.perf_counter() - began
         wait_for(lambda: not workers())
         rows_whole(folder / "out.jsonl")
+        tokens_whole(folder / "home" / "tokens")
         return str(code), f"{gone:.3f}", f"{time.perf_counter() - began:.3f}"
 
 
@@ -176,6 +206,12 @@ def rows_whole(path: Path) -> None:
     if path.exists():
         for line in path.read_bytes().splitlines():
             json.loads(line)
+
+
+def tokens_whole(folder: Path) -> None:
+    """Check that every token file can be read."""
+    for path in folder.glob("*.linvt"):
+        read_token_file(path, TinyBackbone().embed_dim, torch.device("cpu"), torch.float32)
 
 
 def main() -> None:

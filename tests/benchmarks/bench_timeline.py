@@ -103,6 +103,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="seed of the first clip")
     parser.add_argument("--scan-only", action="store_true", help="find segments, name nothing")
     asked = parser.parse_args()
+    asked.workdir.mkdir(parents=True, exist_ok=True)
     qa = None if asked.scan_only else VideoQA.load("nano", device="cpu")
     count = Count()
     for seed in range(asked.first, asked.first + asked.clips):

@@ -66,8 +66,8 @@ def test_what_is_wrong_with_a_video_is_part_of_its_turn(loads, clips, tmp_path):
 def test_too_few_frames_are_found_when_the_video_is_looked_at(loads, clips, monkeypatch):
     usual = read_frames
 
-    def half(*arguments: Any) -> Any:
-        return replace(usual(*arguments), coverage=0.3, warnings=("cut off",))
+    def half(*arguments: Any, **options: Any) -> Any:
+        return replace(usual(*arguments, **options), coverage=0.3, warnings=("cut off",))
 
     monkeypatch.setattr(decode_worker, "read_frames", half)
     (turn,) = batch().turns(videos(clips[0]))

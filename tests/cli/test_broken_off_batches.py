@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import random
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from linvt_cli.cli.parquet import read_table
 from tests.cli.faults import FAULTS, write_folder
 from tests.cli.schema import validate
 from tests.cli.test_ask_batch import rows_of
@@ -56,8 +58,22 @@ def processes(monkeypatch, tmp_path) -> Processes:
     return Processes(tmp_path)
 
 
-def comparable(rows: list[dict[str, Any]]) -> list[str]:
-    return sorted(json.dumps({**row, "seconds": None}, sort_keys=True) for row in rows)
+def comparable(path: str | Path) -> list[str]:
+    """Return the rows of results in any of the forms, sorted, without how long they took."""
+    return sorted(
+        json.dumps({**row, **{name: None for name in row if name.startswith("seconds")}})
+        for row in results_of(Path(path))
+    )
+
+
+def results_of(path: Path) -> list[dict[str, Any]]:
+    match path.suffix:
+        case ".jsonl":
+            return rows_of(path)
+        case ".csv":
+            with path.open(newline="", encoding="utf-8") as file:
+                return list(csv.DictReader(file, strict=True))
+    return list(read_table(path))
 
 
 def workers() -> set[str]:
@@ -85,45 +101,93 @@ def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_clips", "num_kills", "num_workers"),
-    [(20, 4, 0), (20, 2, 1), pytest.param(270, 20, 1, marks=LONG)],
+    ("num_clips", "num_kills", "num_workers", "ending"),
+    [
+        (20, 4, 0, ".jsonl"),
+        (20, 2, 1, ".csv"),
+        (20, 2, 1, ".parquet"),
+        pytest.param(270, 20, 1, ".jsonl", marks=LONG),
+        pytest.param(270, 20, 1, ".csv", marks=LONG),
+        pytest.param(270, 20, 1, ".parquet", marks=LONG),
+    ],
 )
 @pytest.mark.timeout(3000)
 def test_a_run_that_is_killed_and_goes_on_ends_like_one_that_is_not(
-    processes, tmp_path, num_clips, num_kills, num_workers
+    processes, tmp_path, num_clips, num_kills, num_workers, ending
 ):
-    write_folder(tmp_path / "in", num_clips, max(len(FAULTS), num_clips // 9))
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow")
+    num_faults = max(len(FAULTS), num_clips // 9)
+    write_folder(tmp_path / "in", num_clips, num_faults)
     command = ["ask", "in", "-q", "Who?", "-q", "Why?", "--max-new-tokens", "8", "--model", "nano"]
     command += ["--decode-workers", str(num_workers)]
-    assert processes.start([*command, "-o", "whole.jsonl"]).wait() == 7
-    whole = rows_of("whole.jsonl")
-    for row in whole:
+    whole, out = tmp_path / f"whole{ending}", tmp_path / f"out{ending}"
+    began = time.monotonic()
+    assert processes.start([*command, "-o", whole.name]).wait() == 7
+    duration = time.monotonic() - began
+    rows = results_of(whole)
+    assert len(rows) == 2 * (num_clips + num_faults)
+    check_failures(rows, num_faults)
+    for row in rows if ending == ".jsonl" else ():
         validate(row)
-    failures = [row["error"] for row in whole if row["error"] is not None]
-    assert len(failures) == 2 * max(len(FAULTS), num_clips // 9)
+
+    run = partial(processes.start, [*command, "-o", out.name, "--resume"])
+    chance = random.Random(num_clips + num_workers)  # noqa: S311
+    growing = out.with_name(f"{out.name}.jsonl") if ending == ".parquet" else out
+    ends: list[int] = []
+    for number in range(num_kills):
+        size = len(rows) * (number + 1) // (num_kills + 1)
+        process = run()
+        ends.append(kill(process, growing, size, chance, duration if number % 4 == 3 else 0.0))
+        # A busy machine may let a run end before the signal reaches it; later ones then begin anew.
+        assert ends[-1] in (-signal.SIGKILL, 7)
+        if growing.exists() and chance.random() < 0.5:  # as if killed in the middle of a row
+            growing.write_bytes(growing.read_bytes()[: -chance.randrange(1, 300)])
+    assert run().wait() == 7
+    assert -signal.SIGKILL in ends
+    assert comparable(out) == comparable(whole)
+    assert ending != ".parquet" or not growing.exists()
+    wait_for(lambda: not workers())
+
+
+def kill(
+    process: subprocess.Popen[bytes], growing: Path, size: int, chance: random.Random, within: float
+) -> int:
+    """Kill a run at some moment of its first seconds, or else soon after it has written rows.
+
+    Args:
+        process: the run.
+        growing: the file that rows are appended to.
+        size: how many rows are there before it is killed.
+        chance: what decides.
+        within: seconds of a whole run, for any moment in it; 0 to wait for rows.
+
+    Returns:
+        How the process ended.
+    """
+    if within:
+        time.sleep(chance.random() * within)
+    else:
+        wait_for(lambda: has_rows(growing, size) or process.poll() is not None)
+        time.sleep(chance.random() * 0.05)
+    process.send_signal(signal.SIGKILL)
+    return process.wait()
+
+
+def check_failures(rows: list[dict[str, Any]], num_faults: int) -> None:
+    """Fail unless every fault has two rows that say what it is, in a line, and what to do."""
+    if "error.type" in rows[0]:
+        failures = [
+            {part: row[f"error.{part}"] for part in ("type", "message", "hint")}
+            for row in rows
+            if row["error.type"]
+        ]
+    else:
+        failures = [row["error"] for row in rows if row["error"] is not None]
+    assert len(failures) == 2 * num_faults
     for failure in failures:
         assert all(failure[part] for part in ("type", "message", "hint")), failure
         assert "\n" not in failure["message"] + failure["hint"]
-
-    chance = random.Random(num_clips + num_workers)  # noqa: S311
-    out = tmp_path / "out.jsonl"
-    out.touch()
-    ends: list[int] = []
-    for number in range(num_kills):
-        process = processes.start([*command, "-o", "out.jsonl", "--resume"])
-        size = len(whole) * (number + 1) // (num_kills + 1)
-        wait_for(partial(has_rows, out, size))
-        time.sleep(chance.random() * 0.05)
-        process.send_signal(signal.SIGKILL)
-        # A busy machine may let a run end before the signal reaches it; later ones then begin anew.
-        ends.append(process.wait())
-        assert ends[-1] in (-signal.SIGKILL, 7)
-        if chance.random() < 0.5:  # as if it had been killed in the middle of a row
-            out.write_bytes(out.read_bytes()[: -chance.randrange(1, 300)])
-    assert processes.start([*command, "-o", "out.jsonl", "--resume"]).wait() == 7
-    assert -signal.SIGKILL in ends
-    assert comparable(rows_of(out)) == comparable(whole)
-    wait_for(lambda: not workers())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

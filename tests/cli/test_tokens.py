@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,19 @@ def test_what_is_kept_is_listed(video, capsys):
     (row,) = json.loads(capsys.readouterr().out)
     assert (row["video"], row["frames"]) == (str(video), 4)
     assert Path(row["path"]).stat().st_size == row["size"]
+
+
+def test_a_name_with_line_breaks_has_one_line_and_can_be_removed_by_it(video, tmp_path, capsys):
+    path = tmp_path / "new\nline \x1b[31m.mp4"
+    shutil.copy(video, path)
+    ask(path)
+    path.unlink()
+    capsys.readouterr()
+    assert run(["tokens", "list"]) == 0
+    _, line = capsys.readouterr().out.splitlines()
+    listed = f"{tmp_path}/new\\nline \\x1b[31m.mp4"
+    assert line.endswith(listed)
+    assert run(["tokens", "remove", listed]) == 0
 
 
 def test_an_empty_cache_is_an_empty_list(capsys):

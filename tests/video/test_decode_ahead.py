@@ -3,12 +3,14 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from linvt_cli.config import FrameSampling
 from linvt_cli.errors import DecoderCrashedError, DecodeTimeoutError, VideoDecodeError
 from linvt_cli.types import Frames
+from linvt_cli.video import decode_ahead
 from linvt_cli.video.decode_ahead import DecodeAhead, usual_workers
 from linvt_cli.video.decode_worker import Decoded, DecodeJob
 from linvt_cli.video.fingerprint import Fingerprint
@@ -24,8 +26,11 @@ def width(outcome: object) -> int:
     return int(outcome.pixels.shape[2])
 
 
-def begun(log: Path) -> int:
-    """How many jobs were begun, once no more follow."""
+def begun(log: Path, least: int = 0) -> int:
+    """How many jobs were begun, once no more follow; waits for ``least``."""
+    limit = time.monotonic() + 60
+    while len(log.read_text().splitlines()) < least and time.monotonic() < limit:
+        time.sleep(0.02)
     time.sleep(0.5)
     return len(log.read_text().splitlines())
 
@@ -98,7 +103,7 @@ def test_pixels_wait_in_the_process_when_there_is_no_room_for_them(log):
         outcomes = iter(decoded)
         next(outcomes)
         # One lies here, one waits in the process, which therefore begins no other.
-        assert begun(log) == 3
+        assert begun(log, least=3) == 3
         assert [width(outcome.frames) for outcome in outcomes] == [1000] * 8
 
 
@@ -111,5 +116,22 @@ def test_the_end_of_the_block_ends_threads_and_processes():
     assert time.perf_counter() - began < 30
 
 
-def test_one_core_is_left_to_the_model():
-    assert 1 <= usual_workers() <= 4
+@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 2), (3, 3), (64, 4)])
+def test_a_process_decodes_on_each_core_where_there_are_few(monkeypatch, cores, workers):
+    monkeypatch.setattr(decode_ahead, "_num_cores", lambda: cores)
+    assert usual_workers() == workers
+
+
+@pytest.mark.parametrize(
+    ("cores", "num_jobs", "threads"), [(1, 9, 1), (2, 9, 1), (2, 1, 2), (16, 9, 4), (16, 2, 8)]
+)
+def test_the_processes_share_the_cores(monkeypatch, cores, num_jobs, threads):
+    monkeypatch.setattr(decode_ahead, "_num_cores", lambda: cores)
+    started: list[int] = []
+
+    def start(**options: Any) -> None:
+        started.append(options["threads"])
+
+    monkeypatch.setattr(decode_ahead, "DecodeProcess", start)
+    DecodeAhead(jobs(*"1" * num_jobs))
+    assert started == [threads] * min(num_jobs, cores, 4)

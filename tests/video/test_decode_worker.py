@@ -115,7 +115,7 @@ def test_a_broken_file_has_a_fingerprint_and_a_missing_one_has_none(tmp_path):
 def test_the_process_ends_with_its_input_and_writes_lines_only(video, tmp_path):
     with (tmp_path / "pixels").open("w+b") as file:
         process = subprocess.Popen(
-            [*worker_command(), str(file.fileno())],
+            [*worker_command(), str(file.fileno()), "0"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=(file.fileno(),),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from linvt_cli.config import FrameSampling
+from linvt_cli.video import decode_pyav
 from linvt_cli.video.reader import read_frames
 from tests.video.numbered import read
 
@@ -26,6 +27,28 @@ def test_both_decoders_agree_on_colours_and_orientation(name, clip_file):
     theirs = read_frames(clip_file(name), FrameSampling(num_frames=5, decoder="pyav")).pixels
     assert np.abs(ours - theirs).mean() < 1
     assert np.abs(ours - theirs).max() <= 8
+
+
+@pytest.mark.parametrize("decoder", ["opencv", "pyav"])
+@pytest.mark.parametrize("name", ["h264, far key frames", "vp9"])
+def test_the_frames_are_the_same_whatever_the_number_of_threads(clip_file, name, decoder):
+    sampling = FrameSampling(num_frames=5, decoder=decoder)
+    one, many = (read_frames(clip_file(name), sampling, threads=number) for number in (1, 3))
+    assert one.times == many.times
+    assert (one.pixels == many.pixels).all()
+
+
+def test_as_many_threads_decode_as_were_asked_for(clip_file, monkeypatch):
+    counts = set()
+
+    def decode(feeder, packet):
+        counts.add(feeder.codec.thread_count)
+        return feeder.codec.decode(packet)
+
+    monkeypatch.setattr(decode_pyav._Feeder, "feed", decode)
+    sampling = FrameSampling(num_frames=2, decoder="pyav")
+    read_frames(clip_file("h264, far key frames"), sampling, threads=2)
+    assert counts == {2}
 
 
 def test_the_decoder_that_was_used_is_told(clip_file):
