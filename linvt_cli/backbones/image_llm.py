@@ -24,8 +24,8 @@ from linvt_cli.backbones.language_model import (
     repeat_cache,
     run_language_model,
 )
-from linvt_cli.backbones.loading import free_memory, wait_for
-from linvt_cli.backbones.mapped_ahead import default_threads, joined, mapped_ahead
+from linvt_cli.backbones.loading import wait_for
+from linvt_cli.backbones.mapped_ahead import default_threads, mapped_ahead
 from linvt_cli.backbones.original_layout import load_model
 from linvt_cli.backbones.snapshot import (
     COMPLETE_HINT,
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 Blueprint = tuple[type[PreTrainedModel], PreTrainedConfig]
 PixelValues = dict[str, Tensor]
 Grid = tuple[int, int]
-AMPLE_MEMORY = 6 << 30  # bytes that are free on a device, so that more may be taken than is needed
-_CHUNKS_WITH_ROOM = 4
 
 
 class ImageLLM(ABC):
@@ -189,8 +187,7 @@ class ImageLLM(ABC):
         done = 0
         # On the CPU the encoder itself keeps all cores busy.
         num_threads = 0 if self.device.type == "cpu" else default_threads()
-        prepared = mapped_ahead(self.pixel_values, chunks, num_threads=num_threads)
-        for values, grid in joined(prepared, self._chunks_together()):
+        for values, grid in mapped_ahead(self.pixel_values, chunks, num_threads=num_threads):
             encoded = self._encode(values, grid)
             if tokens is None:
                 tokens = encoded.new_empty((num_frames, *encoded.shape[1:]), dtype=self.dtype)
@@ -207,14 +204,6 @@ class ImageLLM(ABC):
         """Encode pictures at once: (T, H, W, 3) uint8 -> (T, N, D), and the grid of tokens."""
         values, grid = self.pixel_values(pixels_THWC)
         return self._encode(values, grid), grid
-
-    def _chunks_together(self) -> int:
-        """How many chunks are looked at at once.
-
-        A GPU computes small ones faster than they can be handed to it; large ones take memory.
-        """
-        has_room = self.device.type != "cpu" and free_memory(self.device) > AMPLE_MEMORY
-        return _CHUNKS_WITH_ROOM if has_room else 1
 
     def _encode(self, values: PixelValues, grid: Grid) -> Tensor:
         return self.visual_tokens(

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import TypeVar
-
-import torch
-from torch import Tensor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,19 +45,3 @@ def mapped_ahead(
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def joined(
-    prepared: Iterable[tuple[dict[str, Tensor], tuple[int, int]]], count: int
-) -> Iterator[tuple[dict[str, Tensor], tuple[int, int]]]:
-    """Join so many chunks of pictures of one video at a time into one.
-
-    Args:
-        prepared: tensors by name, whose first axis is that of the pictures or goes along with it,
-            and rows and columns of visual tokens, alike for all.
-        count: chunks that become one; the last ones may be fewer.
-    """
-    source = iter(prepared)
-    while group := list(islice(source, count)):
-        chunks, grids = zip(*group, strict=True)
-        yield {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}, grids[0]

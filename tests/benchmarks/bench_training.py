@@ -12,8 +12,6 @@ any machine; its figures mean nothing. Needs no network.
 from __future__ import annotations
 
 import argparse
-import gc
-import json
 import statistics
 import tempfile
 import time
@@ -26,7 +24,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import torch
 from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
@@ -43,13 +40,20 @@ from linvt_cli.training.tuning.learner import Learner
 from linvt_cli.training.tuning.metrics import StepMetrics
 from linvt_cli.training.tuning.run import Observer, run_tuning
 from linvt_cli.training.tuning.settings import Optimization, TokenizerShape, TuningSettings
-from linvt_cli.video.writer import write_video
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from tests.benchmarks.bench_backbones import full_size, tiny
+from tests.benchmarks.step_costs import (
+    Clock,
+    as_method,
+    attention_backward_flops,
+    attention_flops,
+    matmul_ceiling,
+    take_lora_off,
+)
+from tests.benchmarks.training_clips import write_data
 
 MODEL = "qwen2-vl-7b"
-ANSWER = "A dog runs to the left, jumps over a fence, and then a cat comes in from the right side."
-ROWS = ("main", "small", "alone", "again", "first", "cached")
+ROWS = ("main", "alone", "again", "first", "cached")
 WARM_UP = 3  # steps that count for nothing
 DATASHEET = 989e12  # FLOP/s in bfloat16 of an H100 (SXM)
 
@@ -62,55 +66,7 @@ class Setting:
     steps: int
     checkpointing: bool = False
     prepared_ahead: bool = True
-    joined: bool = True  # pictures of several chunks, in one batch of the vision encoder
     cached: bool = False
-
-
-def write_data(folder: Path, count: int, frames: int, size: tuple[int, int]) -> Path:
-    """Write videos of drifting stripes over noise, with a question to each."""
-    width, height = size
-    rows = []
-    for number in range(count):
-        rng = np.random.default_rng(number)
-        noise = rng.integers(0, 64, (height, width, 3), dtype=np.uint8)
-        places = np.arange(width)
-        drawn = (
-            noise
-            + ((places + (number + 3) * moment) // 40 % 4 * 60).astype(np.uint8)[None, :, None]
-            for moment in range(frames)
-        )
-        write_video(folder / f"{number}.mp4", drawn, 16.0)
-        rows.append({"video": f"{number}.mp4", "question": "What happens?", "answer": ANSWER})
-    data = folder / "data.jsonl"
-    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return data
-
-
-class Clock:
-    """Seconds of the parts of a step; the device is waited for around each."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self.seconds: dict[str, float] = {}
-
-    def wait(self) -> None:
-        """Wait until the device has done all it was told."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()
-
-    def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function, with its time added to a part."""
-
-        def call(*arguments: Any, **options: Any) -> Any:
-            self.wait()
-            started = time.perf_counter()
-            result = function(*arguments, **options)
-            self.wait()
-            spent = time.perf_counter() - started
-            self.seconds[name] = self.seconds.get(name, 0.0) + spent
-            return result
-
-        return call
 
 
 @contextmanager
@@ -136,8 +92,6 @@ def train(
             turn_by_turn = partial(mapped_ahead, num_threads=0)
             replaced = lambda f, items, num_threads: turn_by_turn(f, items)  # noqa: E731
             stack.enter_context(patch.object(image_llm, "mapped_ahead", replaced))
-        if not setting.joined:
-            stack.enter_context(patch.object(image_llm, "AMPLE_MEMORY", 1 << 60))
         run_tuning(
             TuningSettings(
                 model=MODEL,
@@ -160,26 +114,21 @@ def train(
     take_lora_off(backbone)
 
 
-def take_lora_off(backbone: ImageLLM) -> None:
-    """Give the language model its plain layers back."""
-    decoder = backbone.decoder()
-    for name, module in list(decoder.named_modules()):
-        if hasattr(module, "base_layer"):
-            parent, _, last = name.rpartition(".")
-            setattr(decoder.get_submodule(parent), last, module.base_layer)
-    del decoder.peft_config
-    decoder.gradient_checkpointing_disable()
-    gc.collect()
-
-
 def measure(
     backbone: ImageLLM, data: Path, options: argparse.Namespace, setting: Setting
 ) -> list[StepMetrics]:
     """Train, and return the steps behind the first ones."""
     steps: list[StepMetrics] = []
+
+    def note(metrics: StepMetrics) -> None:
+        steps.append(metrics)
+        if metrics.step % 10 == 0:  # so that a run that is broken off has told something
+            so_far = statistics.median(each.seconds for each in steps[WARM_UP:])
+            print(f"  {setting.name}: step {metrics.step}, {so_far:.3f} s a step", flush=True)
+
     if backbone.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    train(backbone, data, options, setting, steps.append)
+    train(backbone, data, options, setting, note)
     return steps[WARM_UP:] or steps
 
 
@@ -208,7 +157,7 @@ def parts_of_a_step(
             (torch.optim.AdamW, "step", "optimizer"),
         ):
             timed = clock.timed(part, getattr(owner, name))
-            stack.enter_context(patch.object(owner, name, _method(timed, owner)))
+            stack.enter_context(patch.object(owner, name, as_method(timed, owner)))
         train(backbone, data, options, Setting("parts", WARM_UP + 4), note)
     measured = taken[WARM_UP:]
     count = len(measured)
@@ -219,23 +168,6 @@ def parts_of_a_step(
     whole = sum(metrics.seconds for metrics in measured) / count
     parts["rest (decoding waited for, prompts)"] = whole - sum(parts.values())
     return parts, whole
-
-
-def _method(timed: Callable[..., Any], owner: Any) -> Callable[..., Any]:
-    if isinstance(owner, type):
-        return lambda self, *arguments, **options: timed(self, *arguments, **options)
-    return timed
-
-
-def attention_flops(query: Any, key: Any, value: Any) -> int:
-    """FLOPs of attention forwards, where several heads of queries may share keys."""
-    batch, heads, length, width = query
-    return int(2 * batch * heads * length * key[-2] * (width + value[-1]))
-
-
-def attention_backward_flops(_: Any, query: Any, key: Any, value: Any) -> int:
-    """FLOPs of attention backwards: five products where there were two."""
-    return attention_flops(query, key, value) * 5 // 2
 
 
 def count_flops(backbone: ImageLLM, data: Path, options: argparse.Namespace) -> dict[str, float]:
@@ -267,22 +199,9 @@ def count_flops(backbone: ImageLLM, data: Path, options: argparse.Namespace) -> 
             (torch.Tensor, "backward", "backward"),
         ):
             replaced = counting(part, getattr(owner, name))
-            stack.enter_context(patch.object(owner, name, _method(replaced, owner)))
+            stack.enter_context(patch.object(owner, name, as_method(replaced, owner)))
         train(backbone, data, options, Setting("count", 1), lambda _: None)
     return counted
-
-
-def matmul_ceiling(device: torch.device, size: int = 8192) -> float:
-    """FLOP/s of a large product in bfloat16, the median of ten."""
-    left, right = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in "ab")
-    times = []
-    for _ in range(13):
-        torch.cuda.synchronize()
-        started = time.perf_counter()
-        left @ right
-        torch.cuda.synchronize()
-        times.append(time.perf_counter() - started)
-    return float(2 * size**3 / statistics.median(times[3:]))
 
 
 def report(
@@ -313,8 +232,7 @@ def settings_of(options: argparse.Namespace) -> list[Setting]:
     few = WARM_UP + min(options.steps, 8)
     rows = {
         "main": Setting("as linvt train does", options.steps),
-        "small": Setting("8 pictures at a time", few, joined=False),
-        "alone": Setting("… prepared one after the other", few, joined=False, prepared_ahead=False),
+        "alone": Setting("pictures prepared one after the other", few, prepared_ahead=False),
         "again": Setting("with --gradient-checkpointing", few, checkpointing=True),
         "first": Setting("with --cache-features, first look", options.samples, cached=True),
         "cached": Setting("with --cache-features, from then on", options.steps, cached=True),

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linvt_cli.cli.app import run
+from linvt_cli.training import continued
+from linvt_cli.training.continued import ContinuedRecipe
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Let the training be over at once and note what it is called with."""
+    made: list[Any] = []
+
+    def run_continued(
+        run_dir: Path, begin: Path, recipe: ContinuedRecipe, *, device: Any,
+        num_workers: int | None, on_progress: Any,
+    ) -> Path:  # fmt: skip
+        made.append((begin, recipe, device.type, num_workers))
+        on_progress("step 1 of 1")
+        return run_dir / "nano"
+
+    monkeypatch.setattr(continued, "run_continued", run_continued)
+    return made
+
+
+def train(folder: Path, *options: str) -> int:
+    return run(["train", "--recipe", "nano", "-o", str(folder), "--device", "cpu", *options])
+
+
+def test_finished_weights_go_on_learning_from_clips_of_their_own(calls, tmp_path, capsys):
+    assert train(tmp_path, "--begin-with", "old") == 0
+    assert capsys.readouterr() == (f"{tmp_path}/nano\n", "step 1 of 1\n")
+    options = ["--first-clip", "7", "--scale", "0.1", "--workers", "2", "--quiet"]
+    assert train(tmp_path, "--begin-with", "old", *options) == 0
+    assert calls == [
+        (Path("old"), ContinuedRecipe(100_000), "cpu", None),
+        (Path("old"), ContinuedRecipe(7).scaled(0.1), "cpu", 2),
+    ]
+
+
+@pytest.mark.parametrize("option", ["--begin-with=a", "--first-clip=3", "--workers=1"])
+@pytest.mark.parametrize("others", [["--recipe", "ablation"], ["data.jsonl"], ["--model", "nano"]])
+def test_its_options_are_refused_elsewhere(calls, option, others, tmp_path, capsys):
+    assert run(["train", "-o", str(tmp_path), option, *others]) == 2
+    assert option.partition("=")[0] in capsys.readouterr().err
+
+
+def test_a_first_clip_needs_weights_to_begin_with(calls, tmp_path, capsys):
+    assert train(tmp_path, "--first-clip", "3") == 2
+    assert "--begin-with" in capsys.readouterr().err
+    assert calls == []

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from linvt_cli.backbones.nano_model import load_nano
+from linvt_cli.errors import BackboneLoadError, CheckpointError
+from linvt_cli.training.continued import ContinuedRecipe, run_continued
+from linvt_cli.training.recipe import run_recipe
+from linvt_cli.video_tokenizer.checkpoint import read_checkpoint_info
+from tests.training.test_recipe import TINY
+
+MORE = ContinuedRecipe(
+    first_clip=500,
+    num_clips=3,
+    num_foreign=1,
+    num_validation_clips=1,
+    num_validation_foreign=1,
+    reader_steps=2,
+    joint_steps=4,
+    batch_size=2,
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny nano's weights."""
+    return run_recipe(tmp_path_factory.mktemp("run"), TINY, on_progress=lambda _: None)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_finished_weights_go_on_learning_and_say_from_how_much(finished, tmp_path):
+    lines: list[str] = []
+    folder = run_continued(tmp_path, finished, MORE, on_progress=lines.append)
+    load_nano(folder)
+    before, after = weights(finished), weights(folder)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert not any(name.startswith(("vision.", "projector.", "feature_")) for name in changed)
+    told = read_checkpoint_info(folder / "linvt").training
+    assert told["joint_steps"] == TINY.joint_steps + MORE.joint_steps
+    assert told["num_clips"] == TINY.num_clips + MORE.num_clips
+    assert any(line.startswith("readers: step 2 of 2") for line in lines)
+    assert any(line.startswith("joint: step 4 of 4") for line in lines)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_broken_off_ends_at_the_same_weights(finished, tmp_path):
+    whole = run_continued(tmp_path / "whole", finished, MORE, on_progress=lambda _: None)
+
+    def stop(line: str) -> None:
+        if line.startswith("readers: step 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_continued(tmp_path / "cut", finished, MORE, on_progress=stop)
+    again = run_continued(tmp_path / "cut", finished, MORE, on_progress=lambda _: None)
+    for one, other in ((whole, again), (whole / "linvt", again / "linvt")):
+        expected, found = weights(one), weights(other)
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_the_heads_learn_first_and_alone(finished, tmp_path, monkeypatch):
+    seen: dict[str, dict[str, torch.Tensor]] = {}
+
+    def note(line: str) -> None:
+        if line.startswith("readers: step 2"):
+            seen.update({"readers": load_file(tmp_path / "readers.safetensors")})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_continued(tmp_path, finished, MORE, on_progress=note)
+    learnt = {name.split(".")[1] for name in seen["readers"] if name.startswith("weight.")}
+    assert learnt == {"narrator", "mentions", "sizes", "order"}
+
+
+def test_a_folder_without_weights_is_refused(finished, tmp_path):
+    with pytest.raises(BackboneLoadError):
+        run_continued(tmp_path / "run", tmp_path, MORE, on_progress=lambda _: None)
+    copied = tmp_path / "nano"
+    copied.mkdir()
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (copied / name).write_bytes((finished / name).read_bytes())
+    with pytest.raises(CheckpointError):
+        run_continued(tmp_path / "run", copied, MORE, on_progress=lambda _: None)
+
+
+def test_a_smaller_run_has_fewer_of_all():
+    small = ContinuedRecipe(7).scaled(0.01)
+    assert (small.first_clip, small.num_clips, small.joint_steps) == (7, 90, 30)
