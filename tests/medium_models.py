@@ -101,10 +101,11 @@ class MediumModel:
         folder.mkdir(parents=True, exist_ok=True)
         with torch.device("meta"):
             model = self.build()
+        random = torch.Generator().manual_seed(0)
         write_tokenizer(folder, self.marks)
         write_config(folder, model.config.to_dict())
         weights = {
-            self.public_name(name): torch.full(weight.shape, 0.01)
+            self.public_name(name): torch.randn(weight.shape, generator=random) / 20
             for name, weight in model.state_dict().items()
         }
         write_weights(folder, weights)
