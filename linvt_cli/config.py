@@ -198,6 +198,31 @@ class TimelineConfig:
             )
 
 
+_MOST = 1_000_000  # of anything that a LinVT counts
+_MOST_LAYERS = 256
+_COUNTS = ("scales", "num_queries", "num_kept", "score_dim", "num_heads")
+_LAYERS = ("num_refiner_layers", "num_aggregator_layers")
+
+
+def _require_whole(field: str, numbers: object, *, most: int) -> None:
+    for number in numbers if isinstance(numbers, tuple | list) else (numbers,):
+        if type(number) is not int or not 0 <= number <= most:
+            raise ConfigError(
+                f"'{field}' must be whole numbers of at most {most:,}, not {number!r}",
+                field=field,
+                hint="leave it at its default",
+            )
+
+
+def _require_bool(field: str, word: object) -> None:
+    if type(word) is not bool:
+        raise ConfigError(
+            f"'{field}' must be true or false, not {word!r}",
+            field=field,
+            hint="leave it at its default",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class LinVTConfig:
     """The shape of a LinearVideoTokenizer; stored in every LinVT checkpoint.
@@ -218,7 +243,10 @@ class LinVTConfig:
     position_layout: PositionLayout = "flat"
 
     def __post_init__(self) -> None:
-        """Refuse shapes that cannot be built."""
+        """Refuse shapes that cannot be built, or that only harm: files say these numbers."""
+        for field, numbers, most in self._numbers():
+            _require_whole(field, numbers, most=most)
+        _require_bool("text_conditioned", self.text_conditioned)
         if len(self.scales) != len(self.num_queries) or not self.scales:
             raise ConfigError(
                 "Each pooling scale needs its number of queries",
@@ -249,6 +277,13 @@ class LinVTConfig:
                 field="num_heads",
                 hint="choose a number of heads that divides the width",
             )
+
+    def _numbers(self) -> tuple[tuple[str, object, int], ...]:
+        """All numbers by field, with the largest that makes sense."""
+        return (
+            *((name, getattr(self, name), _MOST) for name in ("embed_dim", *_COUNTS)),
+            *((name, getattr(self, name), _MOST_LAYERS) for name in _LAYERS),
+        )
 
     @property
     def score_width(self) -> int:

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ import pytest
 from linvt_cli.cli.app import run
 from linvt_cli.cli.config import shown
 from linvt_cli.cli.failures import EXIT_CODES, MEANINGS, ExitCode, exit_code_of_class
+from linvt_cli.config import LinVTConfig
 from linvt_cli.doctor.checks import CHECKS
 from linvt_cli.doctor.golden import read_golden
 from linvt_cli.errors import DownloadError
 from linvt_cli.settings.file import read_file
 from linvt_cli.settings.table import SETTINGS
+from linvt_cli.video_tokenizer.checkpoint import CheckpointInfo, write_checkpoint_info
 from tests.cli.schema import validate, validate_description
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,6 +66,21 @@ def test_the_exit_codes_are_those_of_the_code():
     kinds: list[type[DownloadError]] = [DownloadError, *DownloadError.__subclasses__()]
     assert of_pulls == {kind.__name__ for kind in kinds}
     assert {exit_code_of_class(kind) for kind in kinds} == {ExitCode.NETWORK}
+
+
+def test_the_format_of_checkpoints_is_that_of_the_code(tmp_path):
+    rows = [row for row in table_rows(DOCS / "reference" / "checkpoint.md") if row[0] != "failure"]
+    wide = [row for row in rows if len(row) == 3 and not row[1].endswith("Error")]
+    shape = {field.name: field.default for field in fields(LinVTConfig)}
+    told = {name: default.strip("`") for name, default, _ in wide if name != "shape"}
+    assert {name: json.dumps(value) for name, value in shape.items() if value is not MISSING} == {
+        name: value for name, value in told.items() if value != "needed"
+    }
+    assert told.keys() == shape.keys()
+    info = CheckpointInfo(LinVTConfig(embed_dim=64), "nano")
+    write_checkpoint_info(tmp_path, info)
+    written = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert {row[0] for row in rows if len(row) == 2} - {"field"} == written.keys()
 
 
 def test_the_settings_are_those_of_the_code():

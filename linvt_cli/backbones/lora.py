@@ -80,7 +80,10 @@ def read_lora(folder: Path) -> dict[str, LowRank]:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS_FILE)
         scale = _scale(folder, config)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, SafetensorError) as error:
+    except (
+        *(OSError, ValueError, TypeError, KeyError, AttributeError, SafetensorError),
+        *(ArithmeticError, RecursionError),  # ranks and depths that only harm
+    ) as error:
         raise CheckpointCorruptError(
             f"The LoRA in '{folder}' cannot be read: {error}", hint=_HINT
         ) from error
@@ -112,7 +115,10 @@ def _scale(folder: Path, config: dict[str, Any]) -> float:
         )
     rank = int(config["r"])
     root = math.sqrt(rank) if config.get("use_rslora") else rank
-    return float(config["lora_alpha"]) / root
+    scale = float(config["lora_alpha"]) / root
+    if not math.isfinite(scale):
+        raise ValueError(f"its scale is {scale}")
+    return scale
 
 
 def _add(layer: nn.Linear, low_rank: LowRank) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from safetensors import SafetensorError, safe_open
 
@@ -67,6 +67,12 @@ def require_weights(folder: Path) -> None:
                 f"'{folder}' has no readable {WEIGHTS_INDEX}", hint=COMPLETE_HINT
             )
         names = sorted({str(name) for name in shards.values()})
+        elsewhere = [name for name in names if Path(name).name != name]
+        if elsewhere:
+            raise BackboneLoadError(
+                f"The {WEIGHTS_INDEX} in '{folder}' names files elsewhere: {shortened(elsewhere)}",
+                hint="do not use these files",
+            )
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
             raise BackboneLoadError(
@@ -132,12 +138,19 @@ def read_object(folder: Path, name: str) -> dict[str, Any]:
         BackboneLoadError: if it is missing or no such file.
     """
     try:
-        raw = json.loads((folder / name).read_text(encoding="utf-8"))
+        text = (folder / name).read_text(encoding="utf-8")
+        raw = json.loads(text, parse_constant=lambda word: _refuse_constant(folder, name, word))
     except (OSError, ValueError, RecursionError) as error:
         raise BackboneLoadError(f"'{folder}' has no readable {name}", hint=COMPLETE_HINT) from error
     if not isinstance(raw, dict):
         raise BackboneLoadError(f"The {name} in '{folder}' is no object", hint=COMPLETE_HINT)
     return raw
+
+
+def _refuse_constant(folder: Path, name: str, word: str) -> NoReturn:
+    raise BackboneLoadError(
+        f"The {name} in '{folder}' has the value {word}", hint="do not use these files"
+    )
 
 
 def _is_pointer(path: Path) -> bool:

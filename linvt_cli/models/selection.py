@@ -54,7 +54,8 @@ def require_modest_listing(listing: RepoListing) -> None:
     """
     for file in listing.files:
         require_safe_path(file.path)
-        is_small = PurePosixPath(file.path).suffix in _SUFFIXES - {WEIGHTS_SUFFIX}
+        place = PurePosixPath(file.path)
+        is_small = place.suffix in _SUFFIXES - {WEIGHTS_SUFFIX} or place.name in _NAMES
         if is_small and file.size > MAX_TEXT_SIZE:
             raise UnsafeFilesError(
                 f"'{file.path}' of '{listing.source.repo}' claims {file.size:,} bytes, where at"

@@ -211,7 +211,7 @@ def _read_json(directory: Path) -> dict[str, Any]:
         about = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointCorruptError(f"There is no '{path}'", hint=_FETCH_HINT) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointCorruptError(
             f"'{path}' cannot be read as JSON: {error}", hint=_FETCH_HINT
         ) from error

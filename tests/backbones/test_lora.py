@@ -101,6 +101,24 @@ def test_a_lora_of_another_model_is_refused(tmp_path):
         apply_lora(tiny_nano(), tmp_path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        *(
+            f'{{"peft_type": "LORA", "r": {rank}, "lora_alpha": {alpha}}}'
+            for rank, alpha in ((0, 1), (-1, "NaN"), ("1e999", 1), ("NaN", 1), (3, "Infinity"))
+        ),
+    ],
+    ids=lambda text: text[-40:],
+)
+def test_numbers_that_only_harm_are_refused(text, tmp_path):
+    save(with_lora(tiny_nano()), tmp_path)
+    (tmp_path / "adapter_config.json").write_text(text, encoding="utf-8")
+    with pytest.raises(CheckpointCorruptError, match="cannot be read"):
+        read_lora(tmp_path)
+
+
 @pytest.mark.parametrize("damage", ["no weights", "no config", "no JSON", "half a pair", "cut off"])
 def test_damaged_files_are_refused(damage, tmp_path):
     from safetensors.torch import load_file, save_file

@@ -77,6 +77,28 @@ def test_an_index_that_is_none_is_refused(tmp_path, text):
         require_weights(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "named", ["../model.safetensors", "/model.safetensors", "part/model.safetensors"]
+)
+def test_an_index_that_leads_elsewhere_is_refused(tmp_path, named):
+    folder = tmp_path / "model"
+    (folder / "part").mkdir(parents=True)
+    for place in (tmp_path, folder, folder / "part"):
+        write_weights(place, WEIGHTS)
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": named}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(BackboneLoadError, match=r"names files elsewhere: ") as caught:
+        require_weights(folder)
+    assert named in caught.value.message
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_a_config_with_numbers_that_are_none_is_refused_with_the_reason(tmp_path, word):
+    (tmp_path / "config.json").write_text(f'{{"hidden_size": {word}}}')
+    with pytest.raises(BackboneLoadError, match=f"config.json in '.*' has the value {word}$"):
+        read_config(tmp_path)
+
+
 def test_a_folder_without_weights_is_refused(tmp_path):
     with pytest.raises(BackboneLoadError, match=r"has no \.safetensors weights$"):
         require_weights(tmp_path)

@@ -81,6 +81,7 @@ HOSTILE_FILES = {
     ),
     "a pickle with a false name": ("model.safetensors", b"\x80\x04\x95" + bytes(99), "claims a"),
     "a link as git stores it": ("model.safetensors", b"../../../etc/passwd", "claims a header"),
+    "a link for a config": ("config.json", b"../../../etc/passwd", "cannot be read as JSON"),
 }
 
 
@@ -146,11 +147,12 @@ def test_an_index_without_weights_is_refused(index):
         shards_of(index, name="index")
 
 
-def test_a_tokenizer_that_claims_gigabytes_is_not_fetched(hub, store, watcher):
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer.model", "merges.txt"])
+def test_a_tokenizer_that_claims_gigabytes_is_not_fetched(hub, store, watcher, name):
     files = honest_repo()
     hub.publish("owner/name", files)
-    blob = git_checksum(files["tokenizer.json"])
-    hub.listed["tokenizer.json"] = {"rfilename": "tokenizer.json", "size": 9 << 30, "blobId": blob}
+    blob = git_checksum(files[name])
+    hub.listed[name] = {"rfilename": name, "size": 9 << 30, "blobId": blob}
     with pytest.raises(UnsafeFilesError, match="claims 9,663,676,416 bytes"):
         pull_from(hub, store, watcher)
     assert hub.sent == []

@@ -139,7 +139,7 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
         load(folder)
 
 
-@pytest.mark.parametrize("text", [b"{", b"\xff\xfe", b""])
+@pytest.mark.parametrize("text", [b"{", b"\xff\xfe", b"", b"[" * 100_000])
 def test_bad_json_is_refused(folder: Path, text: bytes) -> None:
     (folder / "config.json").write_bytes(text)
 
@@ -162,6 +162,30 @@ def test_a_config_that_is_no_linvt_is_refused(folder: Path, linvt_fields: object
     edit_config(folder, linvt=linvt_fields)
 
     with pytest.raises(CheckpointCorruptError, match="does not describe a LinVT"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_kept", float("nan")),
+        ("num_kept", 2.5),
+        ("num_queries", [10**9, 2]),
+        ("num_queries", [float("nan"), 2]),
+        ("scales", [1.5, 2]),
+        ("num_refiner_layers", 10**7),
+        ("num_refiner_layers", None),
+        ("num_aggregator_layers", "2"),
+        ("text_conditioned", "no"),
+    ],
+)
+def test_numbers_that_only_harm_are_refused_before_anything_is_built(
+    folder: Path, name: str, value: object
+) -> None:
+    shape = json.loads((folder / "config.json").read_text())["linvt"]
+    edit_config(folder, linvt={**shape, name: value})
+
+    with pytest.raises(CheckpointCorruptError, match=f"does not describe a LinVT: '{name}' must"):
         load(folder)
 
 
