@@ -33,6 +33,7 @@ class TinyBackbone:
         self.device = torch.device("cpu")
         self.dtype = torch.float32
         self.encode_calls = 0
+        self.frames_seen = 0
         self.step_lengths: list[int] = []  # of new embeddings, for each call of step
         self._script: list[int] | None = None
         if script is not None:
@@ -49,6 +50,7 @@ class TinyBackbone:
     def encode_frames(self, frames: Frames) -> VisualFeatures:
         """Project the mean colour of each quarter of a frame: N = 4."""
         self.encode_calls += 1
+        self.frames_seen += len(frames.times)
         pixels_T3HW = torch.from_numpy(frames.pixels).permute(0, 3, 1, 2).float() / 255
         colours_TN3 = F.adaptive_avg_pool2d(pixels_T3HW, (2, 2)).flatten(2).transpose(1, 2)
         return VisualFeatures(colours_TN3 @ self._projection_3D, frames.times, grid=(2, 2))

@@ -36,7 +36,7 @@ from linvt_cli.backbones.snapshot import (
 from linvt_cli.backbones.text_tokenizers import load_tokenizer, mark_ids
 from linvt_cli.backbones.token_bytes import token_bytes
 from linvt_cli.backbones.tower_check import require_working_tower
-from linvt_cli.config import Quantization
+from linvt_cli.config import FRAMES_PER_BATCH, Quantization
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.types import Frames, Turn, VideoPlacement, VisualFeatures
 
@@ -63,7 +63,7 @@ class ImageLLM(ABC):
     template: ChatTemplate
     stop_tokens: tuple[str, ...]  # texts of the tokens that end an answer
     image_mark: ClassVar[str | None] = None  # stands for an image's tokens in the template
-    frames_per_batch: ClassVar[int] = 8
+    frames_per_batch: ClassVar[int] = FRAMES_PER_BATCH
     num_position_axes: ClassVar[int | None] = None  # None for plain positions
 
     def __init__(self, name: str, model: PreTrainedModel, tokenizer: Any) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
+from linvt_cli.cli.short_videos import Arrival, SharedLook, in_groups
 from linvt_cli.cli.watching import Watching
 from linvt_cli.config import DECODE_TIMEOUT
 from linvt_cli.errors import LinVTError
@@ -19,9 +21,11 @@ from linvt_cli.errors import LinVTError
 if TYPE_CHECKING:
     from linvt_cli.pipeline import VideoQA, WatchedVideo
     from linvt_cli.pipeline.token_cache import Memory
-    from linvt_cli.types import Frames
+    from linvt_cli.types import Frames, VisualFeatures
     from linvt_cli.video.decode_worker import Decoded, DecodeJob
     from linvt_cli.video.fingerprint import Fingerprint
+
+    Look = Callable[[VideoQA], tuple[Frames, VisualFeatures]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +102,16 @@ class Batch:
             known=lambda job: _held(memory, job),
         )
         with ahead:
-            outcomes = iter(ahead)
-            for number, (each, job) in enumerate(zip(videos, jobs, strict=True)):
-                if isinstance(job, LinVTError):
-                    yield Turn(number, each.video, None, job)
-                    continue
-                decoded = next(outcomes)
-                yield Turn(number, each.video, decoded.source, self._taken_up(each, decoded))
-                del decoded  # or two videos would lie in memory at once
+            for group in in_groups(_arrivals(jobs, iter(ahead))):
+                shared = SharedLook(group)
+                for place, arrival in enumerate(group):
+                    each = videos[arrival.number]
+                    watching = self._taken_up(each, arrival, partial(shared.result, place=place))
+                    yield Turn(arrival.number, each.video, arrival.source, watching)
+                del group, shared, arrival  # or two videos would lie in memory at once
 
-    def _taken_up(self, each: BatchVideo, decoded: Decoded) -> Watching | LinVTError:
-        frames, source = decoded.frames, decoded.source
+    def _taken_up(self, each: BatchVideo, arrival: Arrival, look: Look) -> Watching | LinVTError:
+        frames, source = arrival.frames, arrival.source
         if isinstance(frames, LinVTError):
             return frames
         if frames is None:
@@ -116,7 +119,7 @@ class Batch:
         else:
             for warning in frames.warnings:
                 self._output.warning(f"{each.video}: {warning}")
-            self._watching.turn_to(lambda qa: watch_frames(qa, each, frames, source))
+            self._watching.turn_to(lambda qa: watch_frames(qa, each, frames, source, look))
         return self._watching
 
 
@@ -129,9 +132,16 @@ def sleep_while_waiting() -> None:
 
 
 def watch_frames(
-    qa: VideoQA, each: BatchVideo, frames: Frames, source: Fingerprint | None
+    qa: VideoQA, each: BatchVideo, frames: Frames, source: Fingerprint | None, look: Look
 ) -> WatchedVideo:
     """Look at the decoded frames of a video, and keep its tokens for later.
+
+    Args:
+        qa: the model.
+        each: the video.
+        frames: of it.
+        source: what the file is.
+        look: encodes the frames.
 
     Raises:
         CoverageError: if they are too few.
@@ -140,7 +150,7 @@ def watch_frames(
     from linvt_cli.pipeline.watched import check_coverage
 
     check_coverage(frames, each.video, each.frames.min_coverage)
-    watched = qa.refine(each.video, *qa.look(frames))
+    watched = qa.refine(each.video, *look(qa))
     qa.remember(watched, each.frames.sampling(qa.sampling.num_frames), source)
     return watched
 
@@ -166,6 +176,21 @@ def _held(memory: Memory, job: DecodeJob) -> Fingerprint | None:
         return memory.holds(job.video, job.sampling)
     except LinVTError:  # whoever decodes it will say what is wrong
         return None
+
+
+def _arrivals(
+    jobs: Sequence[DecodeJob | LinVTError], outcomes: Iterator[Decoded]
+) -> Iterator[Arrival]:
+    """Give what came of each job, in order; one that cannot be done was never begun."""
+    for number, job in enumerate(jobs):
+        if isinstance(job, LinVTError):
+            yield Arrival(number, job, None)
+        else:
+            yield _arrived(number, next(outcomes))
+
+
+def _arrived(number: int, decoded: Decoded) -> Arrival:
+    return Arrival(number, decoded.frames, decoded.source)
 
 
 def _job(each: BatchVideo, default_frames: int) -> DecodeJob | LinVTError:

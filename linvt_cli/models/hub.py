@@ -89,7 +89,8 @@ class Hub:
         """Ask for a file from one of its bytes on.
 
         Raises:
-            WrongBytesError: if what comes has not the size of the file.
+            WrongBytesError: if what comes is not the file of the listing, by what the server
+                announces: its size, or the checksum that the hub names with every file.
             DownloadError: if it does not come.
         """
         url = hf_hub_url(
@@ -105,6 +106,7 @@ class Hub:
             get_session().stream("GET", url, headers=headers, timeout=timeout) as response,
         ):
             hf_raise_for_status(response)
+            _require_checksum([*response.history, response], file)
             begins = _first_byte(response)
             _require_size(response, file, begins)
             yield Body(begins, response.iter_bytes())
@@ -202,6 +204,19 @@ def _first_byte(response: httpx2.Response) -> int:
     unit, _, span = response.headers.get("Content-Range", "").partition(" ")
     begin = span.partition("-")[0]
     return int(begin) if unit == "bytes" and begin.isdigit() else 0
+
+
+def _require_checksum(responses: list[httpx2.Response], file: RemoteFile) -> None:
+    """Compare the checksum that the hub names on the way to a file with that of the listing.
+
+    Only the hub names one, its storage has tags of its own; whoever sends none is not refused.
+    """
+    for response in responses:
+        tag = response.headers.get(constants.HUGGINGFACE_HEADER_X_LINKED_ETAG, "").strip('"')
+        if tag and len(tag) == len(file.checksum.hex) and tag != file.checksum.hex:
+            raise WrongBytesError(
+                f"'{file.path}' has changed on the server since it was listed", hint=_CHANGING
+            )
 
 
 def _require_size(response: httpx2.Response, file: RemoteFile, begins: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from linvt_cli.backbones.base import Backbone
@@ -41,6 +43,41 @@ def look_at(backbone: Backbone, frames: Frames) -> tuple[Frames, VisualFeatures]
         grid=features[0].grid,
         seconds=sum(each.seconds for each in features),
     )
+
+
+def look_together(
+    backbone: Backbone, videos: Sequence[Frames]
+) -> list[tuple[Frames, VisualFeatures]]:
+    """Look at several videos as at one, and return for each what ``look_at`` does.
+
+    Args:
+        backbone: whose vision encoder looks.
+        videos: one or more, with frames of one size; best no more frames in all than the encoder is
+            given at once.
+
+    Raises:
+        OutOfMemoryError: if memory does not suffice for a single frame.
+    """
+    joined = replace(
+        videos[0],
+        pixels=np.concatenate([frames.pixels for frames in videos]),
+        times=tuple(time for frames in videos for time in frames.times),
+        warnings=(),
+    )
+    looked_at, features = look_at(backbone, joined)
+    parts = torch.split(features.tokens, [len(frames.times) for frames in videos])
+    return [
+        (
+            replace(frames, warnings=(*frames.warnings, *looked_at.warnings)),
+            replace(
+                features,
+                tokens=tokens,
+                times=frames.times,
+                seconds=features.seconds * len(tokens) / len(features.tokens),
+            ),
+        )
+        for frames, tokens in zip(videos, parts, strict=True)
+    ]
 
 
 def _single(frames: Frames, index: int) -> Frames:

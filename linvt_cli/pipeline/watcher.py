@@ -6,6 +6,7 @@ in a token file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.config import MIN_COVERAGE, FrameSampling
 from linvt_cli.pipeline.identity import Identity, check_identity, identify
-from linvt_cli.pipeline.looking import look_at
+from linvt_cli.pipeline.looking import look_at, look_together
 from linvt_cli.pipeline.token_cache import Memory, TokenCache, known_fingerprint
 from linvt_cli.pipeline.token_file import SavedTokens, read_token_file
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
@@ -150,6 +151,18 @@ class VideoWatcher:
         """
         with torch.no_grad():  # not inference mode: its tensors could never take part in training
             return look_at(self.backbone, frames)
+
+    def look_together(self, videos: Sequence[Frames]) -> list[tuple[Frames, VisualFeatures]]:
+        """Encode the frames of short videos in one batch; for each of them as ``look``.
+
+        Args:
+            videos: with frames of one size.
+
+        Raises:
+            OutOfMemoryError: if memory does not suffice for a single frame.
+        """
+        with torch.no_grad():
+            return look_together(self.backbone, videos)
 
     def refine(self, video: str, frames: Frames, features: VisualFeatures) -> WatchedVideo:
         """Do with the visual tokens of a video what needs no question.

@@ -2,8 +2,9 @@
 
     python tests/benchmarks/bench_pull.py [RUNS] [SEED]
 
-Each must end whole and verified, never show a wrong file under its final name, and fetch at most
-one chunk of 16 MiB again for a kill. A failure ends the script with the run's numbers.
+In half of them the weights may change under their commit. Each must end whole and verified, never
+show a wrong file under its final name, and fetch again at most one chunk of 16 MiB for a kill, and
+what a change or a fault has spoilt. A failure ends the script with the run's numbers.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def main(runs: int, seed: int) -> None:
         shutil.rmtree(folder)
     per_kill = tally.fetched_again / max(tally.kills, 1)
     print(f"{tally.runs} pulls of {SIZE:,} bytes ended whole, in {tally.starts} starts")
+    print(f"{tally.changes} files changed under their commit; {tally.redirects} redirects")
     print(f"{tally.kills} kills; fetched again: {per_kill:,.0f} bytes a kill, faults included")
     print("faults:", ", ".join(f"{kind}: {n}" for kind, n in sorted(tally.faults.items())))
     print(f"{time.perf_counter() - started:.0f} s")

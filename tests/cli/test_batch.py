@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.batch import Batch, BatchVideo, DecodingOptions, terminated_like_interrupted
@@ -118,6 +119,47 @@ def test_too_few_frames_stay_too_few_when_they_are_recalled(loads, qa, clips, tm
         use(turn.watching)
     (turn,) = batch().turns(videos(clips[0], min_coverage=0.2))
     assert use(turn.watching).cached
+
+
+def test_pictures_share_a_look_of_the_model(loads, qa, clips, monkeypatch):
+    looks = []
+    usual = qa.backbone.encode_frames
+
+    def encode(frames: Any) -> Any:
+        looks.append(len(frames.times))
+        return usual(frames)
+
+    monkeypatch.setattr(qa.backbone, "encode_frames", encode)
+    asked = [*videos(*clips, frames=2), *videos("none"), *videos(clips[0], frames=2)]
+    seen: list[Any] = [
+        None if isinstance(turn.watching, LinVTError) else use(turn.watching)
+        for turn in batch().turns(asked)
+    ]
+    assert looks == [6, 2]
+    assert [getattr(each, "video", None) for each in seen] == [*clips, None, clips[0]]
+    for watched, path in zip(seen[:3], clips, strict=True):
+        alone = qa.watch(path, FrameOptions(frames=2).sampling(2))
+        assert watched.frames.times == alone.frames.times
+        tokens, expected = (qa.condense(each, "What happens?").tokens for each in (watched, alone))
+        torch.testing.assert_close(tokens, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_fewer_bits_in_the_middle_of_a_shared_look(loads, qa, clips, monkeypatch):
+    usual = qa.look_together
+    failures = [OutOfMemoryError("no room")]
+
+    def look(frames: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return usual(frames)
+
+    monkeypatch.setattr(qa, "look_together", look)
+    model = ModelOptions("qwen2-vl-2b", quant="auto", weights="here")
+    turns = Batch(model, DecodingOptions(workers=0), Output(quiet=True)).turns(
+        videos(*clips, frames=2)
+    )
+    assert [use(turn.watching).video for turn in turns] == clips
+    assert [load["quantization"] for load in loads] == ["auto", "int8"]
 
 
 def test_nothing_to_watch_needs_no_model(loads):

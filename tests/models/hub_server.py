@@ -80,6 +80,11 @@ class HubServer:
         self.heads[repo] = commit
         return commit
 
+    def change(self, repo: str, path: str, content: bytes) -> None:
+        """Give a file other bytes under the same commit, as no honest hub would."""
+        commit = self.heads[repo]
+        self.commits[commit] = {**self.commits[commit], path: content}
+
     def next_fault(self, path: str) -> Fault | None:
         """Return what goes wrong with the next answer."""
         with self.lock:
@@ -160,7 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, b"", (("X-Error-Code", "EntryNotFound"),))
         elif is_large(path, files[path]) and fault is None:
             target = f"{self.hub.storage}/storage/{commit}/{path}"
-            self._answer(302, b"", (("Location", target),))
+            checksum = hashlib.sha256(files[path]).hexdigest()
+            tags = (("X-Linked-ETag", f'"{checksum}"'), ("X-Linked-Size", str(len(files[path]))))
+            self._answer(302, b"", (("Location", target), *tags))
         else:
             self._send_file(path, files[path], fault)
 

@@ -38,6 +38,8 @@ class Tally:
     runs: int = 0
     starts: int = 0
     kills: int = 0
+    changes: int = 0  # of weights, under the same commit
+    redirects: int = 0  # to the storage, on another host
     faults: dict[str, int] = field(default_factory=dict)
     fetched_again: int = 0  # bytes of weights
 
@@ -91,7 +93,8 @@ def pulling() -> Iterator[Puller]:
 def run_randomized(
     hub: HubServer, files: dict[str, bytes], folder: Path, *, runs: int, seed: int
 ) -> Tally:
-    """Pull again and again, each time into an empty store, with kills and faults.
+    """Pull again and again, each time into an empty store, with kills, faults and
+    weights that change under their commit.
 
     Args:
         hub: where from.
@@ -100,62 +103,87 @@ def run_randomized(
         runs: how many pulls end well.
         seed: of all that is random.
     """
-    hub.publish("owner/name", files)
     tally = Tally()
     chance = random.Random(seed)  # noqa: S311
     with pulling() as puller:
         for run in range(runs):
-            _run(hub, puller, files, folder / str(run), chance, tally)
+            hub.publish("owner/name", files)
+            _Run(hub, files, chance, tally).pull(puller, folder / str(run))
     return tally
 
 
-def _run(
-    hub: HubServer,
-    puller: Puller,
-    files: dict[str, bytes],
-    folder: Path,
-    chance: random.Random,
-    tally: Tally,
-) -> None:
-    hub.sent.clear()
-    kills_left, kills = chance.randint(1, 3), 0
-    faults_left, faults = chance.randint(0, 3), 0
+class _Run:
+    """One pull into an empty store: what will go wrong with it, and what did."""
 
-    def choose(path: str) -> Fault | None:
-        nonlocal faults_left, faults
-        if faults_left == 0 or chance.random() < 0.5:
-            return None
-        faults_left, faults = faults_left - 1, faults + 1
-        moved = f"{hub.storage}{quote(path)}"
-        fault = _random_fault(chance, len(files[WEIGHTS]), moved)
-        name = f"{fault.kind} {fault.status or ''}".strip()
-        tally.faults[name] = tally.faults.get(name, 0) + 1
-        return fault
+    def __init__(
+        self, hub: HubServer, files: dict[str, bytes], chance: random.Random, tally: Tally
+    ) -> None:
+        self._hub = hub
+        self._listed = [files]  # what the hub had at first, and has after a change
+        self._chance = chance
+        self._tally = tally
+        self._size = len(files[WEIGHTS])
+        self._kills_left = chance.randint(1, 3)
+        self._faults_left = chance.randint(0, 3)
+        self._changes_left = chance.randint(0, 1)
+        self._kills = self._spoilt = 0
 
-    hub.choose_fault = choose
-    for _ in range(_MAX_STARTS):
-        tally.starts += 1
-        pid = puller.start(hub.endpoint, folder)
+    def pull(self, puller: Puller, folder: Path) -> None:
+        """Start pulls until one ends well."""
+        self._hub.sent.clear()
+        self._hub.requests.clear()
+        self._hub.choose_fault = self._choose
+        for _ in range(_MAX_STARTS):
+            ended = self._start(puller, folder)
+            _require_only_right_files(folder, self._listed)
+            if ended == PULLED:
+                break
+        else:
+            raise AssertionError("it never ended well")
+        _require_whole(folder, self._listed)
+        sent = sum(sent.num_bytes for sent in self._hub.sent if sent.path == WEIGHTS)
+        again = sent - self._size
+        # A fault or a change may spoil all that was fetched before; a kill costs a chunk at most.
+        allowed = self._kills * CHUNK + self._spoilt * self._size
+        assert again <= allowed, (again, self._kills, self._spoilt)
+        self._tally.runs += 1
+        self._tally.kills += self._kills
+        self._tally.redirects += sum(path.startswith("/storage/") for path in self._hub.requests)
+        self._tally.fetched_again += max(again, 0)
+
+    def _start(self, puller: Puller, folder: Path) -> int | None:
+        """Start a pull, kill it or not, and return how it ended."""
+        self._tally.starts += 1
+        pid = puller.start(self._hub.endpoint, folder)
         ended = None
-        if kills < kills_left:
-            ended = _wait_for_moment(hub, puller, chance, len(files[WEIGHTS]))
+        if self._kills < self._kills_left:
+            ended = _wait_for_moment(self._hub, puller, self._chance, self._size)
             if ended is None:
                 os.kill(pid, signal.SIGKILL)
-                kills += 1
-        if ended is None:
-            ended = puller.end(300)
-        _require_only_right_files(folder, files)
-        if ended == PULLED:
-            break
-    else:
-        raise AssertionError("it never ended well")
-    tally.runs += 1
-    tally.kills += kills
-    _require_whole(folder, files)
-    again = sum(sent.num_bytes for sent in hub.sent if sent.path == WEIGHTS) - len(files[WEIGHTS])
-    # A fault may spoil all that was fetched before; a kill costs a chunk at most.
-    assert again <= kills * CHUNK + faults * len(files[WEIGHTS]), (again, kills, faults)
-    tally.fetched_again += max(again, 0)
+                self._kills += 1
+        return puller.end(300) if ended is None else ended
+
+    def _choose(self, path: str) -> Fault | None:
+        """Change the weights or not, and return what goes wrong with an answer."""
+        if self._changes_left and path.endswith(WEIGHTS) and self._chance.random() < 0.4:
+            self._changes_left -= 1
+            self._change()
+        if self._faults_left == 0 or self._chance.random() < 0.5:
+            return None
+        self._faults_left -= 1
+        self._spoilt += 1
+        fault = _random_fault(self._chance, self._size, f"{self._hub.storage}{quote(path)}")
+        name = f"{fault.kind} {fault.status or ''}".strip()
+        self._tally.faults[name] = self._tally.faults.get(name, 0) + 1
+        return fault
+
+    def _change(self) -> None:
+        self._spoilt += 1
+        self._tally.changes += 1
+        files = dict(self._listed[-1])
+        files[WEIGHTS] = files[WEIGHTS][:-1000] + self._chance.randbytes(1000)
+        self._listed.append(files)
+        self._hub.change("owner/name", WEIGHTS, files[WEIGHTS])
 
 
 def _wait_for_moment(
@@ -184,15 +212,17 @@ def _random_fault(chance: random.Random, size: int, moved: str) -> Fault:
     return Fault(chance.choice(_PASSING), after=chance.randrange(size))
 
 
-def _require_only_right_files(folder: Path, files: dict[str, bytes]) -> None:
+def _require_only_right_files(folder: Path, listed: list[dict[str, bytes]]) -> None:
     """Whatever has its final name has the right bytes, at any moment."""
     for snapshot in folder.glob("hub/owner--name/" + "[0-9a-f]" * 40):
         for path in snapshot.iterdir():
-            assert path.read_bytes() == files[path.name], path
+            content = path.read_bytes()
+            assert any(content == files[path.name] for files in listed), path
 
 
-def _require_whole(folder: Path, files: dict[str, bytes]) -> None:
+def _require_whole(folder: Path, listed: list[dict[str, bytes]]) -> None:
+    """A pull that began before a change may end with what was listed then."""
     (model,) = Store(folder).pulled()
     assert {file.path for file in model.manifest.files} == WANTED
     assert verify(model) == []
-    _require_only_right_files(folder, files)
+    _require_only_right_files(folder, listed)

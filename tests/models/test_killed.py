@@ -22,6 +22,8 @@ def test_pulls_that_are_killed_at_any_moment_end_whole(hub, tmp_path):
     assert tally.runs == RUNS
     assert tally.kills >= RUNS / 2
     assert tally.faults
+    assert tally.changes
+    assert tally.redirects
 
 
 @pytest.mark.slow

@@ -221,7 +221,7 @@ def test_a_file_that_changes_under_its_commit_is_refused_and_right_the_next_time
     commit = hub.publish("owner/name", files)
     changed = other_weights(files)
     when_first_asked_for_a_file(hub, lambda: hub.commits.update({commit: changed}))
-    with pytest.raises(WrongBytesError, match="is not the file that the hub lists"):
+    with pytest.raises(WrongBytesError, match="has changed on the server since it was listed"):
         pull_from(hub, store, watcher)
     assert store.pulled() == []
     assert list(store.root.rglob(WEIGHTS)) == []

@@ -28,8 +28,10 @@ def fetch(hub, watcher, part):
     """Fetch the one file of a repository, in as many attempts as given."""
     hub.publish("owner/name", {"model.safetensors": CONTENT})
 
-    def run(attempts=3, stall=60.0):
+    def run(attempts=3, stall=60.0, changed=None):
         listing = Hub(hub.endpoint, stall=60).list_files(SOURCE)
+        if changed is not None:
+            hub.change(SOURCE.repo, "model.safetensors", changed)
         client = Hub(hub.endpoint, stall=stall)
         patience = Patience(attempts=attempts, first_wait=0.001)
         transfer = Transfer(client, listing, patience, watcher.advanced, watcher.retrying)
@@ -100,6 +102,18 @@ def test_wrong_bytes_are_refused_and_removed(hub, fetch, part, watcher, kind):
     assert caught.value.hint is not None
     assert not part.exists()
     assert watcher.num_bytes == 0
+
+
+@pytest.mark.parametrize("here", [0, 1_000_000])
+def test_a_file_that_changed_since_it_was_listed_is_refused_before_a_byte_is_read(
+    fetch, part, watcher, here
+):
+    part.write_bytes(CONTENT[:here])
+    with pytest.raises(WrongBytesError, match="has changed on the server") as caught:
+        fetch(changed=CONTENT[::-1])
+    assert caught.value.hint is not None
+    assert watcher.num_bytes == -here
+    assert not part.exists()
 
 
 def test_a_file_that_became_shorter_is_told_from_its_part(hub, fetch, part):

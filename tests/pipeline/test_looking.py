@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from linvt_cli.errors import OutOfMemoryError
-from linvt_cli.pipeline.looking import ONE_BY_ONE, look_at
+from linvt_cli.pipeline.looking import ONE_BY_ONE, look_at, look_together
 from linvt_cli.types import Frames, VideoInfo, VisualFeatures
 from tests.fakes import TinyBackbone
 
@@ -65,3 +66,24 @@ def test_another_failure_is_not_taken_for_lack_of_memory(frames, monkeypatch):
     monkeypatch.setattr(backbone, "encode_frames", broken)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         look_at(backbone, frames)
+
+
+def test_videos_that_are_looked_at_together_are_seen_as_each_alone(frames):
+    other = replace(frames, pixels=255 - frames.pixels[:2], times=(0.0, 7.0), warnings=())
+    backbone = TinyBackbone()
+    together = look_together(backbone, [frames, other])
+    assert backbone.encode_calls == 1
+    for (same, features), video in zip(together, (frames, other), strict=True):
+        _, expected = look_at(TinyBackbone(), video)
+        torch.testing.assert_close(features.tokens, expected.tokens)
+        assert (features.times, features.grid) == (expected.times, expected.grid)
+        assert (same.times, same.warnings) == (video.times, video.warnings)
+    assert together[0][1].seconds * 2 == pytest.approx(together[1][1].seconds * 5)
+
+
+def test_where_memory_runs_out_together_each_video_says_so(frames):
+    together = look_together(Cramped(room=1), [frames, replace(frames, warnings=())])
+    assert [seen.warnings for seen, _ in together] == [
+        ("a frame is damaged", ONE_BY_ONE),
+        (ONE_BY_ONE,),
+    ]
