@@ -144,6 +144,9 @@ def world(
     num_questions: Annotated[
         int, typer.Option("--questions", min=1, max=100, metavar="N", help="Of each clip, at most")
     ] = 4,
+    hard: Annotated[
+        bool, typer.Option("--hard", help="Longer clips, with more things and events")
+    ] = False,
     force: ForceOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -158,5 +161,5 @@ def world(
         from linvt_cli.training.video_data.world import WorldData
 
         file = new_file(folder / f"{split}.jsonl", overwrite=force, makes_folder=True)
-        world_file(file, WorldData(num_clips, seed, split, num_questions), force, output)
+        world_file(file, WorldData(num_clips, seed, split, num_questions, hard), force, output)
     output.line(str(file))

@@ -25,6 +25,10 @@ def demo_clip(
         Split,
         typer.Option("--split", help="Which part of the world; nano was trained on train only"),
     ] = "test",
+    hard: Annotated[
+        bool,
+        typer.Option("--hard", help="A longer clip, with more things and events: 20 to 60 s"),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there")] = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -39,9 +43,10 @@ def demo_clip(
 
         from linvt_cli.training.demo import write_clip
         from linvt_cli.training.questions import ask_about
+        from linvt_cli.training.schedule import HARD, USUAL
         from linvt_cli.training.world import make_clip
 
-        drawn = make_clip(seed, split)
+        drawn = make_clip(seed, split, HARD if hard else USUAL)
         write_file(video, lambda new: write_clip(new, drawn))
         questions = ask_about(drawn, np.random.default_rng(seed))
     document = {
@@ -49,6 +54,7 @@ def demo_clip(
         "video": video.name,
         "seed": seed,
         "split": split,
+        "difficulty": drawn.difficulty.name,
         "questions": [
             {"kind": each.kind, "question": each.text, "answer": each.answer} for each in questions
         ],

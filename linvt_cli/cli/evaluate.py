@@ -39,6 +39,19 @@ def evaluate_world(
         int,
         typer.Option("--foreign", min=0, metavar="N", help="Clips with nothing of the world"),
     ] = 24,
+    hard: Annotated[
+        bool,
+        typer.Option("--hard", help="Longer clips, with more things and events, in 64 frames"),
+    ] = False,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            "--frames",
+            min=1,
+            metavar="N",
+            help="Frames of each clip [default: the model's number; 64 with --hard]",
+        ),
+    ] = None,
     misses: Annotated[
         bool, typer.Option("--misses", help="List the wrong answers of trained LinVT as well")
     ] = False,
@@ -58,7 +71,7 @@ def evaluate_world(
         from linvt_cli.evaluation.report import as_table, to_record
 
         ways = world.load_ways(model or DEFAULT_MODEL, device)
-        size = world.WorldBenchmark(seed, clips, questions, foreign)
+        size = world.WorldBenchmark(seed, clips, questions, foreign, hard, frames)
         with output.progress("Writing and watching clips") as show:
             report = world.evaluate_world(
                 ways, size, on_progress=lambda done, total: show(f"{done} of {total} clips")

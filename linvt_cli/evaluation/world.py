@@ -20,6 +20,7 @@ from linvt_cli.pipeline import VideoQA, WatchedVideo
 from linvt_cli.training.demo import write_clip
 from linvt_cli.training.foreign import foreign_clip
 from linvt_cli.training.questions import Question, ask_about, normalize_answer
+from linvt_cli.training.schedule import HARD, USUAL
 from linvt_cli.training.video_data.world import spread_over_kinds
 from linvt_cli.training.wordings import FOREIGN_ANSWER
 from linvt_cli.training.world import make_clip
@@ -42,6 +43,8 @@ class WorldBenchmark:
     num_clips: int = 150
     questions_per_clip: int = 5
     num_foreign: int = 24
+    hard: bool = False  # longer clips with more things and events
+    num_frames: int | None = None  # None: 64 of hard clips, else the model's number
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def evaluate_world(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         for done, (seed, questions) in enumerate(_clips(benchmark, path)):
-            for way, qa, watched in _watch(ways, path):
+            for way, qa, watched in _watch(ways, path, benchmark):
                 for question in questions:
                     text = qa.ask(watched, question.text).text
                     right = normalize_answer(text) == normalize_answer(question.answer)
@@ -129,23 +132,28 @@ def load_ways(model: str, device: str) -> dict[str, VideoQA]:
 def _clips(benchmark: WorldBenchmark, path: Path) -> Iterator[tuple[int, list[Question]]]:
     """Write one clip after the other to a file; yield its seed and questions."""
     first = benchmark.seed * _SEEDS_PER_RUN
+    difficulty = HARD if benchmark.hard else USUAL
     for seed in range(first, first + benchmark.num_clips):
         rng = np.random.default_rng([seed, 11])
-        clip = make_clip(seed, "test")
+        clip = make_clip(seed, "test", difficulty)
         write_clip(path, clip)
         yield seed, spread_over_kinds(ask_about(clip, rng), benchmark.questions_per_clip, rng)
     for seed in range(first, first + benchmark.num_foreign):
         rng = np.random.default_rng([seed, 12])
         write_video(path, foreign_clip(seed, "test", _FOREIGN_FRAMES, _FOREIGN_SIZE), fps=8.0)
-        asked = ask_about(make_clip(seed, "test"), rng)
+        asked = ask_about(make_clip(seed, "test", difficulty), rng)
         question = asked[int(rng.integers(len(asked)))]
         yield seed, [Question("foreign", question.text, FOREIGN_ANSWER)]
 
 
-def _watch(ways: dict[str, VideoQA], path: Path) -> Iterator[tuple[str, VideoQA, WatchedVideo]]:
+def _watch(
+    ways: dict[str, VideoQA], path: Path, benchmark: WorldBenchmark
+) -> Iterator[tuple[str, VideoQA, WatchedVideo]]:
     """Decode and encode once, refine for each way; then look at the middle frame alone."""
     first = next(iter(ways.values()))
-    frames, features = first.look(read_frames(path, first.sampling))
+    num_frames = benchmark.num_frames or (HARD.num_frames if benchmark.hard else None)
+    sampling = FrameSampling(num_frames=num_frames) if num_frames else first.sampling
+    frames, features = first.look(read_frames(path, sampling))
     for way, qa in ways.items():
         yield way, qa, qa.refine(str(path), frames, features)
     yield STILL, first, first.watch(path, FrameSampling(num_frames=1))

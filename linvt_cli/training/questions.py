@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from linvt_cli.training.schedule import HARD
 from linvt_cli.training.vocabulary import (
     ACTIONS,
     ARRIVALS,
@@ -20,6 +21,7 @@ from linvt_cli.training.vocabulary import (
     DEPARTURES,
     HEADINGS,
     NUMBER_WORDS,
+    ORDINALS,
     PLACES,
     SHAPES,
     SIDES,
@@ -33,6 +35,7 @@ from linvt_cli.training.vocabulary import (
 )
 from linvt_cli.training.wordings import (
     FOREIGN_ANSWER,
+    HARD_WORDINGS,
     OFF_TOPIC_ANSWER,
     OFF_TOPIC_QUESTIONS,
     WORDINGS,
@@ -41,6 +44,7 @@ from linvt_cli.training.world import Clip, Event, is_held_out, place_name, state
 
 Item = TypeVar("Item")
 
+_ALL_WORDINGS = WORDINGS | HARD_WORDINGS
 _STAYING_SHARE = 0.25
 _JUST_INSIDE = 0.02  # of the clip: where "at the start" and "at the end" are looked at
 
@@ -59,11 +63,13 @@ def ask_about(clip: Clip, rng: np.random.Generator) -> list[Question]:
     asked = [_ask("describe", "describe", describe(clip), rng)]
     asked += _order(clip, rng)
     asked += _arrivals(clip, rng)
-    asked.append(_ask("count", "count", f"{NUMBER_WORDS[len(clip.things)].capitalize()}.", rng))
+    asked.append(_ask("count", "count", _number(len(clip.things)), rng))
     asked += [_exists(clip, present, rng) for present in (True, False)]
     for index in range(len(clip.things)):
         asked += _about_thing(clip, index, rng)
     asked += _yes_or_no(clip, rng)
+    if clip.difficulty == HARD:
+        asked += _numbered(clip, rng)
     return asked
 
 
@@ -134,6 +140,18 @@ def _order(clip: Clip, rng: np.random.Generator) -> Iterator[Question]:
         clauses = [_clause(clip, event).removeprefix("the ") for event in clip.events]
         yield _ask("after", "after", told[earlier + 1], rng, event=clauses[earlier])
         yield _ask("before", "before", told[earlier], rng, event=clauses[earlier + 1])
+
+
+def _numbered(clip: Clip, rng: np.random.Generator) -> Iterator[Question]:
+    """Ask how many events there are, and for one in the middle by its number."""
+    yield _ask("events", "events", _number(len(clip.events)), rng)
+    if len(clip.events) > 2:
+        index = int(rng.integers(1, len(clip.events) - 1))
+        yield _ask("nth", "nth", sentences(clip)[index], rng, nth=ORDINALS[index])
+
+
+def _number(count: int) -> str:
+    return f"{NUMBER_WORDS[count].capitalize()}."
 
 
 def _arrivals(clip: Clip, rng: np.random.Generator) -> Iterator[Question]:
@@ -241,7 +259,7 @@ def _directions(action: Action) -> tuple[Direction, ...]:
 
 
 def _ask(kind: str, wording: str, answer: str, rng: np.random.Generator, **words: str) -> Question:
-    return Question(kind, _pick(WORDINGS[wording], rng).format(**words), answer)
+    return Question(kind, _pick(_ALL_WORDINGS[wording], rng).format(**words), answer)
 
 
 def _pick(items: Sequence[Item], rng: np.random.Generator) -> Item:

@@ -2,7 +2,8 @@
 
 Times are fractions of the clip. Every event is long enough to be seen in 16 frames taken at the
 centres of 16 equal parts: a slide or a change of size takes at least 0.17 of the clip, a blink
-hides its thing twice for 0.08, and a sudden change has 0.08 of steady view on both sides.
+hides its thing twice for 0.08, and a sudden change has 0.08 of steady view on both sides. Hard
+clips take 64 frames, and a quarter of these lengths.
 """
 
 from __future__ import annotations
@@ -31,6 +32,28 @@ _MIDDLE_ACTIONS: tuple[Action, ...] = ("moves", "grows", "shrinks", "blinks")
 
 
 @dataclass(frozen=True, slots=True)
+class Difficulty:
+    """How much a clip holds, and how long it is.
+
+    ``pace`` is how much quicker events pass than in usual clips, by shares of the clip.
+    """
+
+    name: str
+    num_frames: int  # in which all can be seen, at the centres of as many equal parts
+    things: tuple[int, int]  # fewest and most
+    events: tuple[int, int]  # fewest and most
+    most_each: int  # events of one thing
+    pace: float
+    seconds: tuple[float, float]
+    frame_rates: tuple[int, int]
+    seed: tuple[int, ...] = ()  # keeps its clips apart from others
+
+
+USUAL = Difficulty("usual", 16, (1, MAX_THINGS), (1, MAX_EVENTS), 2, 1.0, (2, 20), (5, 30))
+HARD = Difficulty("hard", 64, (2, 6), (4, 8), 3, 4.0, (20, 60), (5, 15), (64,))
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """One planned event; start and end are equal for a sudden one."""
 
@@ -40,24 +63,28 @@ class Slot:
     end: float
 
 
-def schedule(num_things: int, rng: np.random.Generator) -> tuple[Slot, ...]:
-    """Plan one to four events, one after another, consistent for every thing."""
+def schedule(
+    num_things: int, rng: np.random.Generator, difficulty: Difficulty = USUAL
+) -> tuple[Slot, ...]:
+    """Plan a few events, one after another, consistent for every thing."""
+    pace = difficulty.pace
     while True:
-        plans = _plans(num_things, rng)
+        plans = _plans(num_things, rng, difficulty)
         order = _interleave(plans, rng)
-        lengths = [_SLOT[action] for _, action in order]
-        slack = _LAST_END - _FIRST_START - sum(lengths) - _GAP * (len(order) - 1)
+        lengths = [_SLOT[action] / pace for _, action in order]
+        slack = _LAST_END - _FIRST_START - sum(lengths) - _GAP / pace * (len(order) - 1)
         if slack >= 0:
-            return _lay_out(order, lengths, slack, rng)
+            return _lay_out(order, lengths, slack, rng, pace)
 
 
-def _plans(num_things: int, rng: np.random.Generator) -> list[list[Action]]:
-    """Draw what each thing does: nothing, one or two actions; one to four in all."""
-    budget = int(rng.integers(1, MAX_EVENTS + 1))
+def _plans(num_things: int, rng: np.random.Generator, difficulty: Difficulty) -> list[list[Action]]:
+    """Draw what each thing does: nothing, or a few actions."""
+    fewest, most = difficulty.events
+    budget = int(rng.integers(fewest, most + 1))
     plans: list[list[Action]] = [[] for _ in range(num_things)]
-    while sum(map(len, plans)) < min(budget, 2 * num_things):
+    while sum(map(len, plans)) < min(budget, difficulty.most_each * num_things):
         thing = int(rng.integers(num_things))
-        if len(plans[thing]) == 2:
+        if len(plans[thing]) == difficulty.most_each:
             continue
         action = ACTIONS[int(rng.integers(len(ACTIONS)))]
         plan = _with_action(plans[thing], action)
@@ -92,16 +119,17 @@ def _lay_out(
     lengths: list[float],
     slack: float,
     rng: np.random.Generator,
+    pace: float,
 ) -> tuple[Slot, ...]:
     """Share the spare time among the events and the pauses around them."""
     shares = rng.dirichlet(np.ones(2 * len(order) + 1)) * slack
     slots = []
     cursor = _FIRST_START + shares[0]
     for i, ((thing, action), length) in enumerate(zip(order, lengths, strict=True)):
-        stretch = min(shares[2 * i + 1], 0.12)
+        stretch = min(shares[2 * i + 1], 0.12 / pace)
         start, end = cursor, cursor + length + stretch
         if action in ("appears", "disappears"):
             start = end = (start + end) / 2
         slots.append(Slot(thing, action, float(start), float(end)))
-        cursor += length + shares[2 * i + 1] + shares[2 * i + 2] + _GAP
+        cursor += length + shares[2 * i + 1] + shares[2 * i + 2] + _GAP / pace
     return tuple(slots)

@@ -191,6 +191,30 @@ WORDINGS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+HARD_WORDINGS: dict[str, tuple[str, ...]] = {
+    "nth": (
+        "what is the {nth} thing that happens?",
+        "what is the {nth} event?",
+        "which event comes {nth}?",
+        "what happens as the {nth} event?",
+        "tell me the {nth} thing that happens.",
+        "of all events, which is the {nth}?",
+        "what is the {nth} event, in order?",
+        "which is the {nth} event of the video?",
+    ),
+    "events": (
+        "how many events are there?",
+        "how many events can be seen?",
+        "how many events does the video show?",
+        "how often does something happen?",
+        "count the events.",
+        "what is the number of events?",
+        "how many events happen in all?",
+        "in how many events does something happen?",
+    ),
+}
+"""What is asked about hard clips too."""
+
 OFF_TOPIC_QUESTIONS = (
     "what is the capital of france?",
     "who are you?",

@@ -5,7 +5,7 @@ is left to ``render``, words to ``questions``.
 
 Times are fractions of the clip in [0, 1]. Positions are fractions of the frame's width and height,
 sizes are fractions of its short side. Every event is long enough to be seen in 16 frames taken at
-the centres of 16 equal parts of the clip; ``schedule`` holds the lengths.
+the centres of 16 equal parts of the clip, of a hard clip in 64; ``schedule`` holds the lengths.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hashlib import blake2s
 
 import numpy as np
 
-from linvt_cli.training.schedule import MAX_THINGS, schedule
+from linvt_cli.training.schedule import HARD, USUAL, Difficulty, schedule
 from linvt_cli.training.stage import Placement, Track, lay_tracks
 from linvt_cli.training.vocabulary import (
     COLOURS,
@@ -102,14 +102,17 @@ class Clip:
     height: int
     seed: int
     split: Split
+    difficulty: Difficulty = USUAL
 
 
-def make_clip(seed: int, split: Split) -> Clip:
-    """Draw a clip: the same for the same seed and split, another for any other."""
-    rng = np.random.default_rng([SPLITS.index(split), seed, 20_412])
+def make_clip(seed: int, split: Split, difficulty: Difficulty = USUAL) -> Clip:
+    """Draw a clip: the same for the same seed, split and difficulty, another for any other."""
+    rng = np.random.default_rng([SPLITS.index(split), seed, 20_412, *difficulty.seed])
     width, height = _SIZES[int(rng.integers(len(_SIZES)))]
+    # Drawn once, or clips with many things were rare: those collide more often.
+    num_things = _num_things(difficulty, rng) if difficulty == HARD else None
     while True:
-        clip = _draft(rng, seed, split, width, height)
+        clip = _draft(rng, seed, split, difficulty, width, height, num_things)
         if clip is None:
             continue
         held_out = any(is_held_out(clip.things[e.thing], e.action) for e in clip.events)
@@ -164,14 +167,21 @@ def play_backwards(clip: Clip) -> Clip | None:
 
 
 def _draft(
-    rng: np.random.Generator, seed: int, split: Split, width: int, height: int
+    rng: np.random.Generator,
+    seed: int,
+    split: Split,
+    difficulty: Difficulty,
+    width: int,
+    height: int,
+    num_things: int | None,
 ) -> Clip | None:
-    things = _things(int(rng.integers(1, MAX_THINGS + 1)), rng)
-    slots = schedule(len(things), rng)
-    staged = lay_tracks(slots, len(things), width / height, rng)
+    things = _things(num_things or _num_things(difficulty, rng), rng)
+    slots = schedule(len(things), rng, difficulty)
+    staged = lay_tracks(slots, len(things), width / height, rng, difficulty.pace)
     if staged is None:
         return None
     tracks, directions = staged
+    slowest, fastest = difficulty.frame_rates
     return Clip(
         things=things,
         events=tuple(
@@ -180,14 +190,20 @@ def _draft(
         ),
         tracks=tuple(tracks),
         background=_background(things, rng),
-        duration=(duration := float(np.round(rng.uniform(2, 20), 1))),
+        duration=(duration := float(np.round(rng.uniform(*difficulty.seconds), 1))),
         # A short clip needs a high rate, or its blinks fall between two frames.
-        fps=max(int(rng.integers(5, 31)), math.ceil(_MIN_FRAMES / duration)),
+        fps=max(int(rng.integers(slowest, fastest + 1)), math.ceil(_MIN_FRAMES / duration)),
         width=width,
         height=height,
         seed=seed,
         split=split,
+        difficulty=difficulty,
     )
+
+
+def _num_things(difficulty: Difficulty, rng: np.random.Generator) -> int:
+    fewest, most = difficulty.things
+    return int(rng.integers(fewest, most + 1))
 
 
 def _things(count: int, rng: np.random.Generator) -> tuple[Thing, ...]:

@@ -42,6 +42,15 @@ def test_the_same_seed_writes_the_same_questions_and_another_seed_others(written
     assert first != other
 
 
+def test_a_hard_clip_is_longer_and_asked_for_more(tmp_path):
+    clip = tmp_path / "hard.mp4"
+    assert run(["demo-clip", str(clip), "--seed", "2", "--hard", "--quiet"]) == 0
+    assert 20 <= probe_video(clip).duration <= 61
+    document = json.loads(clip.with_suffix(".json").read_text(encoding="utf-8"))
+    assert document["difficulty"] == "hard"
+    assert {"nth", "events"} <= {question["kind"] for question in document["questions"]}
+
+
 def test_files_that_are_there_are_kept_unless_forced(tmp_path, capsys):
     clip, answers = tmp_path / "a.mp4", tmp_path / "a.json"
     answers.write_text("mine")

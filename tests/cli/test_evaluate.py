@@ -50,6 +50,11 @@ def test_options_set_the_size_of_the_run(calls, capsys):
     assert calls == [("nano", "cpu"), WorldBenchmark(9, 4, 3, 0)]
 
 
+def test_hard_clips_and_frames_are_options(calls):
+    assert run(["evaluate", "world", "--hard", "--frames", "32"]) == 0
+    assert calls[1] == WorldBenchmark(hard=True, num_frames=32)
+
+
 def test_json_is_one_document(calls, capsys):
     assert run(["evaluate", "world", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from linvt_cli.config import FrameSampling
 from linvt_cli.evaluation.report import as_table, to_record
 from linvt_cli.evaluation.world import STILL, WorldBenchmark, WorldReport, evaluate_world
 from linvt_cli.pipeline import VideoQA
 from linvt_cli.training.wordings import FOREIGN_ANSWER
+from linvt_cli.types import Frames, VisualFeatures
 from linvt_cli.video_tokenizer.baselines import AllTokenizer, MeanTokenizer
 from tests.fakes import TinyBackbone
 
@@ -50,6 +52,29 @@ def test_all_ways_get_the_same_questions_and_another_seed_gets_others() -> None:
     assert {m.clip_seed for m in other.misses}.isdisjoint({m.clip_seed for m in report.misses})
 
 
+class Counting(TinyBackbone):
+    """Notes how many frames it is shown at a time."""
+
+    def __init__(self) -> None:
+        super().__init__("six")
+        self.shown: list[int] = []
+
+    def encode_frames(self, frames: Frames) -> VisualFeatures:
+        self.shown.append(len(frames.times))
+        return super().encode_frames(frames)
+
+
+@pytest.mark.parametrize(
+    ("hard", "num_frames", "shown"), [(False, None, 7), (True, None, 64), (True, 9, 9)]
+)
+def test_hard_clips_are_seen_in_more_frames_and_asked_for_more(hard, num_frames, shown) -> None:
+    backbone = Counting()
+    qa = VideoQA(backbone, AllTokenizer(), sampling=FrameSampling(num_frames=7))
+    report = evaluate_world({"linvt": qa}, WorldBenchmark(3, 1, 99, 0, hard, num_frames))
+    assert backbone.shown == [shown, 1]
+    assert ({"nth", "events"} <= set(report.tallies["linvt"])) == hard
+
+
 def test_the_table_has_a_row_for_each_kind_and_the_totals() -> None:
     report = WorldReport()
     for right in (True, True, False, True):
@@ -75,6 +100,8 @@ def test_the_record_gives_settings_scores_and_misses() -> None:
         "num_clips": 1,
         "questions_per_clip": 3,
         "num_foreign": 0,
+        "hard": False,
+        "num_frames": None,
     }
     accuracy = record["accuracy"]
     assert isinstance(accuracy, dict)

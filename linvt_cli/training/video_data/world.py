@@ -13,6 +13,7 @@ import numpy as np
 from linvt_cli.errors import MachineError
 from linvt_cli.training.demo import write_clip
 from linvt_cli.training.questions import Question, ask_about
+from linvt_cli.training.schedule import HARD, USUAL
 from linvt_cli.training.vocabulary import Split
 from linvt_cli.training.world import Clip, make_clip
 
@@ -29,6 +30,7 @@ class WorldData:
     seed: int = 0  # of the first clip; those after it have the numbers that follow
     split: Split = "train"
     questions_per_clip: int = 4
+    hard: bool = False  # longer clips with more things and events
 
 
 def write_world(
@@ -60,8 +62,9 @@ def write_world(
 
 def _write_clips(clips: Path, data: WorldData, redraw: bool) -> Iterator[list[dict[str, Any]]]:
     for seed in range(data.seed, data.seed + data.num_clips):
-        clip = make_clip(seed, data.split)
-        path = clips / f"{data.split}-{seed:06}.mp4"
+        clip = make_clip(seed, data.split, HARD if data.hard else USUAL)
+        name = f"{data.split}-hard" if data.hard else data.split
+        path = clips / f"{name}-{seed:06}.mp4"
         if redraw or not path.exists():
             _write_whole(path, clip)
         rng = np.random.default_rng([seed, _QUESTIONS])

@@ -46,6 +46,13 @@ def test_the_rows_of_a_clip_depend_on_its_number_alone(tmp_path, drawn):
     assert many[0] != many[1]
 
 
+def test_hard_clips_have_names_and_rows_of_their_own(tmp_path, drawn):
+    (usual,) = write_world(tmp_path, WorldData(1, seed=6, questions_per_clip=40))
+    (hard,) = write_world(tmp_path, WorldData(1, seed=6, questions_per_clip=40, hard=True))
+    assert hard[0]["video"] == "clips/train-hard-000006.mp4"
+    assert {"nth", "events"} <= {row["kind"] for row in hard} - {row["kind"] for row in usual}
+
+
 def test_clips_that_are_there_are_kept_unless_redrawn(tmp_path, drawn):
     rows = list(write_world(tmp_path, WorldData(2, seed=5)))
     assert list(write_world(tmp_path, WorldData(3, seed=5)))[:2] == rows
