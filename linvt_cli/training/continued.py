@@ -23,7 +23,7 @@ from linvt_cli.training.image_stage import ImageStage
 from linvt_cli.training.joint_stage import JointStage
 from linvt_cli.training.linvt_stage import LinVTStage
 from linvt_cli.training.recipe import NanoRecipe, Progress, clip_banks, draw_progress
-from linvt_cli.training.recipe_run import RecipeRun
+from linvt_cli.training.recipe_run import RecipeRun, scaled
 from linvt_cli.video_tokenizer.checkpoint import (
     load_checkpoint,
     read_checkpoint_info,
@@ -32,6 +32,14 @@ from linvt_cli.video_tokenizer.checkpoint import (
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
 _NANO = NanoRecipe()
+_SCALED = (
+    "num_clips",
+    "num_foreign",
+    "num_validation_clips",
+    "num_validation_foreign",
+    "reader_steps",
+    "joint_steps",
+)  # clips and steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +59,7 @@ class ContinuedRecipe:
 
     def scaled(self, factor: float) -> ContinuedRecipe:
         """Return the recipe with other numbers of clips and steps."""
-
-        def times(count: int) -> int:
-            return max(2, round(count * factor))
-
-        return replace(
-            self,
-            num_clips=times(self.num_clips),
-            num_foreign=times(self.num_foreign),
-            num_validation_clips=times(self.num_validation_clips),
-            num_validation_foreign=times(self.num_validation_foreign),
-            reader_steps=times(self.reader_steps),
-            joint_steps=times(self.joint_steps),
-        )
+        return scaled(self, _SCALED, factor)
 
 
 class ReadersStage:

@@ -7,7 +7,7 @@ so the same command resumes an interrupted run. Seeds are fixed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -24,7 +24,7 @@ from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
 from linvt_cli.training.image_stage import ImageStage
 from linvt_cli.training.joint_stage import JointStage
 from linvt_cli.training.linvt_stage import LinVTStage
-from linvt_cli.training.recipe_run import RecipeRun
+from linvt_cli.training.recipe_run import RecipeRun, scaled
 from linvt_cli.training.trainer import Stage, read_metrics
 from linvt_cli.training.untrained import new_nano
 from linvt_cli.training.vision_stage import VisionStage
@@ -33,6 +33,19 @@ from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
 _VALIDATION_SEED = 10_000_000
 STATISTICS_CLIPS = 200
+_SCALED = (
+    "vision_steps",
+    "num_clips",
+    "num_foreign",
+    "num_validation_clips",
+    "num_validation_foreign",
+    "image_steps",
+    "stills_first",
+    "mixing",
+    "cover_steps",
+    "instruct_steps",
+    "joint_steps",
+)  # clips and steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +81,7 @@ class NanoRecipe:
 
     def scaled(self, factor: float) -> NanoRecipe:
         """Return the recipe with other numbers of clips and steps."""
-
-        def times(count: int) -> int:
-            return max(2, round(count * factor))
-
-        return replace(
-            self,
-            vision_steps=times(self.vision_steps),
-            num_clips=times(self.num_clips),
-            num_foreign=times(self.num_foreign),
-            num_validation_clips=times(self.num_validation_clips),
-            num_validation_foreign=times(self.num_validation_foreign),
-            image_steps=times(self.image_steps),
-            stills_first=times(self.stills_first),
-            mixing=times(self.mixing),
-            cover_steps=times(self.cover_steps),
-            instruct_steps=times(self.instruct_steps),
-            joint_steps=times(self.joint_steps),
-        )
+        return scaled(self, _SCALED, factor)
 
 
 Progress = Callable[[str], None]

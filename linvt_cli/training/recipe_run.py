@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -16,6 +17,18 @@ from linvt_cli.training.trainer import (
     load_stage_weights,
     run_stage,
 )
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Recipe = TypeVar("Recipe", bound="DataclassInstance")
+
+
+def scaled(recipe: Recipe, sizes: Sequence[str], factor: float) -> Recipe:
+    """Return a recipe with its sizes multiplied by a factor, none of them below 2."""
+    return replace(
+        recipe, **{name: max(2, round(getattr(recipe, name) * factor)) for name in sizes}
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from linvt_cli.training.recipe_run import RecipeRun
+from linvt_cli.training.recipe_run import RecipeRun, scaled
 from linvt_cli.training.trainer import read_metrics
 from tests.training.test_trainer import Regression
 
@@ -22,3 +23,15 @@ def test_a_stage_is_run_once_and_loaded_from_then_on(tmp_path: Path) -> None:
     run.finish(loaded)
     assert torch.equal(trained.layer.weight, loaded.layer.weight)
     assert list(read_metrics(tmp_path / "metrics.jsonl")) == told
+
+
+@dataclass(frozen=True)
+class Sizes:
+    steps: int = 10
+    clips: int = 100
+    seed: int = 7
+
+
+def test_sizes_are_scaled_and_nothing_else() -> None:
+    assert scaled(Sizes(), ("steps", "clips"), 0.5) == Sizes(5, 50, 7)
+    assert scaled(Sizes(), ("steps", "clips"), 0.01) == Sizes(2, 2, 7)
