@@ -103,6 +103,7 @@ def many_rows(folder: Path) -> None:
     with (folder / "out.parquet.jsonl").open("w") as file:
         for number in range(NUM_ROWS):
             row["video"] = f"gone/{number}.mp4"
+            row["source"]["digest"] = f"{number:032x}"  # or it were the video's row, renamed
             file.write(json.dumps(row) + "\n")
 
 
