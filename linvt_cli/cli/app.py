@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +23,7 @@ from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.models import models
 from linvt_cli.cli.output import Output, StdoutError, print_error, print_message
 from linvt_cli.cli.quantize import quantize
+from linvt_cli.cli.shell_words import file_word
 from linvt_cli.cli.tokens import tokens
 from linvt_cli.cli.train import train
 from linvt_cli.errors import LinVTError
@@ -92,5 +95,25 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         if end.code == ExitCode.INTERRUPTED:
             print_message("interrupted")
+        if end.code == ExitCode.USAGE:
+            _tell_of_dashes(sys.argv[1:] if arguments is None else arguments)
         return end.code if isinstance(end.code, int) else ExitCode.BUG
     return ExitCode.DONE
+
+
+def _tell_of_dashes(arguments: Sequence[str]) -> None:
+    """Say how to name a file that was taken for an option."""
+    for name in arguments:
+        if name == "--":
+            return
+        if name.startswith("-") and name != "-" and _is_there(name):
+            print_message(f"hint: a file with this name is written {file_word(name)}")
+            return
+
+
+def _is_there(name: str) -> bool:
+    """Whether there is a file of a name that may be no name at all."""
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False

@@ -27,6 +27,16 @@ def test_a_wrong_command_line_ends_with_2_and_leaves_stdout_empty(arguments, cap
     assert capsys.readouterr().out == ""
 
 
+def test_a_file_that_looks_like_an_option_gets_a_hint(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-a b.mp4").touch()
+    assert run(["ask", "-a b.mp4", "What?"]) == 2
+    assert capsys.readouterr().err.endswith("hint: a file with this name is written './-a b.mp4'\n")
+    for arguments in (["ask", "-b.mp4", "What?"], ["ask", "--nope", "--", "-a b.mp4", "What?"]):
+        assert run([*arguments, "-" * 5000]) == 2
+        assert "hint" not in capsys.readouterr().err
+
+
 def test_a_failure_becomes_two_lines_and_its_exit_code(monkeypatch, capsys):
     def fail(*_: object, **__: object) -> None:
         raise OfflineError("No network", hint="leave out --offline")
