@@ -154,6 +154,7 @@ def folder(tmp_path: Path, video: Path) -> Callable[[], Path]:
     return make
 
 
+@pytest.mark.timeout(400)  # seven runs, some of which load torch
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.line)
 def test_the_bytes_are_the_same_everywhere(case, folder, tmp_path):
     def finished(place: Kind, more: tuple[str, ...], variables: dict[str, str]) -> Finished:
