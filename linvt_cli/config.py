@@ -22,7 +22,7 @@ MIN_COVERAGE = 0.5
 """Share of the asked frames below which there is no answer, where the user sets none."""
 
 FRAMES_PER_BATCH = 8
-"""Pictures that a vision encoder is given at once."""
+"""Pictures that a vision encoder is given at once, where the model does not say otherwise."""
 DECODE_TIMEOUT = 300.0
 """Seconds that one of many videos may take to decode, where the user sets none."""
 

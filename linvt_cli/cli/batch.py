@@ -190,6 +190,7 @@ def _arrivals(
 
 
 def _arrived(number: int, decoded: Decoded) -> Arrival:
+    """Name nothing in the generator above, where it would keep pixels until the next video."""
     return Arrival(number, decoded.frames, decoded.source)
 
 

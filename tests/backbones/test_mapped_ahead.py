@@ -57,8 +57,12 @@ def test_an_error_reaches_the_caller_and_ends_all():
     assert not any(thread.name.startswith("linvt-prepare") for thread in threading.enumerate())
 
 
-def test_one_core_is_left():
-    assert 1 <= default_threads() <= 8
+@pytest.mark.parametrize(
+    ("num_cores", "num_threads"), [(None, 1), (1, 1), (2, 1), (5, 4), (9, 8), (64, 8)]
+)
+def test_one_core_is_left(num_cores, num_threads, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: num_cores)
+    assert default_threads() == num_threads
 
 
 @torch.no_grad()

@@ -78,8 +78,9 @@ def test_too_few_frames_are_found_when_the_video_is_looked_at(loads, clips, monk
     assert use(turn.watching).video == clips[0]
 
 
-def test_fewer_bits_stay_for_the_videos_that_follow(loads, qa, clips, monkeypatch):
-    usual = qa.look
+@pytest.mark.parametrize(("name", "frames"), [("look", 5), ("look_together", 2)])
+def test_fewer_bits_stay_for_the_videos_that_follow(loads, qa, clips, monkeypatch, name, frames):
+    usual = getattr(qa, name)
     failures = [OutOfMemoryError("no room")]
 
     def look(frames: Any) -> Any:
@@ -87,11 +88,13 @@ def test_fewer_bits_stay_for_the_videos_that_follow(loads, qa, clips, monkeypatc
             raise failures.pop()
         return usual(frames)
 
-    monkeypatch.setattr(qa, "look", look)
+    monkeypatch.setattr(qa, name, look)
     model = ModelOptions("qwen2-vl-2b", quant="auto", weights="here")
-    turns = Batch(model, DecodingOptions(workers=0), Output(quiet=True)).turns(videos(*clips))
+    decoding = DecodingOptions(workers=0)
+    turns = Batch(model, decoding, Output(quiet=True)).turns(videos(*clips, frames=frames))
     assert [use(turn.watching).video for turn in turns] == clips
     assert [load["quantization"] for load in loads] == ["auto", "int8"]
+    assert not failures
 
 
 def test_tokens_that_are_gone_when_they_are_needed_are_made_again(loads, qa, clips, tmp_path):
@@ -142,24 +145,6 @@ def test_pictures_share_a_look_of_the_model(loads, qa, clips, monkeypatch):
         assert watched.frames.times == alone.frames.times
         tokens, expected = (qa.condense(each, "What happens?").tokens for each in (watched, alone))
         torch.testing.assert_close(tokens, expected, rtol=1e-3, atol=1e-3)
-
-
-def test_fewer_bits_in_the_middle_of_a_shared_look(loads, qa, clips, monkeypatch):
-    usual = qa.look_together
-    failures = [OutOfMemoryError("no room")]
-
-    def look(frames: Any) -> Any:
-        if failures:
-            raise failures.pop()
-        return usual(frames)
-
-    monkeypatch.setattr(qa, "look_together", look)
-    model = ModelOptions("qwen2-vl-2b", quant="auto", weights="here")
-    turns = Batch(model, DecodingOptions(workers=0), Output(quiet=True)).turns(
-        videos(*clips, frames=2)
-    )
-    assert [use(turn.watching).video for turn in turns] == clips
-    assert [load["quantization"] for load in loads] == ["auto", "int8"]
 
 
 def test_nothing_to_watch_needs_no_model(loads):

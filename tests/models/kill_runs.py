@@ -93,8 +93,9 @@ def pulling() -> Iterator[Puller]:
 def run_randomized(
     hub: HubServer, files: dict[str, bytes], folder: Path, *, runs: int, seed: int
 ) -> Tally:
-    """Pull again and again, each time into an empty store, with kills, faults and
-    weights that change under their commit.
+    """Pull again and again, each time into an empty store, with kills, faults and changes.
+
+    A change gives the weights other bytes under the same commit.
 
     Args:
         hub: where from.

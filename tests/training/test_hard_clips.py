@@ -10,18 +10,14 @@ import pytest
 
 from linvt_cli.training.questions import Question, ask_about, sentences
 from linvt_cli.training.schedule import HARD, USUAL
-from linvt_cli.training.stage import half_box
 from linvt_cli.training.vocabulary import ACTIONS, ARRIVALS, DEPARTURES, NUMBER_WORDS, ORDINALS
-from linvt_cli.training.world import Clip, Event, is_held_out, make_clip, play_backwards, state_at
+from linvt_cli.training.world import Clip, Event, make_clip, play_backwards, state_at
+from tests.training.test_world import held_out_pairs, require_apart
 
 TRAIN = [make_clip(seed, "train", HARD) for seed in range(120)]
 TEST = [make_clip(seed, "test", HARD) for seed in range(40)]
 CLIPS = TRAIN + TEST
 SAMPLED = (np.arange(HARD.num_frames) + 0.5) / HARD.num_frames
-
-
-def held_out(clip: Clip) -> bool:
-    return any(is_held_out(clip.things[event.thing], event.action) for event in clip.events)
 
 
 def seen(clip: Clip, event: Event) -> list[bool]:
@@ -54,8 +50,8 @@ def test_the_same_seed_gives_the_same_clip_and_no_usual_one() -> None:
 
 def test_combinations_are_held_out_as_ever() -> None:
     backwards = [play_backwards(clip) for clip in TRAIN]
-    assert not any(held_out(clip) for clip in [*TRAIN, *filter(None, backwards)])
-    assert all(held_out(clip) for clip in TEST)
+    assert not any(held_out_pairs(clip) for clip in [*TRAIN, *filter(None, backwards)])
+    assert all(held_out_pairs(clip) for clip in TEST)
 
 
 def test_events_follow_one_another_and_each_is_told_once() -> None:
@@ -88,15 +84,7 @@ def test_64_frames_show_every_event() -> None:
 
 def test_things_in_view_never_overlap() -> None:
     for clip in CLIPS[::4]:
-        aspect = clip.width / clip.height
-        for fraction in np.linspace(0, 1, 161):
-            states = [state_at(clip, thing, float(fraction)) for thing in range(len(clip.things))]
-            boxes = [(s.x, s.y, *half_box(s.size, aspect)) for s in states if s.visible]
-            for i, one in enumerate(boxes):
-                for other in boxes[:i]:
-                    apart_x = abs(one[0] - other[0]) >= one[2] + other[2]
-                    apart_y = abs(one[1] - other[1]) >= one[3] + other[3]
-                    assert apart_x or apart_y
+        require_apart(clip, 161)
 
 
 @pytest.mark.parametrize("clip", CLIPS[::16])
