@@ -10,6 +10,9 @@ import tempfile
 import termios
 from pathlib import Path
 from typing import Literal, NamedTuple
+from unittest.mock import patch
+
+from tests.cli.warm import Request, warm
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = (sys.executable, "-m", "tests.cli.fake_linvt")
@@ -76,6 +79,37 @@ def start(
         cwd=ROOT,
         env={**os.environ, **variables},
     )
+
+
+def run_warm(
+    *arguments: str | Path,
+    command: tuple[str, ...] = FAKE,
+    typed: bytes | None = None,
+    stdout: Kind = "pipe",
+    stderr: Kind = "pipe",
+    **variables: str,
+) -> Finished:
+    """Do what ``run_linvt`` does, in a process whose libraries are loaded: see ``warm``."""
+    outlets = [Outlet(stdout), Outlet(stderr)]
+    stdin, typing = os.pipe()
+    with patch.dict(os.environ, variables):
+        words = [str(argument) for argument in arguments]
+        files = [stdin, *[outlet.inside for outlet in outlets]]
+        request: Request = {
+            "module": command[-1],
+            "words": words,
+            "folder": str(ROOT),
+            "variables": dict(os.environ),
+        }
+        warm().start(request, files)
+    for file in files:
+        os.close(file)
+    os.write(typing, typed or b"")
+    os.close(typing)
+    live = {outlet: outlet.read() for outlet in outlets if outlet.kind != "file"}
+    code = warm().wait()
+    written = [live[outlet] if outlet in live else outlet.read() for outlet in outlets]
+    return Finished(code, *written)
 
 
 def run_linvt(

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.cli.processes import REAL, Outlet, run_linvt, start
+from tests.cli.processes import REAL, Outlet, run_linvt, run_warm, start
 from tests.cli.schema import validate, validate_description
 
 PLACES = [
@@ -31,7 +31,7 @@ def test_the_answer_is_the_same_everywhere(video, place, variables):
 
 @pytest.mark.parametrize(("place", "variables"), PLACES)
 def test_json_is_valid_everywhere_and_nothing_is_around_it(video, place, variables):
-    done = run_linvt("ask", video, "What?", "--json", stdout=place, stderr=place, **variables)
+    done = run_warm("ask", video, "What?", "--json", stdout=place, stderr=place, **variables)
     validate(json.loads(done.stdout))
     assert (done.code, done.stdout[:1], done.stdout[-2:]) == (0, b"{", b"}\n")
 
@@ -39,7 +39,7 @@ def test_json_is_valid_everywhere_and_nothing_is_around_it(video, place, variabl
 @pytest.mark.parametrize("more", [(), ("--quiet",)], ids=["", "quiet"])
 @pytest.mark.parametrize("place", ["pipe", "terminal"])
 def test_json_lines_are_valid_everywhere_and_one_for_each_question(video, place, more):
-    done = run_linvt(
+    done = run_warm(
         "ask", video, "One?", "-q", "Two?", "--jsonl", *more, stdout=place, stderr=place
     )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
@@ -51,20 +51,20 @@ def test_json_lines_are_valid_everywhere_and_one_for_each_question(video, place,
 @pytest.mark.parametrize("more", [(), ("--quiet",)], ids=["", "quiet"])
 @pytest.mark.parametrize("place", ["pipe", "terminal"])
 def test_a_description_in_json_is_valid_everywhere(video, place, more):
-    done = run_linvt("describe", video, "--json", *more, stdout=place, stderr=place)
+    done = run_warm("describe", video, "--json", *more, stdout=place, stderr=place)
     validate_description(json.loads(done.stdout))
     assert (done.code, done.stdout[:1], done.stdout[-2:]) == (0, b"{", b"}\n")
 
 
 @pytest.mark.parametrize("place", ["pipe", "terminal"])
 def test_quiet_changes_no_byte_of_an_answer(video, place):
-    done = run_linvt("ask", video, "What?", "--quiet", stdout=place, stderr=place)
+    done = run_warm("ask", video, "What?", "--quiet", stdout=place, stderr=place)
     assert (done.code, done.stdout, done.stderr) == (0, b"A grey wall.\n", b"")
 
 
 @pytest.mark.parametrize(("place", "variables"), PLACES)
 def test_a_description_is_the_same_everywhere(video, place, variables):
-    done = run_linvt(
+    done = run_warm(
         "describe",
         video,
         "--every",
@@ -81,7 +81,7 @@ def test_a_description_is_the_same_everywhere(video, place, variables):
 
 @pytest.mark.parametrize(("place", "variables"), PLACES)
 def test_a_conversation_is_the_same_everywhere(video, place, variables):
-    done = run_linvt(
+    done = run_warm(
         "chat", video, typed=b"What?\n/frames\nWho?\n", stdout=place, stderr=place, **variables
     )
     assert (done.code, done.stdout) == (0, b"A grey wall.\nA grey wall.\n")
@@ -89,7 +89,7 @@ def test_a_conversation_is_the_same_everywhere(video, place, variables):
 
 @pytest.mark.parametrize("place", ["pipe", "terminal"])
 def test_a_conversation_in_json_lines_is_valid_everywhere(video, place):
-    done = run_linvt(
+    done = run_warm(
         "chat", video, "--jsonl", "--quiet", typed=b"What?\nWho?", stdout=place, stderr=place
     )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
@@ -193,7 +193,8 @@ def test_an_interrupt_leaves_a_terminal_with_its_cursor_and_without_progress(vid
     assert shown.rpartition(b"\x1b[2K")[2] == b"\x1b[?25hinterrupted\n"
 
 
-def test_a_bug_ends_with_1_and_a_traceback_on_stderr(video):
-    done = run_linvt("ask", video, "What?", "--json", FAKE_FAULT="bug")
+@pytest.mark.parametrize("run", [run_linvt, run_warm])
+def test_a_bug_ends_with_1_and_a_traceback_on_stderr(video, run):
+    done = run("ask", video, "What?", "--json", FAKE_FAULT="bug")
     assert (done.code, done.stdout) == (1, b"")
     assert done.stderr.splitlines()[-1] == b"KeyError: 'a bug'"

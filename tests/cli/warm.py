@@ -1,0 +1,135 @@
+"""Runs the ``linvt`` command in processes that need not load its libraries again.
+
+``python -m tests.cli.warm`` loads them once, computes nothing, and forks for every command line
+that it is sent, together with the files that are to be stdin, stdout and stderr. A fork has
+variables of its own. What libraries print or read from the environment while they are imported is
+not seen so, nor how Python takes them apart in the end: tests of that start a process of their own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from functools import cache
+from typing import TypedDict
+
+REAL_MODULE, FAKE_MODULE = "linvt_cli", "tests.cli.fake_linvt"
+_LOADED = ("linvt_cli.cli.app", "linvt_cli.pipeline", "linvt_cli.training.tuning.run",
+           "transformers.models.llama.modeling_llama", "tests.cli.fake_linvt")  # fmt: skip
+_LONGEST = 1 << 20  # bytes of a request
+
+
+class Request(TypedDict):
+    """A command line that is to be run."""
+
+    module: str  # that is run
+    words: list[str]
+    folder: str  # to run in
+    variables: dict[str, str]
+
+
+class Warm:
+    """The process that forks, seen from outside."""
+
+    def __init__(self) -> None:
+        self.socket, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with inside:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.cli.warm", str(inside.fileno())],
+                pass_fds=[inside.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        atexit.register(self.socket.close)
+
+    def start(self, request: Request, files: list[int]) -> int:
+        """Start a command line with these as stdin, stdout and stderr; return its process."""
+        socket.send_fds(self.socket, [json.dumps(request).encode()], files)
+        return self._receive()
+
+    def wait(self) -> int:
+        """Wait for the end of the command line that was started last; return its exit code."""
+        self.socket.send(b"wait")
+        return self._receive()
+
+    def _receive(self) -> int:
+        answer = self.socket.recv(64)
+        if not answer:
+            raise RuntimeError("The process that starts linvt is gone")
+        return int(answer)
+
+
+@cache
+def warm() -> Warm:
+    """Return the one of this process."""
+    return Warm()
+
+
+def serve(requests: socket.socket) -> None:
+    """Fork for each request, until nobody can send one any more."""
+    pid = 0
+    while True:
+        message, files, _, _ = socket.recv_fds(requests, _LONGEST, 3)
+        if not message:
+            os._exit(0)
+        if message == b"wait":
+            _, status = os.waitpid(pid, 0)
+            requests.send(str(os.waitstatus_to_exitcode(status)).encode())
+            continue
+        pid = os.fork()
+        if pid == 0:
+            requests.close()
+            become(json.loads(message), files)
+            return
+        for file in files:
+            os.close(file)
+        requests.send(str(pid).encode())
+
+
+def become(request: Request, files: list[int]) -> None:
+    """Make this process one that runs a command line, and leave the rest to its caller."""
+    for target, file in enumerate(files):
+        os.dup2(file, target)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(request["variables"])
+    os.chdir(request["folder"])
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = [request["module"], *request["words"]]
+
+
+def main() -> None:
+    """Load, serve, and in every fork run linvt to its natural end."""
+    from importlib import import_module
+
+    for name in _LOADED:
+        import_module(name)
+    gc.collect()
+    gc.freeze()  # forks share the memory of all that is there as long as nobody looks at it
+    serve(socket.socket(fileno=int(sys.argv[1])))
+    start = sys.argv[0] if sys.argv[0] == FAKE_MODULE else f"{sys.argv[0]}.__main__"
+    code: object = 0
+    try:
+        import_module(start).main()
+    except SystemExit as end:
+        code = end.code
+    except BaseException:  # noqa: BLE001 - as Python itself would
+        traceback.print_exc()
+        code = 1
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    # Taking all libraries apart, as Python does in the end, takes longer than most commands.
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+if __name__ == "__main__":
+    main()
