@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,8 @@ def main() -> None:
         # Not sys.exit: Python would turn some interrupted imports into death by the signal.
         sys.stdout.flush()
         os._exit(code)
+    # As it ends, Python looks for garbage among all objects, again and again.
+    gc.freeze()
     sys.exit(code)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -23,6 +24,7 @@ def no_process_ends(monkeypatch):
     before = signal.getsignal(signal.SIGPIPE)
     yield
     signal.signal(signal.SIGPIPE, before)
+    gc.unfreeze()
 
 
 def test_the_exit_code_is_that_of_the_command_line(monkeypatch):
@@ -30,6 +32,13 @@ def test_the_exit_code_is_that_of_the_command_line(monkeypatch):
     with pytest.raises(SystemExit) as ended:
         __main__.main()
     assert ended.value.code == 3
+
+
+def test_python_does_not_look_for_garbage_as_it_ends(monkeypatch):
+    monkeypatch.setattr(app, "run", lambda: ExitCode.DONE)
+    with pytest.raises(SystemExit):
+        __main__.main()
+    assert gc.get_freeze_count() > 0
 
 
 def test_an_interrupt_that_nobody_caught_is_one_line_and_130(monkeypatch, capfd):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -166,7 +167,7 @@ def fetch_model(model: ModelOptions, output: Output) -> None:
 def load_model(model: ModelOptions, output: Output) -> VideoQA:
     """Load a model, pulled before where it is not here."""
     fetch_model(model, output)
-    with output.progress(f"Loading {model.chosen}"):
+    with output.progress(f"Loading {model.chosen}"), _garbage_left_alone():
         from linvt_cli.pipeline import TokenCache, VideoQA
 
         cache = TokenCache(max_bytes=model.token_cache << 20) if model.token_cache else None
@@ -184,6 +185,20 @@ def load_model(model: ModelOptions, output: Output) -> VideoQA:
             token_cache=cache,
             on_notice=output.notice,
         )
+
+
+@contextmanager
+def _garbage_left_alone() -> Iterator[None]:
+    """Look for no garbage meanwhile: libraries make a million objects, and none of them is any."""
+    looks = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.unfreeze()  # all count as old now, and old ones are seldom looked at
+        if looks:
+            gc.enable()
 
 
 def watch_video(qa: VideoQA, video: str, frames: FrameOptions, output: Output) -> WatchedVideo:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -29,6 +30,20 @@ def test_without_the_option_the_environment_is_left_alone(loads, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     load_model(ModelOptions("nano"), Output())
     assert os.environ["HF_HUB_OFFLINE"] == "0"
+
+
+def test_no_garbage_is_looked_for_while_a_model_is_loaded(monkeypatch, qa):
+    looked: list[bool] = []
+
+    def load(*_: object, **__: object) -> VideoQA:
+        looked.append(gc.isenabled())
+        return qa
+
+    monkeypatch.setattr(VideoQA, "load", load)
+    assert load_model(ModelOptions("nano"), Output()) is qa
+    assert looked == [False]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
 
 
 def test_the_number_of_frames_is_that_of_the_model(qa, video):
