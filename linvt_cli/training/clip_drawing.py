@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from linvt_cli.training.coverage import things_to_cover
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.narration import histories_of_things, narration_labels
 from linvt_cli.training.packing import Layout, Turn, lay_out
@@ -37,6 +38,7 @@ class DrawnQuestions:
 
     clips: DrawnClips
     layout: Layout
+    covered: Array  # (B, T, MAX_THINGS) which things need a token in which frame
     narration: Array  # (X · K, 7) what has happened by each video token
     histories: Array  # (X, MAX_THINGS, 6) what each thing does
     known: WordLabels
@@ -97,14 +99,22 @@ class QuestionDrawing:
         asked = [scene for scene in scenes for _ in range(each)]
         text = self.bank.text
         layout = lay_out(text, [len(self.frames)] * len(turns), turns)
-        narration = narration_labels(scenes, [self.frames] * len(scenes))
+        narration = narration_labels(scenes, [self.frames] * len(scenes), self.bank.num_frames)
         by_scene = narration.reshape(len(scenes), len(self.frames), -1).repeat(each, axis=0)
         return DrawnQuestions(
             clips=_clips(self.bank, scenes, [turn for (turn,) in turns], step),
             layout=layout,
+            covered=np.stack(
+                [
+                    things_to_cover(scene.clip, self.bank.num_frames, len(self.frames))
+                    for scene in scenes
+                ]
+            ),
             narration=by_scene.reshape(-1, narration.shape[-1]),
             histories=histories_of_things(scenes).repeat(each, axis=0),
-            known=label_words(text, layout, asked, turns, [None] * len(asked)),  # none a still
+            known=label_words(
+                text, layout, asked, turns, [None] * len(asked), self.bank.num_frames
+            ),  # none is a still
         )
 
 

@@ -15,14 +15,10 @@ from torch import Tensor, nn
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.backbones.nano_model import load_nano, save_nano
-from linvt_cli.training.clip_drawing import DrawnQuestions
+from linvt_cli.training.banks import make_banks
 from linvt_cli.training.drawing import begin_loading, default_workers
-from linvt_cli.training.examples import ClipBank
-from linvt_cli.training.image_drawing import DrawnPictures
-from linvt_cli.training.image_stage import ImageStage
-from linvt_cli.training.joint_stage import JointStage
-from linvt_cli.training.linvt_stage import LinVTStage
-from linvt_cli.training.recipe import NanoRecipe, Progress, clip_banks, draw_progress
+from linvt_cli.training.joint_stage import JointBatch, JointStage, joint_stage
+from linvt_cli.training.recipe import NanoRecipe, Progress, draw_progress
 from linvt_cli.training.recipe_run import RecipeRun, scaled
 from linvt_cli.video_tokenizer.checkpoint import (
     load_checkpoint,
@@ -37,6 +33,8 @@ _SCALED = (
     "num_foreign",
     "num_validation_clips",
     "num_validation_foreign",
+    "num_hard",
+    "num_validation_hard",
     "reader_steps",
     "joint_steps",
 )  # clips and steps
@@ -51,9 +49,11 @@ class ContinuedRecipe:
     num_foreign: int = 900
     num_validation_clips: int = 260
     num_validation_foreign: int = 30
+    num_hard: int = 1500
+    num_validation_hard: int = 80
     reader_steps: int = 300
     joint_steps: int = 3000
-    batch_size: int = 24  # clips a step, twice that in steps on storyboards
+    batch_size: int = 24  # usual clips a step, twice as many storyboards, half as many hard clips
     learning_rate: float = 4e-4
     seed: int = 8  # of what is drawn
 
@@ -87,9 +87,9 @@ class ReadersStage:
         """The loss of a step of the last stage."""
         return self.joint.loss(step)
 
-    def loss_of(self, drawn: DrawnQuestions | DrawnPictures) -> Tensor:
+    def loss_of(self, batch: JointBatch) -> Tensor:
         """The loss of a batch of the last stage."""
-        return self.joint.loss_of(drawn)
+        return self.joint.loss_of(batch)
 
     def validate(self) -> dict[str, float]:
         """Share of exactly answered questions, which the heads do not change."""
@@ -126,9 +126,17 @@ def run_continued(
     run_dir.mkdir(parents=True, exist_ok=True)
     nano, linvt = _weights(begin, device)
     run = RecipeRun(run_dir, device, num_workers, on_progress)
-    train, validation = clip_banks(run, _clips_of(recipe), nano, on_progress)
+    banks = make_banks(run, _clips_of(recipe), nano, on_progress)
     torch.manual_seed(recipe.seed)
-    joint = _joint_stage(nano, linvt, train, validation, recipe)
+    joint = joint_stage(
+        nano,
+        linvt,
+        banks,
+        num_steps=recipe.joint_steps,
+        batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        seed=recipe.seed,
+    )
     _train_only(joint, readers=True)
     run.finish(ReadersStage(joint, num_steps=recipe.reader_steps))
     _train_only(joint, readers=False)
@@ -160,43 +168,15 @@ def _clips_of(recipe: ContinuedRecipe) -> NanoRecipe:
         num_foreign=recipe.num_foreign,
         num_validation_clips=recipe.num_validation_clips,
         num_validation_foreign=recipe.num_validation_foreign,
+        num_hard=recipe.num_hard,
+        num_validation_hard=recipe.num_validation_hard,
     )
-
-
-def _joint_stage(
-    nano: Nano,
-    linvt: LinearVideoTokenizer,
-    train: ClipBank,
-    validation: ClipBank,
-    recipe: ContinuedRecipe,
-) -> JointStage:
-    image = ImageStage(
-        nano,
-        train,
-        validation,
-        num_steps=recipe.joint_steps,
-        num_tokens=linvt.num_video_tokens,
-        batch_size=2 * recipe.batch_size,
-        seed=recipe.seed + 1,
-    )
-    both = LinVTStage(
-        nano,
-        linvt,
-        train,
-        validation,
-        name="linvt",
-        num_steps=recipe.joint_steps,
-        readers=image.readers,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-    )
-    return JointStage(both, image, num_steps=recipe.joint_steps, learning_rate=recipe.learning_rate)
 
 
 def _train_only(joint: JointStage, *, readers: bool) -> None:
     """Let the heads alone take gradients, or all that the last stage trains."""
-    model = joint.linvt.nano.model
-    for module in (joint.linvt.linvt, model.visual_layers, model.language_model):
+    model = joint.usual.nano.model
+    for module in (joint.usual.linvt, model.visual_layers, model.language_model):
         module.requires_grad_(not readers)
     joint.image.readers.requires_grad_(True)
 
@@ -209,7 +189,7 @@ def _export(
     save_nano(folder, nano.model, nano.tokenizer, torch.float16)
     info = read_checkpoint_info(begin / "linvt")
     learnt = dict(info.training)
-    for name in ("num_clips", "num_foreign", "joint_steps"):
+    for name in ("num_clips", "num_foreign", "num_hard", "joint_steps"):
         learnt[name] = learnt.get(name, 0) + getattr(recipe, name)
     save_checkpoint(folder / "linvt", linvt.half(), info.config, backbone="nano", training=learnt)
     return folder

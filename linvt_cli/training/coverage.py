@@ -2,7 +2,8 @@
 
 Answers say which tokens LinVT should have taken, but only through all of the language model, and
 only about what was asked. The drawn world knows where its things are, so LinVT is told directly: in
-every frame, each thing should have a token that shows it and little else.
+every frame, each thing should have a token that shows it and little else. Where there are fewer
+tokens than that takes, only things that do something need one, while they do it.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from linvt_cli.training.examples import ClipBank, Scene
+from linvt_cli.training.features import frame_fractions
+from linvt_cli.training.schedule import MAX_THINGS
+from linvt_cli.training.world import Clip
 
 _FULL = 0.5  # share of a cell from which on it shows a thing as well as any
 _IN_SIGHT = 0.5  # how well the best cell of a frame must show a thing that has to be covered
 _SHOWN = 0.6  # share of a token's weight that makes it a token of a thing
 _LEAST = 1e-3  # keeps the logarithm finite
 _NEARBY = 0.01
+_AROUND = 1.5  # frames before and after an event that tell what it changed
 
 
 def shown_cells(bank: ClipBank, scenes: Sequence[Scene]) -> Tensor:
@@ -65,6 +70,26 @@ def token_shares(weights_BKk: Tensor, indices_Bk: Tensor, shown_BTAN: Tensor) ->
 def things_in_sight(shown_BTAN: Tensor) -> Tensor:
     """Which things have to be covered in which frames: (B, T, A) bool."""
     return shown_BTAN.amax(dim=-1) >= _IN_SIGHT
+
+
+def things_to_cover(clip: Clip | None, num_frames: int, num_tokens: int) -> np.ndarray:
+    """Which things need a token in which frame, where they are in sight: (T, MAX_THINGS) bool.
+
+    Args:
+        clip: what is shown; None is a foreign clip, which has no things.
+        num_frames: T.
+        num_tokens: K. Where it does not suffice for all things, those that act go first.
+    """
+    if clip is None or num_tokens >= num_frames * len(clip.things):
+        return np.ones((num_frames, MAX_THINGS), bool)
+    acting = np.zeros((num_frames, MAX_THINGS), bool)
+    around = _AROUND / num_frames
+    fractions = frame_fractions(num_frames)
+    for event in clip.events:
+        acting[:, event.thing] |= abs(fractions - (event.start + event.end) / 2) <= (
+            (event.end - event.start) / 2 + around
+        )
+    return acting
 
 
 def coverage_loss(shares: TokenShares, in_sight_BTA: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from linvt_cli.backbones.nano import Nano
-from linvt_cli.training.features import NUM_FRAMES, FeatureCache
+from linvt_cli.training.features import FeatureCache
 from linvt_cli.training.packing import Turn, encode_turn
 from linvt_cli.training.questions import Question, ask_about, off_topic_question
 from linvt_cli.training.stills import ask_about_still
@@ -28,7 +28,7 @@ _FOREIGN_SHARE = 0.2
 _TURNED_SHARE = 0.5  # of the clips; an eighth of them is turned by nothing
 _OFF_TOPIC_SHARE = 0.02
 _DESCRIBE_SHARE = 0.3  # of the turns: the longest answers, and the ones that need every event
-_KIND_WEIGHTS = {"after": 4.0, "before": 4.0, "first": 2.0, "last": 2.0}  # 1 for other kinds
+_KIND_WEIGHTS = {"after": 4.0, "before": 4.0, "first": 2.0, "last": 2.0, "nth": 2.0}  # others: 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class ClipBank:
     def __init__(self, nano: Nano, cache: FeatureCache) -> None:
         self.text = nano.text
         self.cache = cache
+        self.num_frames: int = cache.features.shape[1]
         self.num_cells: int = cache.features.shape[2]
         self.num_channels: int = cache.features.shape[3]
         self._num_clips = cache.clips.num_clips
@@ -105,8 +106,8 @@ class ClipBank:
 
     def rows(self, scene: Scene) -> np.ndarray[Any, Any]:
         """Where the features of a scene stand among those of all clips: (T, N)."""
-        frames = np.arange(NUM_FRAMES)[:: -1 if scene.backwards else 1]
-        starts = (scene.index * NUM_FRAMES + frames) * self.num_cells
+        frames = np.arange(self.num_frames)[:: -1 if scene.backwards else 1]
+        starts = (scene.index * self.num_frames + frames) * self.num_cells
         rows: np.ndarray[Any, Any] = starts[:, None] + self._cells(scene)
         return rows
 

@@ -25,11 +25,11 @@ from linvt_cli.backbones.nano_vision import NUM_CHANNELS, STRIDE
 from linvt_cli.training.drawing import drawn_ahead
 from linvt_cli.training.foreign import foreign_clip
 from linvt_cli.training.render import Renderer
-from linvt_cli.training.schedule import MAX_THINGS
+from linvt_cli.training.schedule import MAX_THINGS, USUAL, Difficulty
 from linvt_cli.training.vocabulary import Split
 from linvt_cli.training.world import Clip, make_clip, state_at
 
-NUM_FRAMES = 16
+NUM_FRAMES = USUAL.num_frames
 _FOREIGN_SEED = 1 << 20  # foreign clips draw their seeds from a range of their own
 _COMPRESSED_SHARE = 0.7  # of the clips
 _CLIPS_PER_PASS = 16  # where several go through a model at once
@@ -44,6 +44,8 @@ class ClipSet:
     first_seed: int
     num_clips: int
     num_foreign: int
+    difficulty: Difficulty = USUAL
+    num_frames: int = NUM_FRAMES  # T of every clip
 
     def __len__(self) -> int:
         return self.num_clips + self.num_foreign
@@ -52,7 +54,7 @@ class ClipSet:
         """Return the clip at an index, or None for a foreign one."""
         if index >= self.num_clips:
             return None
-        return make_clip(self.first_seed + index, self.split)
+        return make_clip(self.first_seed + index, self.split, self.difficulty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class ClipDrawing:
     def __call__(self, index: int) -> DrawnClip:
         """Draw the frames of one clip, most clips with the traces of lossy compression."""
         frames = _draw(self.clips, index, Renderer(), self.image_size)
-        cover = _cover(self.clips.clip(index), self.image_size // STRIDE)
+        cover = _cover(self.clips.clip(index), self.clips.num_frames, self.image_size // STRIDE)
         return DrawnClip(squeezed(frames, self.image_size), cover)
 
 
@@ -145,9 +147,13 @@ def build_cache(
     folder.mkdir(parents=True, exist_ok=True)
     num_cells = (image_size // STRIDE) ** 2
     features = _memmap(
-        folder / "features.npy", np.float16, (len(clips), NUM_FRAMES, num_cells, NUM_CHANNELS)
+        folder / "features.npy",
+        np.float16,
+        (len(clips), clips.num_frames, num_cells, NUM_CHANNELS),
     )
-    cover = _memmap(folder / "cover.npy", np.uint8, (len(clips), NUM_FRAMES, MAX_THINGS, num_cells))
+    cover = _memmap(
+        folder / "cover.npy", np.uint8, (len(clips), clips.num_frames, MAX_THINGS, num_cells)
+    )
     progress = folder / "progress.json"
     done = json.loads(progress.read_text())["done"] if progress.exists() else 0
     drawing, todo = ClipDrawing(clips, image_size), range(done, len(clips))
@@ -183,18 +189,19 @@ def _memmap(path: Path, dtype: type, shape: tuple[int, ...]) -> Array:
     return np.lib.format.open_memmap(path, mode=mode, dtype=dtype, shape=shape)
 
 
-def frame_fractions() -> Array:
+def frame_fractions(num_frames: int = NUM_FRAMES) -> Array:
     """Where the frames lie in a clip: the centres of equal parts, as the video reader samples."""
-    return (np.arange(NUM_FRAMES) + 0.5) / NUM_FRAMES
+    return (np.arange(num_frames) + 0.5) / num_frames
 
 
 def _draw(clips: ClipSet, index: int, renderer: Renderer, image_size: int) -> Array:
     rng = np.random.default_rng([clips.first_seed, index, 7])
     clip = clips.clip(index)
     if clip is not None:
-        return draw_stills(clip, frame_fractions(), image_size, rng, renderer)
+        fractions = frame_fractions(clips.num_frames)
+        return draw_stills(clip, fractions, image_size, rng, renderer)
     seed = _FOREIGN_SEED + clips.first_seed + index
-    return draw_foreign_stills(seed, clips.split, NUM_FRAMES, image_size, rng)
+    return draw_foreign_stills(seed, clips.split, clips.num_frames, image_size, rng)
 
 
 def draw_stills(
@@ -235,11 +242,11 @@ def _recompress(frame: Array, quality: int) -> Array:
     return np.asarray(Image.open(buffer))
 
 
-def _cover(clip: Clip | None, grid: int) -> Array:
+def _cover(clip: Clip | None, num_frames: int, grid: int) -> Array:
     """Which share of every cell each thing's box covers: (T, MAX_THINGS, N) in 255ths."""
     if clip is None:
-        return np.zeros((NUM_FRAMES, MAX_THINGS, grid * grid), np.uint8)
-    return np.stack([cells_covered(clip, float(f), grid) for f in frame_fractions()])
+        return np.zeros((num_frames, MAX_THINGS, grid * grid), np.uint8)
+    return np.stack([cells_covered(clip, float(f), grid) for f in frame_fractions(num_frames)])
 
 
 def cells_covered(clip: Clip, fraction: float, grid: int) -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.features import NUM_FRAMES, frame_fractions
+from linvt_cli.training.features import frame_fractions
 from linvt_cli.training.mentions import shown_still
 from linvt_cli.training.naming import shown_things, sizes_of, words_of
 from linvt_cli.training.narration import histories, narration_labels
@@ -99,7 +99,7 @@ class PictureDrawing:
         moves_on = np.concatenate(
             [np.full(len(f), still is None) for f, still in zip(frames, stills, strict=True)]
         )
-        narration = narration_labels(scenes, frames)
+        narration = narration_labels(scenes, frames, self.bank.num_frames)
         narration[~moves_on] = IGNORED
         telling = [one for one in shown if moves_on[one.row]]
         return DrawnPictures(
@@ -110,7 +110,7 @@ class PictureDrawing:
             sized=sizes_of(shown),
             narration=narration,
             histories=(np.array([one.row for one in telling], np.int64), histories(telling)),
-            known=label_words(text, layout, scenes, turns, stills),
+            known=label_words(text, layout, scenes, turns, stills, self.bank.num_frames),
         )
 
     def select(
@@ -122,8 +122,8 @@ class PictureDrawing:
         turns: list[Sequence[Turn]] = []
         for scene in scenes:
             if rng.random() < still_share:
-                frame = int(rng.integers(NUM_FRAMES))
-                fraction = float(frame_fractions()[frame])
+                frame = int(rng.integers(bank.num_frames))
+                fraction = float(frame_fractions(bank.num_frames)[frame])
                 selections.append(whole_still(frame, bank.num_cells))
                 asked = bank.still_turns(scene, fraction, _MOST_TURNS, rng)
             else:

@@ -10,68 +10,152 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
+from linvt_cli.backbones.nano import Nano
+from linvt_cli.training.banks import Banks
 from linvt_cli.training.clip_drawing import DrawnQuestions, QuestionDrawing
+from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.image_drawing import DrawnPictures, PictureDrawing
 from linvt_cli.training.image_stage import ImageStage
 from linvt_cli.training.linvt_stage import LinVTStage
+from linvt_cli.training.readers import Readers
+from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
-_IMAGE_EVERY = 4  # steps
+Part = Literal["usual", "hard", "pictures"]
+_CYCLE: tuple[Part, ...] = ("usual", "hard", "usual", "hard", "pictures")  # of steps
+_HARD_TURNS = 6  # questions about a hard clip, of which a step has half as many
+
+
+@dataclass(frozen=True, slots=True)
+class JointBatch:
+    """A batch of one of the parts."""
+
+    part: Part
+    drawn: DrawnQuestions | DrawnPictures
 
 
 @dataclass(frozen=True, slots=True)
 class JointDrawing:
-    """Draws the batch of one of the two stages."""
+    """Draws the batches of all parts in turn."""
 
-    questions: QuestionDrawing
+    usual: QuestionDrawing
+    hard: QuestionDrawing
     pictures: PictureDrawing
 
-    def __call__(self, step: int) -> DrawnQuestions | DrawnPictures:
+    def __call__(self, step: int) -> JointBatch:
         """Draw the batch of one step."""
-        shows_pictures = step % _IMAGE_EVERY == _IMAGE_EVERY - 1
-        return self.pictures(step) if shows_pictures else self.questions(step)
+        part = _CYCLE[step % len(_CYCLE)]
+        draw: QuestionDrawing | PictureDrawing = getattr(self, part)
+        return JointBatch(part, draw(step))
 
 
 class JointStage:
-    """LinVT, the visual layers and the language model, on clips and now and then on storyboards.
+    """LinVT, the visual layers and the language model: on usual clips, hard ones, storyboards.
 
     Args:
-        linvt: how LinVT learns; its readers, where it has any, learn along.
+        usual: how LinVT learns from usual clips; its readers, where it has any, learn along.
+        hard: how the same LinVT learns from hard ones, of the same nano and with the same readers.
         image: how the image-LLM learns, of the same nano.
-        num_steps: of both together.
-        learning_rate: of both.
+        num_steps: of all together.
+        learning_rate: of all.
     """
 
     name = "joint"
 
     def __init__(
-        self, linvt: LinVTStage, image: ImageStage, *, num_steps: int, learning_rate: float = 6e-4
+        self,
+        usual: LinVTStage,
+        hard: LinVTStage,
+        image: ImageStage,
+        *,
+        num_steps: int,
+        learning_rate: float = 6e-4,
     ) -> None:
-        self.linvt = linvt
+        self.usual = usual
+        self.hard = hard
         self.image = image
         self.num_steps = num_steps
         self.learning_rate = learning_rate
-        self.drawing = JointDrawing(linvt.drawing, image.drawing)
-        model = linvt.nano.model
+        self.drawing = JointDrawing(usual.drawing, hard.drawing, image.drawing)
+        model = usual.nano.model
         for module in (model.visual_layers, model.language_model, image.readers):
             module.requires_grad_(True)
 
     def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
         """LinVT, and what the image stage trains, whose frozen parts have no gradients."""
-        return [*self.linvt.trained_modules(), *self.image.trained_modules()]
+        return [*self.usual.trained_modules(), *self.image.trained_modules()]
 
     def loss(self, step: int) -> Tensor:
         """The loss of the batch of one step."""
         return self.loss_of(self.drawing(step))
 
-    def loss_of(self, drawn: DrawnQuestions | DrawnPictures) -> Tensor:
-        """The loss of a batch of one of the two stages."""
-        if isinstance(drawn, DrawnPictures):
-            return self.image.loss_of(drawn)
-        return self.linvt.loss_of(drawn)
+    def loss_of(self, batch: JointBatch) -> Tensor:
+        """The loss of a batch of one of the parts."""
+        if isinstance(batch.drawn, DrawnPictures):
+            return self.image.loss_of(batch.drawn)
+        stage = self.hard if batch.part == "hard" else self.usual
+        return stage.loss_of(batch.drawn)
 
     def validate(self) -> dict[str, float]:
         """Share of exactly answered questions over the validation clips, by kind, with LinVT."""
-        return self.linvt.validate()
+        hard = {f"hard {kind}": share for kind, share in self.hard.validate().items()}
+        return {**self.usual.validate(), **hard}
+
+
+def joint_stage(
+    nano: Nano,
+    linvt: LinearVideoTokenizer,
+    banks: Banks,
+    *,
+    num_steps: int,
+    batch_size: int = 12,
+    learning_rate: float = 6e-4,
+    seed: int = 5,
+    readers: Readers | None = None,
+) -> JointStage:
+    """Return the last stage of an image-LLM and its LinVT.
+
+    Args:
+        nano: the image-LLM.
+        linvt: of that image-LLM.
+        banks: what they learn from.
+        num_steps: of all parts together.
+        batch_size: usual clips a step; twice as many storyboards, half as many hard clips.
+        learning_rate: of all parts.
+        seed: of what is drawn.
+        readers: heads that have learnt before; new ones otherwise.
+    """
+    image = ImageStage(
+        nano,
+        banks.train,
+        banks.validation,
+        num_steps=num_steps,
+        num_tokens=linvt.num_video_tokens,
+        batch_size=2 * batch_size,
+        seed=seed + 1,
+        readers=readers,
+    )
+
+    def on_clips(
+        name: str, train: ClipBank, held: ClipBank, batch_size: int, turns_per_clip: int
+    ) -> LinVTStage:
+        return LinVTStage(
+            nano,
+            linvt,
+            train,
+            held,
+            name=name,
+            num_steps=num_steps,
+            readers=image.readers,
+            batch_size=batch_size,
+            turns_per_clip=turns_per_clip,
+            seed=seed,
+        )
+
+    usual = on_clips("linvt", banks.train, banks.validation, batch_size, 4)
+    half = (batch_size + 1) // 2
+    hard = on_clips("hard", banks.hard, banks.hard_validation, half, _HARD_TURNS)
+    return JointStage(usual, hard, image, num_steps=num_steps, learning_rate=learning_rate)

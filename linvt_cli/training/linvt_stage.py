@@ -28,7 +28,7 @@ from linvt_cli.training.coverage import (
     tokens_of_things,
 )
 from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.features import NUM_FRAMES, at_once, frame_fractions
+from linvt_cli.training.features import at_once, frame_fractions
 from linvt_cli.training.noise import disturb, disturb_each
 from linvt_cli.training.packing import PackedBatch, Reading, Turn, read_batch
 from linvt_cli.training.readers import Readers
@@ -73,7 +73,7 @@ class LinVTStage:
             train,
             batch_size=batch_size,
             turns_per_clip=turns_per_clip,
-            frames=(anchors * NUM_FRAMES).astype(int),
+            frames=(anchors * train.num_frames).astype(int),
             seed=seed,
         )
         nano.model.requires_grad_(False)
@@ -97,7 +97,8 @@ class LinVTStage:
         shown = _each(shown, self.turns_per_clip)
         shares = token_shares(weighed.weights, weighed.kept.indices, shown)
         answers = F.cross_entropy(reading.logits.float(), reading.labels)
-        answers = answers + _COVERAGE_WEIGHT * coverage_loss(shares, things_in_sight(shown))
+        wanted = things_in_sight(shown) & _each(self._put(drawn.covered), self.turns_per_clip)
+        answers = answers + _COVERAGE_WEIGHT * coverage_loss(shares, wanted)
         if self.readers is None:
             return answers
         states = [hidden[batch.is_video] for hidden in reading.states]
@@ -167,7 +168,8 @@ def _weigh(
     text_XLD: Tensor,
     text_mask_XL: Tensor,
 ) -> Weighed:
-    times = torch.from_numpy(frame_fractions()).to(visual_BTND).expand(len(visual_BTND), -1)
+    fractions = torch.from_numpy(frame_fractions(visual_BTND.shape[1]))
+    times = fractions.to(visual_BTND).expand(len(visual_BTND), -1)
     kept = linvt.refiner(visual_BTND, times, nano.model.config.grid)
     kept = repeat_kept(kept, len(text_XLD) // len(visual_BTND))
     weights = linvt.aggregator(kept, text_XLD, text_mask_XL)

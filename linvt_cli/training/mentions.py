@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.backbones.nano_text import NanoText
 from linvt_cli.training.examples import Scene
-from linvt_cli.training.features import frame_fractions
+from linvt_cli.training.features import NUM_FRAMES, frame_fractions
 from linvt_cli.training.narration import HISTORY, history
 from linvt_cli.training.packing import IGNORED, Layout, PackedBatch, Turn
 from linvt_cli.training.vocabulary import PLACES
@@ -84,6 +84,7 @@ def find_mentions(
     scenes: Sequence[Scene],
     turns: Sequence[Sequence[Turn]],
     stills: Sequence[int | None],
+    num_frames: int = NUM_FRAMES,
 ) -> list[Mention]:
     """Find where questions name things of their clips.
 
@@ -93,6 +94,7 @@ def find_mentions(
         scenes: what each sequence shows.
         turns: of each sequence.
         stills: the frame that a sequence shows, None where it shows the whole clip.
+        num_frames: of every clip.
     """
     found = []
     for number, (scene, asked, still) in enumerate(zip(scenes, turns, stills, strict=True)):
@@ -100,7 +102,7 @@ def find_mentions(
             continue
         for thing in range(len(scene.clip.things)):
             name = tuple(nano.tokenizer.encode(scene.clip.things[thing].phrase).ids)
-            classes = _classes(scene.clip, thing, still)
+            classes = _classes(scene.clip, thing, still, num_frames)
             found += [
                 Mention(number, start + last, classes)
                 for start, turn in zip(batch.starts[number], asked, strict=True)
@@ -117,8 +119,8 @@ def _end_of(name: tuple[int, ...], ids: tuple[int, ...]) -> int | None:
     return None
 
 
-def _classes(clip: Clip, thing: int, still: int | None) -> tuple[int, ...]:
-    fractions = frame_fractions()
+def _classes(clip: Clip, thing: int, still: int | None, num_frames: int) -> tuple[int, ...]:
+    fractions = frame_fractions(num_frames)
     if still is not None:
         place = _place(clip, thing, float(fractions[still]))
         return (place, place, *[IGNORED] * len(HISTORY))

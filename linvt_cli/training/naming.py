@@ -39,7 +39,7 @@ class ShownThing:
     row: int  # among all tokens of the batch
     clip: Clip
     thing: int
-    frame: int
+    fraction: float  # of the clip, at which it does
 
 
 def shown_things(
@@ -51,11 +51,12 @@ def shown_things(
     for scene, chosen in zip(scenes, selections, strict=True):
         if scene.clip is not None:
             frames = chosen.first // bank.num_cells
+            fractions = frame_fractions(bank.num_frames)[frames]
             cover = bank.cover(scene)[frames, :, chosen.first % bank.num_cells]
             clear = (cover.max(axis=1) >= _CLEARLY_SHOWN) & (chosen.share >= _CLEARLY_FIRST)
             shown += [
                 ShownThing(
-                    offset + int(row), scene.clip, int(cover[row].argmax()), int(frames[row])
+                    offset + int(row), scene.clip, int(cover[row].argmax()), float(fractions[row])
                 )
                 for row in np.flatnonzero(clear)
             ]
@@ -121,5 +122,5 @@ class SizeReader(nn.Module):
 
 
 def _log_size(shown: ShownThing) -> float:
-    fraction = float(frame_fractions()[shown.frame])
-    return math.log(size_in_square(shown.clip, state_at(shown.clip, shown.thing, fraction).size))
+    placed = state_at(shown.clip, shown.thing, shown.fraction)
+    return math.log(size_in_square(shown.clip, placed.size))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from linvt_cli.training.examples import Scene
-from linvt_cli.training.features import frame_fractions
+from linvt_cli.training.features import NUM_FRAMES, frame_fractions
 from linvt_cli.training.naming import ShownThing
 from linvt_cli.training.packing import IGNORED
 from linvt_cli.training.schedule import MAX_EVENTS, MAX_THINGS
@@ -113,25 +113,28 @@ def histories_of_things(scenes: Sequence[Scene]) -> Array:
     return told
 
 
-def narration_labels(scenes: Sequence[Scene], frames: Sequence[Array]) -> Array:
+def narration_labels(
+    scenes: Sequence[Scene], frames: Sequence[Array], num_frames: int = NUM_FRAMES
+) -> Array:
     """Return what has happened by the time of each visual token: (S, 7) classes.
 
     Args:
         scenes: the scenes of a batch.
         frames: for each scene, which still each of its tokens comes from.
+        num_frames: stills of every scene.
     """
     rows = []
     for scene, of_token in zip(scenes, frames, strict=True):
-        by_frame = _labels_of_frames(scene.clip)
-        rows.append(by_frame[of_token])
+        if scene.clip is None:
+            rows.append(np.full((len(of_token), _NUM_TOLD * _PARTS + 1), IGNORED))
+        else:
+            rows.append(_labels_of_frames(scene.clip, num_frames)[of_token])
     return np.concatenate(rows)
 
 
-def _labels_of_frames(clip: Clip | None) -> Array:
+def _labels_of_frames(clip: Clip, num_frames: int) -> Array:
     """Return the classes at every still of a clip, IGNORED while something is happening: (T, 7)."""
-    fractions = frame_fractions()
-    if clip is None:
-        return np.full((len(fractions), _NUM_TOLD * _PARTS + 1), IGNORED)
+    fractions = frame_fractions(num_frames)
     labels = np.zeros((len(fractions), _NUM_TOLD * _PARTS + 1), np.int64)
     seen: set[int] = set()
     for frame, now in enumerate(fractions):

@@ -24,7 +24,7 @@ from linvt_cli.training.schedule import MAX_EVENTS
 
 Array = np.ndarray[Any, Any]
 _LAYER = 4  # after so many layers it is clear which event comes
-_ORDER = frozenset({"first", "last", "after", "before"})
+_ORDER = frozenset({"first", "last", "after", "before", "nth"})
 
 
 @dataclass(frozen=True, slots=True)

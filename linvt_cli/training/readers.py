@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.backbones.nano_text import NanoText
 from linvt_cli.training.examples import Scene
+from linvt_cli.training.features import NUM_FRAMES
 from linvt_cli.training.mentions import MentionReader, find_mentions, mention_labels
 from linvt_cli.training.naming import SizeReader
 from linvt_cli.training.narration import Narrator
@@ -40,6 +41,7 @@ def label_words(
     scenes: Sequence[Scene],
     turns: Sequence[Sequence[Turn]],
     stills: Sequence[int | None],
+    num_frames: int = NUM_FRAMES,
 ) -> WordLabels:
     """Find the words of questions and answers that must know something, and what.
 
@@ -49,9 +51,10 @@ def label_words(
         scenes: what each sequence shows.
         turns: of each sequence.
         stills: the frame that a sequence shows, None where it shows the whole clip.
+        num_frames: of every clip.
     """
     return WordLabels(
-        *mention_labels(find_mentions(text, batch, scenes, turns, stills)),
+        *mention_labels(find_mentions(text, batch, scenes, turns, stills, num_frames)),
         *clause_labels(find_clauses(text, batch, scenes, turns)),
     )
 

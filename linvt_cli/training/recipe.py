@@ -16,13 +16,13 @@ from linvt_cli.backbones.nano import Nano
 from linvt_cli.backbones.nano_model import NanoModel, save_nano
 from linvt_cli.config import LinVTConfig
 from linvt_cli.errors import MachineError
+from linvt_cli.training.banks import Banks, make_banks
 from linvt_cli.training.coverage_stage import CoverageStage
 from linvt_cli.training.curves import draw_curves
 from linvt_cli.training.drawing import begin_loading, default_workers
-from linvt_cli.training.examples import ClipBank
-from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
+from linvt_cli.training.features import FeatureCache
 from linvt_cli.training.image_stage import ImageStage
-from linvt_cli.training.joint_stage import JointStage
+from linvt_cli.training.joint_stage import joint_stage
 from linvt_cli.training.linvt_stage import LinVTStage
 from linvt_cli.training.recipe_run import RecipeRun, scaled
 from linvt_cli.training.trainer import Stage, read_metrics
@@ -31,7 +31,6 @@ from linvt_cli.training.vision_stage import VisionStage
 from linvt_cli.video_tokenizer.checkpoint import save_checkpoint
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
-_VALIDATION_SEED = 10_000_000
 STATISTICS_CLIPS = 200
 _SCALED = (
     "vision_steps",
@@ -39,6 +38,8 @@ _SCALED = (
     "num_foreign",
     "num_validation_clips",
     "num_validation_foreign",
+    "num_hard",
+    "num_validation_hard",
     "image_steps",
     "stills_first",
     "mixing",
@@ -57,6 +58,8 @@ class NanoRecipe:
     num_foreign: int = 900
     num_validation_clips: int = 80
     num_validation_foreign: int = 20
+    num_hard: int = 600
+    num_validation_hard: int = 60
     image_steps: int = 3200
     stills_first: int = 500  # of the image steps
     mixing: int = 600  # of the image steps, after those
@@ -124,55 +127,17 @@ def run_recipe(
         nano.model.vision.lay_out(torch.contiguous_format)
     run = RecipeRun(run_dir, device, num_workers, on_progress)
     run.finish(VisionStage(nano, num_steps=recipe.vision_steps))
-    train, validation = clip_banks(run, recipe, nano, on_progress)
-    set_statistics(nano.model, train.cache)
+    banks = make_banks(run, recipe, nano, on_progress)
+    set_statistics(nano.model, banks.train.cache)
 
-    image = _image_stage(nano, train, validation, recipe)
+    image = _image_stage(nano, banks, recipe)
     run.finish(image)
     torch.manual_seed(recipe.seed + 1)
     linvt = LinearVideoTokenizer(recipe.linvt).to(device)
-    for stage in _linvt_stages(nano, linvt, train, validation, recipe, image):
+    for stage in _linvt_stages(nano, linvt, banks, recipe, image):
         run.finish(stage)
     draw_progress(run_dir, on_progress)
     return _export(run_dir, nano, linvt, recipe)
-
-
-def clip_banks(
-    run: RecipeRun, recipe: NanoRecipe, nano: Nano, on_progress: Progress
-) -> tuple[ClipBank, ClipBank]:
-    """Return the clips to learn from and those for validation, with their features."""
-    sets = {
-        "train": ClipSet("train", recipe.seed, recipe.num_clips, recipe.num_foreign),
-        "validation": ClipSet(
-            "validation",
-            _VALIDATION_SEED,
-            recipe.num_validation_clips,
-            recipe.num_validation_foreign,
-        ),
-    }
-    banks = []
-    for name, clips in sets.items():
-        cache = build_cache(
-            run.folder / "features" / name,
-            clips,
-            nano.model.vision,
-            image_size=nano.model.config.image_size,
-            device=nano.device,
-            on_progress=clip_counter(name, on_progress),
-            num_workers=run.num_workers,
-        )
-        banks.append(ClipBank(nano, cache))
-    return banks[0], banks[1]
-
-
-def clip_counter(name: str, on_progress: Progress) -> Callable[[int, int], None]:
-    """Tell now and then how many clips of a set are done."""
-
-    def report(done: int, total: int) -> None:
-        if done % 100 == 0 or done == total:
-            on_progress(f"{name} features: {done} of {total} clips")
-
-    return report
 
 
 def set_statistics(model: NanoModel, cache: FeatureCache) -> None:
@@ -182,13 +147,11 @@ def set_statistics(model: NanoModel, cache: FeatureCache) -> None:
     model.feature_std.copy_(sample.std(0).clamp_min(1e-3))
 
 
-def _image_stage(
-    nano: Nano, train: ClipBank, validation: ClipBank, recipe: NanoRecipe
-) -> ImageStage:
+def _image_stage(nano: Nano, banks: Banks, recipe: NanoRecipe) -> ImageStage:
     return ImageStage(
         nano,
-        train,
-        validation,
+        banks.train,
+        banks.validation,
         num_steps=recipe.image_steps,
         num_tokens=recipe.linvt.num_video_tokens,
         stills_first=recipe.stills_first,
@@ -197,40 +160,21 @@ def _image_stage(
 
 
 def _linvt_stages(
-    nano: Nano,
-    linvt: LinearVideoTokenizer,
-    train: ClipBank,
-    validation: ClipBank,
-    recipe: NanoRecipe,
-    image: ImageStage,
+    nano: Nano, linvt: LinearVideoTokenizer, banks: Banks, recipe: NanoRecipe, image: ImageStage
 ) -> Iterator[Stage]:
     """Cover what is in sight, instruct on every kind of question, then with the language model."""
-
-    def stage(name: str, num_steps: int, seed: int) -> LinVTStage:
-        return LinVTStage(
-            nano,
-            linvt,
-            train,
-            validation,
-            name=name,
-            num_steps=num_steps,
-            readers=image.readers,
-            seed=seed,
-        )
-
-    yield CoverageStage(nano, linvt, train, validation, num_steps=recipe.cover_steps)
-    yield stage("linvt-instruct", recipe.instruct_steps, 3)
-    again = ImageStage(
+    yield CoverageStage(nano, linvt, banks.train, banks.validation, num_steps=recipe.cover_steps)
+    yield LinVTStage(
         nano,
-        train,
-        validation,
-        num_steps=recipe.joint_steps,
-        num_tokens=recipe.linvt.num_video_tokens,
-        seed=6,
+        linvt,
+        banks.train,
+        banks.validation,
+        name="linvt-instruct",
+        num_steps=recipe.instruct_steps,
         readers=image.readers,
+        seed=3,
     )
-    both = stage("linvt", recipe.joint_steps, 5)
-    yield JointStage(both, again, num_steps=recipe.joint_steps)
+    yield joint_stage(nano, linvt, banks, num_steps=recipe.joint_steps, readers=image.readers)
 
 
 def draw_progress(run_dir: Path, on_progress: Progress) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 
 from linvt_cli.training.vocabulary import ACTIONS, ARRIVALS, DEPARTURES, Action
 
-MAX_THINGS = 4
-MAX_EVENTS = 4
+MAX_THINGS = 6  # of any clip
+MAX_EVENTS = 8
 BLINK_PHASE = 0.08  # off, on, off
 _FIRST_START, _LAST_END, _GAP = 0.05, 0.95, 0.03
 _SLOT: dict[Action, float] = {
@@ -49,8 +49,10 @@ class Difficulty:
     seed: tuple[int, ...] = ()  # keeps its clips apart from others
 
 
-USUAL = Difficulty("usual", 16, (1, MAX_THINGS), (1, MAX_EVENTS), 2, 1.0, (2, 20), (5, 30))
-HARD = Difficulty("hard", 64, (2, 6), (4, 8), 3, 4.0, (20, 60), (5, 15), (64,))
+USUAL = Difficulty("usual", 16, (1, 4), (1, 4), 2, 1.0, (2, 20), (5, 30))
+HARD = Difficulty(
+    "hard", 64, (2, MAX_THINGS), (4, MAX_EVENTS), 3, 4.0, (20, 60), (5, 15), seed=(64,)
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ from typing import Any
 import torch
 
 from linvt_cli.backbones.nano import Nano
+from linvt_cli.training.banks import Banks, hard_clips
 from linvt_cli.training.coverage_stage import CoverageStage
 from linvt_cli.training.drawing import default_workers, drawn_ahead
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import ClipDrawing, ClipSet, build_cache
 from linvt_cli.training.image_stage import ImageStage
-from linvt_cli.training.joint_stage import JointStage
+from linvt_cli.training.joint_stage import joint_stage
 from linvt_cli.training.linvt_stage import LinVTStage
 from linvt_cli.training.optimizer import adamw
 from linvt_cli.training.recipe import NanoRecipe
@@ -35,7 +36,7 @@ from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 RECIPE = NanoRecipe()
 
 
-def stages(nano: Nano, clips: ClipBank, num_steps: int) -> Iterator[Any]:
+def stages(nano: Nano, clips: ClipBank, hard: ClipBank, num_steps: int) -> Iterator[Any]:
     """Yield the stages of the recipe in their order, each when the one before is over."""
     sizes: dict[str, Any] = {"num_steps": num_steps, "num_tokens": RECIPE.linvt.num_video_tokens}
     yield VisionStage(nano, num_steps=num_steps)
@@ -46,9 +47,8 @@ def stages(nano: Nano, clips: ClipBank, num_steps: int) -> Iterator[Any]:
     yield CoverageStage(nano, linvt, clips, clips, num_steps=num_steps)
     instruct: dict[str, Any] = {"num_steps": num_steps, "readers": image.readers}
     yield LinVTStage(nano, linvt, clips, clips, name="linvt-instruct", **instruct)
-    again = ImageStage(nano, clips, clips, readers=image.readers, seed=6, **sizes)
-    both = LinVTStage(nano, linvt, clips, clips, name="linvt", **instruct)
-    yield JointStage(both, again, num_steps=num_steps)
+    banks = Banks(clips, clips, hard, hard)
+    yield joint_stage(nano, linvt, banks, num_steps=num_steps, readers=image.readers)
 
 
 class Timed:
@@ -101,6 +101,20 @@ def measure(stage: Any, device: torch.device, num_steps: int, num_workers: int) 
     return f"{1000 * drawing:9.1f} {1000 * computing:10.1f} {1000 * both:10.1f} {hidden:9.0%}"
 
 
+def bank_of(nano: Nano, clips: ClipSet, folder: Path, num_workers: int) -> ClipBank:
+    """Return clips with their features."""
+    cache = build_cache(
+        folder,
+        clips,
+        nano.model.vision,
+        image_size=nano.model.config.image_size,
+        device=nano.device,
+        on_progress=lambda done, total: None,
+        num_workers=num_workers,
+    )
+    return ClipBank(nano, cache)
+
+
 def main() -> None:
     """Print a table of the stages, and what a clip's features cost."""
     parser = argparse.ArgumentParser(description="Time the steps of nano's recipe")
@@ -134,20 +148,13 @@ def main() -> None:
         with drawn_ahead(draw, range(2), num_workers=num_workers) as ahead:
             list(ahead)  # the process that workers come from is there now
         timed()
-        cache = build_cache(
-            folder / "features",
-            clips,
-            nano.model.vision,
-            image_size=size,
-            device=device,
-            on_progress=lambda done, total: None,
-            num_workers=num_workers,
-        )
+        bank = bank_of(nano, clips, folder / "usual", num_workers)
         both = timed() / len(clips)
+        hard = bank_of(nano, hard_clips("train", 0, asked.clips), folder / "hard", num_workers)
         print(f"{device}, {num_workers} workers; milliseconds")
         print(f"features of a clip: drawing {1000 * drawing:.1f}, with workers {1000 * both:.1f}")
         print(f"{'stage':15}{'drawing':>9} {'computing':>10} {'a step':>10} {'hidden':>9}")
-        for stage in stages(nano, ClipBank(nano, cache), asked.steps):
+        for stage in stages(nano, bank, hard, asked.steps):
             line = measure(stage, device, asked.steps, num_workers)
             print(f"{stage.name:15}{line}", flush=True)
 

@@ -35,7 +35,7 @@ def test_without_the_option_the_environment_is_left_alone(loads, monkeypatch):
 def test_no_garbage_is_looked_for_while_a_model_is_loaded(monkeypatch, qa):
     looked: list[bool] = []
 
-    def load(*_: object, **__: object) -> VideoQA:
+    def load(*_: object, **__: object) -> object:
         looked.append(gc.isenabled())
         return qa
 

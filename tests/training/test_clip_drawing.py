@@ -8,6 +8,7 @@ import torch
 
 from linvt_cli.training import linvt_stage
 from linvt_cli.training.clip_drawing import ClipDrawing, QuestionDrawing, question_arrays
+from linvt_cli.training.coverage import things_to_cover
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.features import NUM_FRAMES
 from linvt_cli.training.linvt_stage import project_clips
@@ -33,6 +34,23 @@ def test_labels_of_a_clip_are_those_of_each_of_its_questions(bank: ClipBank) -> 
     assert np.array_equal(drawn.narration, narration_labels(asked, [FRAMES] * 6))
     assert len(drawn.histories) == len(drawn.clips.question_ids) == len(drawn.layout.ids) == 6
     assert drawn.layout.is_video.sum() == 6 * len(FRAMES)
+
+
+def test_hard_clips_are_drawn_with_all_of_their_frames(hard_bank: ClipBank) -> None:
+    frames = np.arange(8) * 4  # fewer tokens than a token for each thing of each frame takes
+    drawn = QuestionDrawing(hard_bank, 2, 3, frames, seed=3)(1)
+    assert drawn.clips.rows.shape == (2, 32, hard_bank.num_cells)
+    scenes = [hard_bank.all_scenes()[0], hard_bank.all_scenes()[-1]]
+    asked = QuestionDrawing(hard_bank, 2, 3, frames, seed=3).ask(scenes, np.random.default_rng(0))
+    assert np.array_equal(asked.covered[0], things_to_cover(scenes[0].clip, 32, 8))
+    assert asked.covered[0].mean() < 0.5
+    assert asked.covered[1].all()
+    kinds = {
+        kind
+        for step in range(8)
+        for (kind,) in QuestionDrawing(hard_bank, 6, 3, frames, seed=3)(step).layout.kinds
+    }
+    assert {"nth", "events"} <= kinds
 
 
 def test_questions_are_padded_to_one_length() -> None:

@@ -10,12 +10,14 @@ from linvt_cli.training.coverage import (
     own_shares,
     shown_cells,
     things_in_sight,
+    things_to_cover,
     token_shares,
     tokens_of_things,
 )
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.features import NUM_FRAMES
-from linvt_cli.training.schedule import MAX_THINGS
+from linvt_cli.training.schedule import HARD, MAX_THINGS
+from linvt_cli.training.world import make_clip
 
 KEPT = torch.tensor([[0, 1, 4, 5]])  # of 2 frames of 4 cells: cells 0 and 1 of both
 
@@ -111,6 +113,27 @@ def test_the_loss_pulls_weight_to_things() -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert loss.item() < 0.05
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_where_tokens_do_not_suffice_things_are_covered_while_they_act(seed: int) -> None:
+    clip = make_clip(seed, "train", HARD)
+    covered = things_to_cover(clip, 64, 80)
+    times = (np.arange(64) + 0.5) / 64
+    for frame, now in enumerate(times):
+        acting = {e.thing for e in clip.events if e.start <= now <= e.end}
+        near = {e.thing for e in clip.events if e.start - 1.6 / 64 <= now <= e.end + 1.6 / 64}
+        assert acting <= set(np.flatnonzero(covered[frame])) <= near
+    for event in clip.events:  # a sudden one too shows before and after
+        of_thing = times[covered[:, event.thing]]
+        assert (of_thing < event.start).any()
+        assert (of_thing > event.end).any()
+
+
+def test_all_things_are_covered_where_tokens_suffice() -> None:
+    assert things_to_cover(make_clip(0, "train"), 16, 80).all()
+    assert things_to_cover(make_clip(0, "train", HARD), 64, 64 * 6).all()
+    assert things_to_cover(None, 64, 8).all()
 
 
 def test_tokens_that_mostly_show_one_thing_are_known_by_it() -> None:

@@ -19,7 +19,7 @@ from linvt_cli.training.vision_stage import VisionStage
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from tests.tiny_models import tiny_nano
 from tests.training.test_coverage_stage import coverage_stage
-from tests.training.test_joint_stage import joint_stage
+from tests.training.test_joint_stage import tiny_joint_stage
 from tests.training.test_linvt_stage import CONFIG
 
 pytestmark = pytest.mark.slow
@@ -46,21 +46,24 @@ def linvt_stage(bank: ClipBank) -> Stage:
     )
 
 
-STAGES: dict[str, Callable[[ClipBank], Stage]] = {
-    "vision": lambda bank: VisionStage(tiny_nano(), num_steps=NUM_STEPS, batch_size=4),
-    "image": image_stage,
-    "cover": lambda bank: coverage_stage(bank, NUM_STEPS),
-    "linvt": linvt_stage,
-    "joint": lambda bank: joint_stage(bank, NUM_STEPS),
+STAGES: dict[str, Callable[[ClipBank, ClipBank], Stage]] = {
+    "vision": lambda bank, hard: VisionStage(tiny_nano(), num_steps=NUM_STEPS, batch_size=4),
+    "image": lambda bank, hard: image_stage(bank),
+    "cover": lambda bank, hard: coverage_stage(bank, NUM_STEPS),
+    "linvt": lambda bank, hard: linvt_stage(bank),
+    "joint": lambda bank, hard: tiny_joint_stage(bank, hard, NUM_STEPS),
 }
 
 
+Banks = tuple[ClipBank, ClipBank]
+
+
 def run(
-    name: str, bank: ClipBank, folder: Path, num_workers: int, stop_at: int | None = None
+    name: str, banks: Banks, folder: Path, num_workers: int, stop_at: int | None = None
 ) -> tuple[list[float], list[Tensor]]:
     """Train a stage; return the losses of its steps and its weights."""
     torch.manual_seed(0)
-    stage = STAGES[name](bank)
+    stage = STAGES[name](*banks)
     assert isinstance(stage, DrawnStage)
     folder.mkdir(exist_ok=True)
     losses: list[float] = []
@@ -78,16 +81,17 @@ def run(
 
 @pytest.mark.parametrize("name", STAGES)
 def test_steps_are_the_same_with_workers_and_without_and_when_a_run_is_resumed(
-    name: str, bank: ClipBank, tmp_path: Path
+    name: str, bank: ClipBank, hard_bank: ClipBank, tmp_path: Path
 ) -> None:
-    losses, weights = run(name, bank, tmp_path / "alone", 0)
+    banks = bank, hard_bank
+    losses, weights = run(name, banks, tmp_path / "alone", 0)
     assert len(losses) == NUM_STEPS
-    drawn_losses, drawn_weights = run(name, bank, tmp_path / "drawn", 2)
+    drawn_losses, drawn_weights = run(name, banks, tmp_path / "drawn", 2)
     assert drawn_losses == losses
     assert all(map(torch.equal, drawn_weights, weights))
 
     with pytest.raises(KeyboardInterrupt):
-        run(name, bank, tmp_path / "cut", 2, stop_at=3)
+        run(name, banks, tmp_path / "cut", 2, stop_at=3)
     assert not multiprocessing.active_children()
-    _, resumed = run(name, bank, tmp_path / "cut", 2)
+    _, resumed = run(name, banks, tmp_path / "cut", 2)
     assert all(map(torch.equal, resumed, weights))

@@ -12,6 +12,7 @@ from torch import nn
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS
 from linvt_cli.training import features
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache, frame_fractions
+from linvt_cli.training.schedule import HARD
 from linvt_cli.training.world import state_at
 
 CLIPS = ClipSet("train", 0, num_clips=5, num_foreign=1)
@@ -93,6 +94,25 @@ def test_a_cache_goes_to_another_process_as_the_names_of_its_files(tmp_path: Pat
     assert np.array_equal(there.cover, cache.cover)
     in_memory = FeatureCache(np.array(cache.features), np.array(cache.cover), cache.clips)
     assert np.array_equal(pickle.loads(pickle.dumps(in_memory)).cover, cache.cover)  # noqa: S301
+
+
+def test_clips_have_the_number_of_frames_of_their_set_foreign_ones_too(tmp_path: Path) -> None:
+    clips = ClipSet("train", 0, num_clips=1, num_foreign=1, difficulty=HARD, num_frames=24)
+    cache = build_cache(
+        tmp_path,
+        clips,
+        MeanColour(),
+        image_size=64,
+        device=torch.device("cpu"),
+        on_progress=lambda done, total: None,
+    )
+    assert cache.features.shape[:3] == (2, 24, 4)
+    assert cache.cover.shape[:2] == (2, 24)
+    clip = clips.clip(0)
+    assert clip is not None
+    assert clip.difficulty == HARD
+    shown = cache.cover[0].any(axis=(0, 2))
+    assert shown.tolist() == [i < len(clip.things) for i in range(len(shown))]
 
 
 def test_cover_says_where_the_things_are(tmp_path: Path) -> None:

@@ -4,42 +4,30 @@ from pathlib import Path
 
 import torch
 
+from linvt_cli.training.banks import Banks
 from linvt_cli.training.examples import ClipBank
-from linvt_cli.training.image_stage import ImageStage
-from linvt_cli.training.joint_stage import JointStage
-from linvt_cli.training.linvt_stage import LinVTStage
-from linvt_cli.training.trainer import TrainingOptions, run_stage
+from linvt_cli.training.joint_stage import JointStage, joint_stage
+from linvt_cli.training.trainer import Stage, TrainingOptions, run_stage
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from tests.tiny_models import tiny_nano
 from tests.training.test_linvt_stage import CONFIG, weights_of
 
 
-def joint_stage(bank: ClipBank, num_steps: int = 4) -> JointStage:
-    nano = tiny_nano()
+def tiny_joint_stage(bank: ClipBank, hard_bank: ClipBank, num_steps: int = 5) -> JointStage:
     torch.manual_seed(0)
-    image = ImageStage(nano, bank, bank, num_steps=num_steps, num_tokens=16, batch_size=3)
-    linvt = LinVTStage(
-        nano,
-        LinearVideoTokenizer(CONFIG),
-        bank,
-        bank,
-        name="linvt",
-        num_steps=num_steps,
-        batch_size=2,
-        turns_per_clip=2,
-        readers=image.readers,
-    )
-    return JointStage(linvt, image, num_steps=num_steps)
+    banks = Banks(bank, bank, hard_bank, hard_bank)
+    linvt = LinearVideoTokenizer(CONFIG)
+    return joint_stage(tiny_nano(), linvt, banks, num_steps=num_steps, batch_size=2)
 
 
 def test_linvt_and_the_language_model_learn_and_what_they_see_stays(
-    bank: ClipBank, tmp_path: Path
+    bank: ClipBank, hard_bank: ClipBank, tmp_path: Path
 ) -> None:
-    stage = joint_stage(bank)
-    nano, readers = stage.linvt.nano.model, stage.image.readers
-    before = [weights_of(module) for module in (nano, readers, stage.linvt.linvt)]
+    stage = tiny_joint_stage(bank, hard_bank)
+    nano, readers = stage.usual.nano.model, stage.image.readers
+    before = [weights_of(module) for module in (nano, readers, stage.usual.linvt)]
     run_stage(stage, tmp_path, TrainingOptions(), lambda metrics: None)
-    now = [weights_of(module) for module in (nano, readers, stage.linvt.linvt)]
+    now = [weights_of(module) for module in (nano, readers, stage.usual.linvt)]
     moved = [
         {name for name in old if not old[name].equal(new[name])}
         for old, new in zip(before, now, strict=True)
@@ -49,7 +37,18 @@ def test_linvt_and_the_language_model_learn_and_what_they_see_stays(
     assert moved[2]
 
 
-def test_every_fourth_step_is_one_of_the_image_stage(bank: ClipBank) -> None:
-    stage = joint_stage(bank)
-    assert stage.loss(3).item() == stage.image.loss(3).item()
-    assert stage.loss(4).item() == stage.linvt.loss(4).item()
+def test_usual_clips_hard_ones_and_storyboards_take_turns(
+    bank: ClipBank, hard_bank: ClipBank
+) -> None:
+    stage = tiny_joint_stage(bank, hard_bank)
+    usual, hard, image = stage.usual, stage.hard, stage.image
+    parts: list[Stage] = [usual, hard, usual, hard, image]
+    for step, part in enumerate(parts):
+        assert stage.loss(step).item() == part.loss(step).item()
+    assert hard.linvt is usual.linvt
+    assert hard.readers is usual.readers is image.readers
+
+
+def test_validation_tells_both_kinds_of_clips_apart(bank: ClipBank, hard_bank: ClipBank) -> None:
+    shares = tiny_joint_stage(bank, hard_bank).validate()
+    assert {"all", "describe", "foreign", "hard all", "hard foreign"} <= set(shares)

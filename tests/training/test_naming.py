@@ -6,7 +6,7 @@ import torch
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank
-from linvt_cli.training.features import NUM_FRAMES, frame_fractions
+from linvt_cli.training.features import frame_fractions
 from linvt_cli.training.naming import (
     ShownThing,
     SizeReader,
@@ -26,7 +26,7 @@ def test_cells_that_show_a_thing_are_told_with_thing_and_frame(bank: ClipBank) -
     first, last = scenes[0].clip, scenes[2].clip
     assert first is not None
     assert last is not None
-    assert shown == [ShownThing(1, first, 0, 3), ShownThing(9, last, 0, 0)]
+    assert shown == [ShownThing(1, first, 0, 3.5 / 16), ShownThing(9, last, 0, 0.5 / 16)]
 
 
 def test_a_token_blended_from_two_places_is_not_named(bank: ClipBank) -> None:
@@ -51,16 +51,12 @@ def test_the_loss_is_low_where_the_word_itself_stands(nano: Nano) -> None:
 def test_sizes_are_learnt_where_tokens_tell_them_and_only_there() -> None:
     clip = make_clip(3, "train")
     shown = [
-        ShownThing(row, clip, thing, frame)
-        for row, (thing, frame) in enumerate(
-            (thing, frame) for thing in range(len(clip.things)) for frame in range(NUM_FRAMES)
+        ShownThing(row, clip, thing, float(fraction))
+        for row, (thing, fraction) in enumerate(
+            (thing, fraction) for thing in range(len(clip.things)) for fraction in frame_fractions()
         )
     ]
-    fractions = frame_fractions()
-    sizes = [
-        size_in_square(clip, state_at(clip, one.thing, float(fractions[one.frame])).size)
-        for one in shown
-    ]
+    sizes = [size_in_square(clip, state_at(clip, one.thing, one.fraction).size) for one in shown]
     telling = torch.tensor(sizes).log()[:, None] * torch.linspace(-1, 1, 8) + torch.ones(8)
     losses = []
     for tokens in (telling, torch.ones(len(shown), 8)):

@@ -15,6 +15,7 @@ from linvt_cli.training.narration import (
     narration_labels,
 )
 from linvt_cli.training.packing import IGNORED
+from linvt_cli.training.schedule import HARD, USUAL, Difficulty
 from linvt_cli.training.vocabulary import ACTIONS, all_phrases
 from linvt_cli.training.world import make_clip
 
@@ -22,10 +23,15 @@ FRAMES = np.arange(len(frame_fractions()))
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_what_is_told_is_what_has_ended_by_then_latest_first(seed: int) -> None:
-    clip = make_clip(seed, "train")
-    labels = narration_labels([Scene(0, False, clip)], [FRAMES]).tolist()
-    for now, row in zip(frame_fractions(), labels, strict=True):
+@pytest.mark.parametrize("difficulty", [USUAL, HARD], ids=lambda one: one.name)
+def test_what_is_told_is_what_has_ended_by_then_latest_first(
+    difficulty: Difficulty, seed: int
+) -> None:
+    clip = make_clip(seed, "train", difficulty)
+    fractions = frame_fractions(difficulty.num_frames)
+    frames = np.arange(len(fractions))
+    labels = narration_labels([Scene(0, False, clip)], [frames], len(frames)).tolist()
+    for now, row in zip(fractions, labels, strict=True):
         if any(event.start < now < event.end for event in clip.events):
             assert set(row) == {IGNORED}
             continue

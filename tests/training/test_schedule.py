@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from linvt_cli.training.schedule import BLINK_PHASE, MAX_EVENTS, schedule
+from linvt_cli.training.schedule import BLINK_PHASE, USUAL, schedule
 from linvt_cli.training.vocabulary import ACTIONS, ARRIVALS, DEPARTURES
 
 PLANS = [
@@ -17,7 +17,7 @@ PLANS = [
 
 def test_events_come_one_after_another_inside_the_clip() -> None:
     for _, slots in PLANS:
-        assert 1 <= len(slots) <= MAX_EVENTS
+        assert USUAL.events[0] <= len(slots) <= USUAL.events[1]
         assert slots[0].start >= 0.05
         assert slots[-1].end <= 0.95 + 1e-9
         assert all(earlier.end < later.start for earlier, later in pairwise(slots))

@@ -14,9 +14,10 @@ import numpy as np
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.config import LinVTConfig
 from linvt_cli.errors import ConfigError
+from linvt_cli.training.banks import clip_counter
 from linvt_cli.training.drawing import default_workers
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
-from linvt_cli.training.recipe import STATISTICS_CLIPS, NanoRecipe, clip_counter
+from linvt_cli.training.recipe import STATISTICS_CLIPS, NanoRecipe
 
 _TEST_SEED = 20_000_000
 _NANO = NanoRecipe()
