@@ -44,7 +44,7 @@ _SCALED = (
 class ContinuedRecipe:
     """The sizes of a run that goes on from finished weights."""
 
-    first_clip: int  # seed of the first clip; the shipped weights know 0 to 14,999
+    first_clip: int  # its seed; the shipped weights know 0 to 14,999 and 200,000 to 202,999
     num_clips: int = 9000
     num_foreign: int = 900
     num_validation_clips: int = 260
