@@ -13,7 +13,7 @@ from linvt_cli.cli.option_groups import OptionGroup
 from linvt_cli.cli.output import Output
 from linvt_cli.errors import ConfigError
 
-_FIRST_NEW_CLIP = 100_000  # none that the shipped weights have learnt from are near
+_FIRST_NEW_CLIP = 100_000  # the shipped weights have learnt from none near it
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 Up to here the language model has read visual tokens and pairs of them, never what LinVT makes. So
 it learns along, as in the second stage of arXiv 2412.05185 §3 (there by LoRA, here whole, as it is
-small). Vision encoder and projector stay as they are. Every few steps are steps of the image stage,
-so that pictures and tokens that LinVT has not touched are read as well as before.
+small). Vision encoder and projector stay as they are. Steps on hard clips, longer ones that hold
+more, come between those on usual ones, and every few steps are steps of the image stage, so that
+pictures and tokens that LinVT has not touched are read as well as before.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import tempfile
 import termios
 from pathlib import Path
 from typing import Literal, NamedTuple
-from unittest.mock import patch
 
 from tests.cli.warm import Request, warm
 
@@ -92,16 +91,14 @@ def run_warm(
     """Do what ``run_linvt`` does, in a process whose libraries are loaded: see ``warm``."""
     outlets = [Outlet(stdout), Outlet(stderr)]
     stdin, typing = os.pipe()
-    with patch.dict(os.environ, variables):
-        words = [str(argument) for argument in arguments]
-        files = [stdin, *[outlet.inside for outlet in outlets]]
-        request: Request = {
-            "module": command[-1],
-            "words": words,
-            "folder": str(ROOT),
-            "variables": dict(os.environ),
-        }
-        warm().start(request, files)
+    files = [stdin, *[outlet.inside for outlet in outlets]]
+    request: Request = {
+        "module": command[-1],
+        "words": [str(argument) for argument in arguments],
+        "folder": str(ROOT),
+        "variables": {**os.environ, **variables},
+    }
+    warm().start(request, files)
     for file in files:
         os.close(file)
     os.write(typing, typed or b"")

@@ -20,9 +20,9 @@ import traceback
 from functools import cache
 from typing import TypedDict
 
-REAL_MODULE, FAKE_MODULE = "linvt_cli", "tests.cli.fake_linvt"
+_FAKE = "tests.cli.fake_linvt"
 _LOADED = ("linvt_cli.cli.app", "linvt_cli.pipeline", "linvt_cli.training.tuning.run",
-           "transformers.models.llama.modeling_llama", "tests.cli.fake_linvt")  # fmt: skip
+           "transformers.models.llama.modeling_llama", _FAKE)  # fmt: skip
 _LONGEST = 1 << 20  # bytes of a request
 
 
@@ -48,17 +48,13 @@ class Warm:
             )
         atexit.register(self.socket.close)
 
-    def start(self, request: Request, files: list[int]) -> int:
-        """Start a command line with these as stdin, stdout and stderr; return its process."""
+    def start(self, request: Request, files: list[int]) -> None:
+        """Start a command line with these as stdin, stdout and stderr, which may be closed then."""
         socket.send_fds(self.socket, [json.dumps(request).encode()], files)
-        return self._receive()
 
     def wait(self) -> int:
         """Wait for the end of the command line that was started last; return its exit code."""
         self.socket.send(b"wait")
-        return self._receive()
-
-    def _receive(self) -> int:
         answer = self.socket.recv(64)
         if not answer:
             raise RuntimeError("The process that starts linvt is gone")
@@ -89,7 +85,6 @@ def serve(requests: socket.socket) -> None:
             return
         for file in files:
             os.close(file)
-        requests.send(str(pid).encode())
 
 
 def become(request: Request, files: list[int]) -> None:
@@ -108,7 +103,7 @@ def become(request: Request, files: list[int]) -> None:
 
 
 def main() -> None:
-    """Load, serve, and in every fork run linvt to its natural end."""
+    """Load, serve, and in every fork run linvt to the end of its own code."""
     from importlib import import_module
 
     for name in _LOADED:
@@ -116,7 +111,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # forks share the memory of all that is there as long as nobody looks at it
     serve(socket.socket(fileno=int(sys.argv[1])))
-    start = sys.argv[0] if sys.argv[0] == FAKE_MODULE else f"{sys.argv[0]}.__main__"
+    start = sys.argv[0] if sys.argv[0] == _FAKE else f"{sys.argv[0]}.__main__"
     code: object = 0
     try:
         import_module(start).main()
