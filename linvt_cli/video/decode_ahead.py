@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from linvt_cli.config import DECODE_TIMEOUT
 from linvt_cli.video.decode_process import DecodeProcess
 from linvt_cli.video.decode_worker import Decoded, DecodeJob, decode
 from linvt_cli.video.fingerprint import Fingerprint
+from linvt_cli.video.side_by_side import usable_cores
 
 MAX_BYTES = 1 << 30
 """Bytes of pixels that wait to be looked at, the video that is next excepted."""
@@ -27,14 +27,7 @@ def usual_workers() -> int:
 
     None is left to the model alone: it often waits for a video, and then all of them decode.
     """
-    return min(_MOST_WORKERS, _num_cores())
-
-
-def _num_cores() -> int:
-    """Return on how many cores this process may run."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return min(_MOST_WORKERS, usable_cores())
 
 
 class DecodeAhead:
@@ -70,7 +63,7 @@ class DecodeAhead:
         self._known = known
         count = min(usual_workers() if workers is None else workers, len(jobs))
         # Two videos on a core each are done sooner than one after the other on two.
-        threads = max(1, _num_cores() // max(1, count))
+        threads = max(1, usable_cores() // max(1, count))
         self._processes = [
             DecodeProcess(timeout=timeout, threads=threads, command=command) for _ in range(count)
         ]

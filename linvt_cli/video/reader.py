@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +18,18 @@ from linvt_cli.video.files import content_of, regular_file, shown_name
 from linvt_cli.video.index import VideoIndex
 from linvt_cli.video.library_errors import errors_of_damage
 from linvt_cli.video.pictures import read_picture
-from linvt_cli.video.plan import opencv_obstacle, plan_pyav, prefers_opencv, suspicious
+from linvt_cli.video.plan import (
+    Plan,
+    opencv_obstacle,
+    plan_opencv,
+    plan_pyav,
+    prefers_opencv,
+    suspicious,
+)
 from linvt_cli.video.probe import read_index, video_info
 from linvt_cli.video.sampling import Timeline, choose_frames
-from linvt_cli.video.shrink import target_size, upright
+from linvt_cli.video.shrink import resize, target_size, upright
+from linvt_cli.video.side_by_side import decode_shares, shares_of, usable_cores
 
 OnProgress = Callable[[float], None]
 _PROGRESS_STEPS = 100
@@ -41,7 +49,7 @@ def read_frames(
     Where the video has fewer frames than wanted, each comes once. ``coverage`` falls below 1 where
     frames are damaged or the file was cut off before the length that it announces.
     ``on_progress`` is given the done share from time to time, at last 1. ``threads`` decode, or one
-    for each core where that is 0; the frames are the same.
+    for each core where that is 0, in one decoder or several; the frames are the same.
 
     Raises:
         VideoNotFoundError: When there is no such file.
@@ -101,33 +109,66 @@ def _decode_into(
 
     Returns the frames of packets that turned out to hold no picture: second fields, repeats.
     """
-
-    def add(frames: NumberedPixels) -> None:
-        turn = index.picture.orientation
-        collected.add(
-            (n, None if pixels is None else upright(pixels, turn)) for n, pixels in frames
-        )
-
+    work = _Decoding(collected, index, advance, threads)
     if decoder == "opencv":
-        add(decode_opencv(index, collected.missing, advance=advance, threads=threads))
+        work.shared(decode_opencv, plan_opencv, collected.missing)
         if sampling.decoder == "opencv":
-            if collected.missing:
-                missing = collected.missing
-                add(decode_opencv(index, missing, advance=advance, seeks=False, threads=threads))
+            work.alone(decode_opencv, collected.missing, seeks=False)
             return ()
     doubtful = suspicious(index, collected.missing)
     clear = [frame for frame in collected.missing if frame not in doubtful]
     try:
-        add(decode_pyav(index, clear, advance=advance, threads=threads))
+        work.shared(decode_pyav, plan_pyav, clear)
     except DamageFound:
         collected.forget()
     # With several threads libav loses a frame once in a blue moon, so also without damage.
-    add(decode_pyav(index, collected.missing, advance=advance, careful=True))
+    work.alone(decode_pyav, collected.missing, careful=True)
     if index.stamps is None:
         return ()
     # After a seek into a picture that is refreshed bit by bit, frames are held back.
-    add(decode_pyav(index, collected.unexplained, advance=advance, careful=True, seeks=False))
+    work.alone(decode_pyav, collected.unexplained, careful=True, seeks=False)
     return collected.unexplained
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoding:
+    """What all ways of decoding one video have in common."""
+
+    collected: Collected
+    index: VideoIndex
+    advance: Callable[[], None]
+    threads: int  # 0 for one on each core
+
+    def shared(
+        self,
+        decode: Callable[..., NumberedPixels],
+        plan: Callable[[VideoIndex, Sequence[int]], Plan],
+        frames: Sequence[int],
+    ) -> None:
+        """Decode frames in as many decoders as that pays for."""
+        cores = self.threads or usable_cores()
+        shares = shares_of(frames, lambda share: plan(self.index, share).cost, cores)
+        threads = self.threads if len(shares) == 1 else -(-cores // len(shares))
+
+        def decode_share(share: Sequence[int], advance: Callable[[], None]) -> NumberedPixels:
+            decoded = decode(self.index, share, advance=advance, threads=threads)
+            return self._shrunk(decoded)
+
+        self.collected.add(decode_shares(decode_share, shares, self.advance))
+
+    def alone(
+        self, decode: Callable[..., NumberedPixels], frames: Sequence[int], **options: bool
+    ) -> None:
+        """Decode frames that are left, in one decoder."""
+        if frames:
+            self.collected.add(
+                self._shrunk(decode(self.index, frames, advance=self.advance, **options))
+            )
+
+    def _shrunk(self, frames: NumberedPixels) -> NumberedPixels:
+        turn, size = self.index.picture.orientation, self.collected.size
+        for number, pixels in frames:
+            yield number, None if pixels is None else resize(upright(pixels, turn), size)
 
 
 def _choose_decoder(

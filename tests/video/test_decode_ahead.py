@@ -118,7 +118,7 @@ def test_the_end_of_the_block_ends_threads_and_processes():
 
 @pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 2), (3, 3), (64, 4)])
 def test_a_process_decodes_on_each_core_where_there_are_few(monkeypatch, cores, workers):
-    monkeypatch.setattr(decode_ahead, "_num_cores", lambda: cores)
+    monkeypatch.setattr(decode_ahead, "usable_cores", lambda: cores)
     assert usual_workers() == workers
 
 
@@ -126,7 +126,7 @@ def test_a_process_decodes_on_each_core_where_there_are_few(monkeypatch, cores, 
     ("cores", "num_jobs", "threads"), [(1, 9, 1), (2, 9, 1), (2, 1, 2), (16, 9, 4), (16, 2, 8)]
 )
 def test_the_processes_share_the_cores(monkeypatch, cores, num_jobs, threads):
-    monkeypatch.setattr(decode_ahead, "_num_cores", lambda: cores)
+    monkeypatch.setattr(decode_ahead, "usable_cores", lambda: cores)
     started: list[int] = []
 
     def start(**options: Any) -> None:
