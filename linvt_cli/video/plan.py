@@ -10,6 +10,7 @@ import itertools
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from linvt_cli.video.index import VideoIndex
 
@@ -50,21 +51,34 @@ class Plan:
     num_packets: int  # that are read on the way
 
 
+Planner = Callable[[Sequence[int]], Plan]
+
+
 def plan_pyav(index: VideoIndex, frames: Sequence[int]) -> Plan:
     """The way for PyAV, which skips droppable frames and restarts exactly at a key frame."""
+    return pyav_planner(index, frames)(frames)
+
+
+def pyav_planner(index: VideoIndex, frames: Sequence[int]) -> Planner:
+    """What gives the ways for PyAV to parts of the wanted frames: all packets are counted once."""
     if index.stamps is None:
-        return _walk(frames)
+        return _walk
     wanted = {index.shown[frame]: frame for frame in frames}
-    weights = (
+    sums = _sums(
         _SKIPPED_COST if droppable and number not in wanted else 1.0
         for number, droppable in enumerate(index.droppable)
     )
     # Behind a gap, the numbers that a seek tells are not those that a walk counts.
     seekable = index.container.startswith(_SEEKABLE) and not index.lost
     restart = index.restarts.__getitem__ if seekable else lambda _: index.begin
-    plan = _plan(sorted(wanted), restart, _sums(weights), begin=index.begin)
-    runs = tuple(Run(run.start, tuple(wanted[p] for p in run.targets)) for run in plan.runs)
-    return replace(plan, runs=runs)
+
+    def plan(part: Sequence[int]) -> Plan:
+        packets = sorted({index.shown[frame] for frame in part})
+        way = _plan(packets, restart, sums, begin=index.begin)
+        runs = tuple(Run(run.start, tuple(wanted[p] for p in run.targets)) for run in way.runs)
+        return replace(way, runs=runs)
+
+    return plan
 
 
 def plan_opencv(index: VideoIndex, frames: Sequence[int]) -> Plan:
@@ -82,6 +96,11 @@ def plan_opencv(index: VideoIndex, frames: Sequence[int]) -> Plan:
         for run in plan.runs
     )
     return replace(plan, runs=runs)
+
+
+def opencv_planner(index: VideoIndex, _frames: Sequence[int]) -> Planner:
+    """What gives the ways for OpenCV to parts of the wanted frames."""
+    return partial(plan_opencv, index)
 
 
 def opencv_obstacle(index: VideoIndex) -> str | None:

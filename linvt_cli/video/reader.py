@@ -19,11 +19,12 @@ from linvt_cli.video.index import VideoIndex
 from linvt_cli.video.library_errors import errors_of_damage
 from linvt_cli.video.pictures import read_picture
 from linvt_cli.video.plan import (
-    Plan,
+    Planner,
     opencv_obstacle,
-    plan_opencv,
+    opencv_planner,
     plan_pyav,
     prefers_opencv,
+    pyav_planner,
     suspicious,
 )
 from linvt_cli.video.probe import read_index, video_info
@@ -111,14 +112,14 @@ def _decode_into(
     """
     work = _Decoding(collected, index, advance, threads)
     if decoder == "opencv":
-        work.shared(decode_opencv, plan_opencv, collected.missing)
+        work.shared(decode_opencv, opencv_planner, collected.missing)
         if sampling.decoder == "opencv":
             work.alone(decode_opencv, collected.missing, seeks=False)
             return ()
     doubtful = suspicious(index, collected.missing)
     clear = [frame for frame in collected.missing if frame not in doubtful]
     try:
-        work.shared(decode_pyav, plan_pyav, clear)
+        work.shared(decode_pyav, pyav_planner, clear)
     except DamageFound:
         collected.forget()
     # With several threads libav loses a frame once in a blue moon, so also without damage.
@@ -142,12 +143,13 @@ class _Decoding:
     def shared(
         self,
         decode: Callable[..., NumberedPixels],
-        plan: Callable[[VideoIndex, Sequence[int]], Plan],
+        planner: Callable[[VideoIndex, Sequence[int]], Planner],
         frames: Sequence[int],
     ) -> None:
         """Decode frames in as many decoders as that pays for."""
         cores = self.threads or usable_cores()
-        shares = shares_of(frames, lambda share: plan(self.index, share).cost, cores)
+        plan = planner(self.index, frames)
+        shares = shares_of(frames, lambda share: plan(share).cost, cores)
         threads = self.threads if len(shares) == 1 else -(-cores // len(shares))
 
         def decode_share(share: Sequence[int], advance: Callable[[], None]) -> NumberedPixels:
@@ -161,9 +163,10 @@ class _Decoding:
     ) -> None:
         """Decode frames that are left, in one decoder."""
         if frames:
-            self.collected.add(
-                self._shrunk(decode(self.index, frames, advance=self.advance, **options))
+            decoded = decode(
+                self.index, frames, advance=self.advance, threads=self.threads, **options
             )
+            self.collected.add(self._shrunk(decoded))
 
     def _shrunk(self, frames: NumberedPixels) -> NumberedPixels:
         turn, size = self.index.picture.orientation, self.collected.size

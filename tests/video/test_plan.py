@@ -7,9 +7,11 @@ import pytest
 from linvt_cli.video.plan import (
     OPENCV_RUN_UP,
     opencv_obstacle,
+    opencv_planner,
     plan_opencv,
     plan_pyav,
     prefers_opencv,
+    pyav_planner,
     suspicious,
 )
 from linvt_cli.video.probe import read_index
@@ -87,3 +89,12 @@ def test_a_file_with_missing_frames_is_walked_from_the_beginning_by_pyav(clip_fi
     index = replace(read_index(clip_file("mjpeg")), lost=frozenset({3}))
     assert [run.start for run in plan_pyav(index, [100]).runs] == [0]
     assert opencv_obstacle(index) == "it does not notice that frames are missing"
+
+
+def test_a_part_of_the_way_is_planned_as_if_it_were_all(clip_file):
+    index = read_index(clip_file("h264, near key frames"))
+    frames = list(range(0, 120, 7))
+    for planner, plan in ((pyav_planner, plan_pyav), (opencv_planner, plan_opencv)):
+        way = planner(index, frames)
+        assert way(frames) == plan(index, frames)
+        assert way(frames[5:9]).runs == plan(index, frames[5:9]).runs
