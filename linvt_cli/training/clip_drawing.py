@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from linvt_cli.training.coverage import things_to_cover
+from linvt_cli.training.coverage import places, things_to_cover
 from linvt_cli.training.examples import ClipBank, Scene
 from linvt_cli.training.narration import histories_of_things, narration_labels
 from linvt_cli.training.packing import Layout, Turn, lay_out
@@ -27,7 +27,7 @@ class DrawnClips:
 
     step: int
     rows: Array  # (B, T, N) rows of the features in the bank
-    cover: Array  # (B, T, MAX_THINGS, N), as the bank gives it
+    cover: Array  # (B, T, MAX_THINGS, N) the places of things, as ``coverage.places`` gives them
     question_ids: Array  # (X, L) of the questions alone
     question_mask: Array  # (X, L) False for padding
 
@@ -133,6 +133,6 @@ def _clips(bank: ClipBank, scenes: Sequence[Scene], turns: Sequence[Turn], step:
     return DrawnClips(
         step,
         np.stack([bank.rows(scene) for scene in scenes]),
-        np.stack([bank.cover(scene) for scene in scenes]),
+        np.stack([places(bank, scene) for scene in scenes]),
         *question_arrays(turns),
     )

@@ -1,6 +1,7 @@
 """More of nano's last stage: finished weights go on learning, from clips that they have not seen.
 
-The heads that help to learn are not shipped with the weights. New ones learn first, alone: while
+LinVT begins alone, with the coverage loss, which may ask for more than when the weights were made.
+The heads that help to learn are not shipped with the weights. New ones learn next, alone: while
 they know nothing, their losses would only disturb what the weights know.
 """
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.backbones.nano_model import load_nano, save_nano
 from linvt_cli.training.banks import make_banks
+from linvt_cli.training.coverage_stage import CoverageStage
 from linvt_cli.training.drawing import begin_loading, default_workers
 from linvt_cli.training.joint_stage import JointBatch, JointStage, joint_stage
 from linvt_cli.training.recipe import NanoRecipe, Progress, draw_progress
@@ -35,6 +37,7 @@ _SCALED = (
     "num_validation_foreign",
     "num_hard",
     "num_validation_hard",
+    "cover_steps",
     "reader_steps",
     "joint_steps",
 )  # clips and steps
@@ -44,13 +47,15 @@ _SCALED = (
 class ContinuedRecipe:
     """The sizes of a run that goes on from finished weights."""
 
-    first_clip: int  # its seed; the shipped weights know 0 to 14,999 and 200,000 to 202,999
+    # Its seed; the shipped weights know 0 to 14,999, 200,000 to 202,999 and 210,000 to 213,499.
+    first_clip: int
     num_clips: int = 9000
     num_foreign: int = 900
     num_validation_clips: int = 260
     num_validation_foreign: int = 30
     num_hard: int = 1500
     num_validation_hard: int = 80
+    cover_steps: int = 1500
     reader_steps: int = 300
     joint_steps: int = 3000
     batch_size: int = 24  # usual clips a step, twice as many storyboards, half as many hard clips
@@ -127,6 +132,9 @@ def run_continued(
     nano, linvt = _weights(begin, device)
     run = RecipeRun(run_dir, device, num_workers, on_progress)
     banks = make_banks(run, _clips_of(recipe), nano, on_progress)
+    run.finish(
+        CoverageStage(nano, linvt, banks.train, banks.validation, num_steps=recipe.cover_steps)
+    )
     torch.manual_seed(recipe.seed)
     joint = joint_stage(
         nano,
@@ -157,7 +165,7 @@ def _weights(begin: Path, device: torch.device) -> tuple[Nano, LinearVideoTokeni
         device=device,
         dtype=torch.float32,
     )
-    return nano, linvt.train()
+    return nano, linvt.train().requires_grad_(True)
 
 
 def _clips_of(recipe: ContinuedRecipe) -> NanoRecipe:
@@ -189,7 +197,7 @@ def _export(
     save_nano(folder, nano.model, nano.tokenizer, torch.float16)
     info = read_checkpoint_info(begin / "linvt")
     learnt = dict(info.training)
-    for name in ("num_clips", "num_foreign", "num_hard", "joint_steps"):
+    for name in ("num_clips", "num_foreign", "num_hard", "cover_steps", "joint_steps"):
         learnt[name] = learnt.get(name, 0) + getattr(recipe, name)
     save_checkpoint(folder / "linvt", linvt.half(), info.config, backbone="nano", training=learnt)
     return folder

@@ -2,14 +2,18 @@
 
 Answers say which tokens LinVT should have taken, but only through all of the language model, and
 only about what was asked. The drawn world knows where its things are, so LinVT is told directly: in
-every frame, each thing should have a token that shows it and little else. Where there are fewer
-tokens than that takes, only things that do something need one, while they do it.
+every frame, each thing should have a token that shows it and little else. A thing that is hidden
+for a moment should have one on the place that it has left: without, nothing tells that it is gone
+from that no token happens to show it. Where there are fewer tokens than all that takes, only things
+that do something need one, while they do it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +21,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.features import frame_fractions
+from linvt_cli.training.features import box_cover, frame_fractions
 from linvt_cli.training.schedule import MAX_THINGS
-from linvt_cli.training.world import Clip
+from linvt_cli.training.stage import Placement
+from linvt_cli.training.vocabulary import Action
+from linvt_cli.training.world import Clip, state_at
+
+Array = np.ndarray[Any, Any]
 
 _FULL = 0.5  # share of a cell from which on it shows a thing as well as any
 _IN_SIGHT = 0.5  # how well the best cell of a frame must show a thing that has to be covered
@@ -27,11 +35,42 @@ _SHOWN = 0.6  # share of a token's weight that makes it a token of a thing
 _LEAST = 1e-3  # keeps the logarithm finite
 _NEARBY = 0.01
 _AROUND = 1.5  # frames before and after an event that tell what it changed
+_ON_THE_SPOT: frozenset[Action] = frozenset({"blinks", "appears", "disappears"})
 
 
 def shown_cells(bank: ClipBank, scenes: Sequence[Scene]) -> Tensor:
     """How well every cell of scenes shows every thing: (B, T, MAX_THINGS, N) in [0, 1]."""
-    return cells_that_show(torch.from_numpy(np.stack([bank.cover(scene) for scene in scenes])))
+    return cells_that_show(torch.from_numpy(np.stack([places(bank, scene) for scene in scenes])))
+
+
+def places(bank: ClipBank, scene: Scene) -> Array:
+    """Which share of every cell each thing covers, or would where it is hidden for a moment.
+
+    Returns:
+        (T, MAX_THINGS, N) in 255ths. The place of a hidden thing counts while it blinks, just
+        before it appears and just after it disappears, and where nothing else covers it.
+    """
+    cover = bank.cover(scene)
+    if scene.clip is None:
+        return cover
+    covered_TN = cover.max(axis=1) > 0
+    cover = cover.copy()
+    for frame, thing, placed in _vacated(scene.clip, bank.num_frames):
+        box_N = box_cover(scene.clip, placed, math.isqrt(bank.num_cells))
+        cover[frame, thing] = np.where(covered_TN[frame], 0, box_N)
+    return cover
+
+
+def _vacated(clip: Clip, num_frames: int) -> Iterator[tuple[int, int, Placement]]:
+    """Yield the frames in which a thing is hidden for a moment, which one it is, and its place."""
+    around = _AROUND / num_frames
+    for event in clip.events:
+        if event.action not in _ON_THE_SPOT:
+            continue
+        for frame, now in enumerate(frame_fractions(num_frames).tolist()):
+            placed = state_at(clip, event.thing, now)
+            if event.start - around <= now < event.end + around and not placed.visible:
+                yield frame, event.thing, placed
 
 
 def cells_that_show(cover_BTAN: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from linvt_cli.training.drawing import drawn_ahead
 from linvt_cli.training.foreign import foreign_clip
 from linvt_cli.training.render import Renderer
 from linvt_cli.training.schedule import MAX_THINGS, USUAL, Difficulty
+from linvt_cli.training.stage import Placement
 from linvt_cli.training.vocabulary import Split
 from linvt_cli.training.world import Clip, make_clip, state_at
 
@@ -251,18 +252,23 @@ def _cover(clip: Clip | None, num_frames: int, grid: int) -> Array:
 
 def cells_covered(clip: Clip, fraction: float, grid: int) -> Array:
     """Which share of every cell each thing's box covers at one time: (MAX_THINGS, N) in 255ths."""
-    cover = np.zeros((MAX_THINGS, grid, grid))
-    edges = np.arange(grid + 1) / grid
-    short = min(clip.width, clip.height)
+    cover = np.zeros((MAX_THINGS, grid * grid), np.uint8)
     for thing in range(len(clip.things)):
         placed = state_at(clip, thing, fraction)
         if placed.visible:
-            half_x = placed.size * short / clip.width / 2
-            half_y = placed.size * short / clip.height / 2
-            across = _overlap(edges, placed.x - half_x, placed.x + half_x)
-            down = _overlap(edges, placed.y - half_y, placed.y + half_y)
-            cover[thing] = np.outer(down, across)
-    return (cover.reshape(MAX_THINGS, -1) * 255).astype(np.uint8)
+            cover[thing] = box_cover(clip, placed, grid)
+    return cover
+
+
+def box_cover(clip: Clip, placed: Placement, grid: int) -> Array:
+    """Which share of every cell the box of a thing covers, seen or not: (N,) in 255ths."""
+    edges = np.arange(grid + 1) / grid
+    short = min(clip.width, clip.height)
+    half_x = placed.size * short / clip.width / 2
+    half_y = placed.size * short / clip.height / 2
+    across = _overlap(edges, placed.x - half_x, placed.x + half_x)
+    down = _overlap(edges, placed.y - half_y, placed.y + half_y)
+    return (np.outer(down, across).ravel() * 255).astype(np.uint8)
 
 
 def _overlap(edges: Array, low: float, high: float) -> Array:

@@ -73,7 +73,7 @@ class NanoRecipe:
         default_factory=lambda: LinVTConfig(
             embed_dim=192,
             scales=(1, 2, 4),
-            num_queries=(64, 8, 8),  # four single tokens a frame
+            num_queries=(80, 8, 8),  # five single tokens a frame, one more than things
             num_kept=384,
             score_dim=128,
             num_heads=4,

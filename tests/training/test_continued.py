@@ -21,6 +21,7 @@ MORE = ContinuedRecipe(
     num_validation_foreign=1,
     num_hard=1,
     num_validation_hard=1,
+    cover_steps=2,
     reader_steps=2,
     joint_steps=4,
     batch_size=2,
@@ -48,6 +49,7 @@ def test_finished_weights_go_on_learning_and_say_from_how_much(finished, tmp_pat
     assert not any(name.startswith(("vision.", "projector.", "feature_")) for name in changed)
     told = read_checkpoint_info(folder / "linvt").training
     assert told["joint_steps"] == TINY.joint_steps + MORE.joint_steps
+    assert told["cover_steps"] == TINY.cover_steps + MORE.cover_steps
     assert told["num_clips"] == TINY.num_clips + MORE.num_clips
     assert any(line.startswith("readers: step 2 of 2") for line in lines)
     assert any(line.startswith("joint: step 4 of 4") for line in lines)

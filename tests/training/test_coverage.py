@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 
+from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.coverage import (
     TokenShares,
     coverage_loss,
     own_shares,
+    places,
     shown_cells,
     things_in_sight,
     things_to_cover,
@@ -15,9 +19,16 @@ from linvt_cli.training.coverage import (
     tokens_of_things,
 )
 from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.features import NUM_FRAMES
+from linvt_cli.training.features import (
+    NUM_FRAMES,
+    ClipSet,
+    FeatureCache,
+    cells_covered,
+    frame_fractions,
+)
 from linvt_cli.training.schedule import HARD, MAX_THINGS
-from linvt_cli.training.world import make_clip
+from linvt_cli.training.vocabulary import Action
+from linvt_cli.training.world import Clip, Event, in_view, make_clip, state_at
 
 KEPT = torch.tensor([[0, 1, 4, 5]])  # of 2 frames of 4 cells: cells 0 and 1 of both
 
@@ -143,3 +154,82 @@ def test_tokens_that_mostly_show_one_thing_are_known_by_it() -> None:
     shares.things[1, 2, 0, 0] = 0.5
     rows, sequences, things = tokens_of_things(shares)
     assert (rows.tolist(), sequences.tolist(), things.tolist()) == ([4], [1], [2])
+
+
+GRID = 6
+NUM_WORLDLY = 24
+
+
+@pytest.fixture(scope="module")
+def drawn_bank(nano: Nano) -> ClipBank:
+    """Clips whose things cover what they really cover, and a foreign one."""
+    clips = ClipSet("train", 0, NUM_WORLDLY, 1)
+    cover = np.zeros((len(clips), NUM_FRAMES, MAX_THINGS, GRID * GRID), np.uint8)
+    for index in range(NUM_WORLDLY):
+        clip = make_clip(index, "train")
+        for frame, now in enumerate(frame_fractions()):
+            cover[index, frame] = cells_covered(clip, float(now), GRID)
+    features = np.zeros((len(clips), NUM_FRAMES, GRID * GRID, 1), np.float16)
+    return ClipBank(nano, FeatureCache(features, cover, clips))
+
+
+def scenes_of(bank: ClipBank) -> list[Scene]:
+    """Clips as they are, backwards, and through a symmetry."""
+    chance = np.random.default_rng(0)
+    return bank.all_scenes() + [bank.draw(chance) for _ in range(60)]
+
+
+def acts(bank: ClipBank, *actions: Action) -> Iterator[tuple[Scene, Clip, Event]]:
+    """Every event of some kinds in the scenes of a bank."""
+    for scene in scenes_of(bank):
+        if scene.clip is not None:
+            yield from (
+                (scene, scene.clip, event) for event in scene.clip.events if event.action in actions
+            )
+
+
+def hidden_frames(clip: Clip, event: Event) -> list[int]:
+    """Frames of an event, and right before and after it, in which its thing is not seen."""
+    step = 1 / NUM_FRAMES
+    return [
+        frame
+        for frame, now in enumerate(frame_fractions().tolist())
+        if event.start - step <= now < event.end + step
+        and not state_at(clip, event.thing, now).visible
+    ]
+
+
+def test_what_can_be_seen_is_covered_where_it_is(drawn_bank: ClipBank) -> None:
+    for scene in scenes_of(drawn_bank):
+        shown_TAN = drawn_bank.cover(scene)
+        seen_TA = shown_TAN.max(axis=-1) > 0
+        assert (places(drawn_bank, scene)[seen_TA] == shown_TAN[seen_TA]).all()
+
+
+@pytest.mark.parametrize("action", ["blinks", "appears", "disappears"])
+def test_the_place_of_what_is_hidden_for_a_moment_counts(
+    drawn_bank: ClipBank, action: Action
+) -> None:
+    checked = 0
+    for scene, clip, event in acts(drawn_bank, action):
+        cover, filled = drawn_bank.cover(scene), places(drawn_bank, scene)
+        moment = (event.start + event.end) / 2
+        times = frame_fractions().tolist()
+        seen = [frame for frame, now in enumerate(times) if in_view(clip, event.thing, now)]
+        nearest = min(seen, key=lambda frame: abs(times[frame] - moment))
+        for frame in hidden_frames(clip, event):
+            free_N = cover[frame].max(axis=0) == 0
+            expected = np.where(free_N, cover[nearest, event.thing], 0)
+            assert (abs(filled[frame, event.thing].astype(int) - expected) <= 1).all()
+            checked += 1
+    assert checked > 10
+
+
+def test_what_is_gone_for_good_or_has_left_the_frame_has_no_place(drawn_bank: ClipBank) -> None:
+    for scene, _, event in acts(drawn_bank, "leaves", "disappears"):
+        long_gone_T = frame_fractions() >= event.end + 2 / NUM_FRAMES
+        assert places(drawn_bank, scene)[long_gone_T, event.thing].max(initial=0) == 0
+
+
+def test_a_foreign_clip_has_no_places(drawn_bank: ClipBank) -> None:
+    assert not places(drawn_bank, Scene(NUM_WORLDLY, False, None)).any()
