@@ -68,9 +68,10 @@ def _vacated(clip: Clip, num_frames: int) -> Iterator[tuple[int, int, Placement]
         if event.action not in _ON_THE_SPOT:
             continue
         for frame, now in enumerate(frame_fractions(num_frames).tolist()):
-            placed = state_at(clip, event.thing, now)
-            if event.start - around <= now < event.end + around and not placed.visible:
-                yield frame, event.thing, placed
+            if event.start - around <= now < event.end + around:
+                placed = state_at(clip, event.thing, now)
+                if not placed.visible:
+                    yield frame, event.thing, placed
 
 
 def cells_that_show(cover_BTAN: Tensor) -> Tensor:

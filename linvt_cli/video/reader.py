@@ -169,6 +169,7 @@ class _Decoding:
             self.collected.add(self._shrunk(decoded))
 
     def _shrunk(self, frames: NumberedPixels) -> NumberedPixels:
+        """Frames as they will be kept, made where they are decoded, side by side as well."""
         turn, size = self.index.picture.orientation, self.collected.size
         for number, pixels in frames:
             yield number, None if pixels is None else resize(upright(pixels, turn), size)

@@ -5,8 +5,6 @@ Clips for tests are too short for it to pay, so here any way to the frames is cu
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -15,9 +13,8 @@ from linvt_cli.errors import VideoError
 from linvt_cli.video import reader, side_by_side
 from linvt_cli.video.reader import read_frames
 from tests.video.clips import CLIPS
-from tests.video.numbered import read
 from tests.video.test_damage import flipped
-from tests.video.truth import DECODERS, moments_of, numbers_shown, samplings, wrong_frames
+from tests.video.truth import DECODERS, expect_shown_frames, wrong_frames
 
 
 @pytest.fixture
@@ -41,13 +38,7 @@ def test_frames_are_those_shown_at_the_wanted_times(name, decoder, clip_file, sh
     clip, path = CLIPS[name], clip_file(name)
     if decoder == "opencv" and not clip.opencv:
         pytest.skip("OpenCV does not decode it exactly")
-    duration = read_frames(path, FrameSampling(num_frames=1)).video.duration
-    for sampling in samplings(duration):
-        result = read_frames(path, replace(sampling, decoder=decoder))
-        expected = numbers_shown(clip.frames, moments_of(sampling, duration))
-        assert [read(pixels) for pixels in result.pixels] == expected, sampling
-        assert wrong_frames(result, clip.frames) == []
-        assert (result.coverage, result.warnings) == (1.0, ())
+    expect_shown_frames(path, clip.frames, decoder)
     assert max(shared) > 1 or len(clip.frames) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,17 @@ def wrong_frames(result: Frames, frames: TimedFrames) -> TimedFrames:
         for time, number in zip(result.times, map(read, result.pixels), strict=True)
         if number not in truth or abs(truth[number] - time) > 2e-3
     ]
+
+
+def expect_shown_frames(path: Path, frames: TimedFrames, decoder: DecoderChoice) -> None:
+    """Every rule of sampling gives all the frames that a player shows, and says nothing of loss."""
+    duration = read_frames(path, FrameSampling(num_frames=1)).video.duration
+    for sampling in samplings(duration):
+        result = read_frames(path, replace(sampling, decoder=decoder))
+        expected = numbers_shown(frames, moments_of(sampling, duration))
+        assert [read(pixels) for pixels in result.pixels] == expected, sampling
+        assert wrong_frames(result, frames) == []
+        assert (result.coverage, result.warnings) == (1.0, ())
 
 
 def expect_error(
