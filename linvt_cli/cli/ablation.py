@@ -15,6 +15,7 @@ from linvt_cli.cli.output import Output
 from linvt_cli.errors import ConfigError
 
 _DEFAULT_SEEDS = 3
+FEWEST_CLIPS = 200  # by which features are standardized
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Choice:
     image_llm: Path | None
     after: Path | None
     processes: int | None
+    clips: int | None
 
     def refuse(self) -> None:
         """Refuse any of these options for another recipe.
@@ -92,8 +94,18 @@ def _choice(
             show_default=False,
         ),
     ] = None,
+    clips: Annotated[
+        int | None,
+        typer.Option(
+            "--clips",
+            min=FEWEST_CLIPS,
+            metavar="N",
+            help="Ablation: clips to learn from, with foreign ones in proportion [default: nano's]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> Choice:
-    return Choice(seeds, only, image_llm, after, processes)
+    return Choice(seeds, only, image_llm, after, processes, clips)
 
 
 AblationGroup = Annotated[Choice, OptionGroup(_choice)]
@@ -119,7 +131,7 @@ def ablate(
         with disk_errors_translated(run_dir):
             table = run_ablation(
                 run_dir,
-                AblationRecipe().scaled(scale, steps),
+                AblationRecipe().scaled(scale, steps, choice.clips),
                 AblationChoice(
                     num_seeds=choice.seeds or _DEFAULT_SEEDS,
                     only=choice.only,

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from linvt_cli.cli.ablation import FEWEST_CLIPS
 from linvt_cli.cli.app import run
 from linvt_cli.training.ablation import run as run_module
 from linvt_cli.training.ablation.clip_sets import AblationRecipe
 from linvt_cli.training.ablation.run import AblationChoice
+from linvt_cli.training.recipe import STATISTICS_CLIPS
 
 
 @pytest.fixture
@@ -48,6 +50,13 @@ def test_options_reach_the_ablation(calls, tmp_path, capsys):
     assert calls[0]["choice"] == AblationChoice(1, "full,mean", Path("stage"), Path("joint"))
 
 
+def test_clips_to_learn_from_are_enough_to_standardize_by(calls, tmp_path, capsys):
+    assert FEWEST_CLIPS == STATISTICS_CLIPS
+    assert ablate(tmp_path, "--clips", str(FEWEST_CLIPS - 1)) == 2
+    assert ablate(tmp_path, "--clips", "2100") == 0
+    assert [call["recipe"] for call in calls] == [AblationRecipe().scaled(1, num_clips=2100)]
+
+
 def test_failed_runs_are_named_at_the_end_and_the_table_is_given(calls, tmp_path, capsys):
     assert ablate(tmp_path, "--processes", "4") == 7
     shown = capsys.readouterr()
@@ -56,7 +65,8 @@ def test_failed_runs_are_named_at_the_end_and_the_table_is_given(calls, tmp_path
 
 
 @pytest.mark.parametrize(
-    "option", ["--seeds=1", "--only=full", "--image-llm=a", "--after=b", "--processes=2"]
+    "option",
+    ["--seeds=1", "--only=full", "--image-llm=a", "--after=b", "--processes=2", "--clips=300"],
 )
 def test_another_recipe_refuses_the_options_of_the_ablation(option, calls, tmp_path, capsys):
     assert run(["train", "-o", str(tmp_path), option]) == 2

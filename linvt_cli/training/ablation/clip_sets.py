@@ -38,7 +38,9 @@ class AblationRecipe:
     turns_per_clip: int = 4
     linvt: LinVTConfig = field(default_factory=lambda: _NANO.linvt)
 
-    def scaled(self, factor: float, num_steps: int | None = None) -> AblationRecipe:
+    def scaled(
+        self, factor: float, num_steps: int | None = None, num_clips: int | None = None
+    ) -> AblationRecipe:
         """Return the recipe with other numbers of clips and steps.
 
         There are never fewer clips to learn from than features are standardized by.
@@ -46,15 +48,17 @@ class AblationRecipe:
         Args:
             factor: how many times as many.
             num_steps: in place of the scaled number of steps.
+            num_clips: to learn from, in place of the scaled number; foreign ones in proportion.
         """
+        of_training = factor if num_clips is None else num_clips / self.num_clips
 
-        def times(count: int) -> int:
+        def times(count: int, factor: float = factor) -> int:
             return max(2, round(count * factor))
 
         return replace(
             self,
-            num_clips=max(times(self.num_clips), STATISTICS_CLIPS),
-            num_foreign=times(self.num_foreign),
+            num_clips=max(times(self.num_clips, of_training), STATISTICS_CLIPS),
+            num_foreign=times(self.num_foreign, of_training),
             num_test_clips=times(self.num_test_clips),
             num_test_foreign=times(self.num_test_foreign),
             num_steps=times(self.num_steps) if num_steps is None else num_steps,

@@ -25,6 +25,13 @@ def test_a_scaled_recipe_has_fewer_clips_and_steps_but_enough_to_standardize_by(
     assert AblationRecipe().scaled(0.1, 7).num_steps == 7
 
 
+def test_clips_to_learn_from_may_be_fewer_than_those_of_the_scale() -> None:
+    whole = AblationRecipe()
+    few = whole.scaled(1, num_clips=2100)
+    assert (few.num_clips, few.num_foreign) == (2100, 225)
+    assert (few.num_test_clips, few.num_steps) == (whole.num_test_clips, whole.num_steps)
+
+
 def test_both_sets_are_made_once_and_of_different_splits(tmp_path: Path) -> None:
     lines: list[str] = []
     nano = tiny_nano()
