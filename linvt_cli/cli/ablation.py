@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -118,6 +118,7 @@ def ablate(
     steps: int | None,
     scale: float,
     device: str,
+    bfloat16: bool,
     output: Output,
 ) -> None:
     """Run an ablation, and print the file of its table."""
@@ -131,7 +132,7 @@ def ablate(
         with disk_errors_translated(run_dir):
             table = run_ablation(
                 run_dir,
-                AblationRecipe().scaled(scale, steps, choice.clips),
+                replace(AblationRecipe().scaled(scale, steps, choice.clips), bfloat16=bfloat16),
                 AblationChoice(
                     num_seeds=choice.seeds or _DEFAULT_SEEDS,
                     only=choice.only,

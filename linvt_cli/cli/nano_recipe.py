@@ -85,7 +85,13 @@ NanoGroup = Annotated[NanoChoice, OptionGroup(_choice)]
 
 
 def train_nano(
-    run_dir: Path, choice: NanoChoice, *, scale: float, device: str, output: Output
+    run_dir: Path,
+    choice: NanoChoice,
+    *,
+    scale: float,
+    device: str,
+    bfloat16: bool,
+    output: Output,
 ) -> None:
     """Train nano from nothing or from finished weights, and print the folder of its weights."""
     if choice.first_clip is not None and choice.begin_with is None:
@@ -107,6 +113,7 @@ def train_nano(
                     NanoRecipe().scaled(scale),
                     device=select_device(device),
                     num_workers=choice.draw_workers,
+                    bfloat16=bfloat16,
                     on_progress=output.notice,
                 )
             else:
@@ -117,6 +124,7 @@ def train_nano(
                     ContinuedRecipe(first).scaled(scale),
                     device=select_device(device),
                     num_workers=choice.draw_workers,
+                    bfloat16=bfloat16,
                     on_progress=output.notice,
                 )
     output.line(str(folder))

@@ -21,7 +21,7 @@ _TUNING_OPTIONS = (
     *("model", "stage", "videos", "checkpoint", "frames", "steps", "epochs", "batch_size"),
     *("accumulate", "learning_rate", "gradient_checkpointing", "save_every", "lora_rank"),
     *("queries", "scales", "kept", "positions", "cache_features", "features", "max_bad", "seed"),
-    *("workers", "dtype", "weights"),
+    *("workers", "weights"),
 )
 """Parameters that play no part in a recipe."""
 _DECIDING = ("model", "recipe", "scale", "stage")
@@ -113,7 +113,11 @@ def train(
     device: options.DeviceOption = "auto",
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16"],
-        typer.Option("--dtype", help="Number format of the frozen weights"),
+        typer.Option(
+            "--dtype",
+            help="Number format of the frozen weights; in a recipe, that of the language model's"
+            " products, and auto is float32",
+        ),
     ] = "auto",
     weights: options.WeightsOption = None,
     quiet: options.QuietOption = False,
@@ -146,6 +150,7 @@ def train(
             steps=optimization.num_steps,
             scale=scale,
             device=device,
+            bfloat16=dtype == "bfloat16",
             output=output,
         )
         return
@@ -186,7 +191,14 @@ def train(
         return
     ablated.refuse()
     _refuse_tuning(context)
-    train_nano(run_dir, nano, scale=scale, device=device, output=output)
+    train_nano(
+        run_dir,
+        nano,
+        scale=scale,
+        device=device,
+        bfloat16=dtype == "bfloat16",
+        output=output,
+    )
 
 
 def _refuse_tuning(context: typer.Context, *, but: tuple[str, ...] = ()) -> None:

@@ -1,4 +1,4 @@
-"""The clips that nano learns from and is validated with, usual and hard ones, with features."""
+"""The clips that nano learns from and is validated with, of every difficulty, with features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import ClipSet, build_cache
 from linvt_cli.training.recipe_run import RecipeRun
-from linvt_cli.training.schedule import HARD
+from linvt_cli.training.schedule import BUSY, HARD
 from linvt_cli.training.vocabulary import Split
 
 if TYPE_CHECKING:
@@ -22,10 +22,12 @@ _HARD_FOREIGN_SHARE = 0.05  # of the hard clips: that clips are foreign is learn
 
 @dataclass(frozen=True, slots=True)
 class Banks:
-    """Clips to learn from and clips for validation, of both difficulties."""
+    """Clips to learn from and clips for validation, of every difficulty."""
 
     train: ClipBank
     validation: ClipBank
+    busy: ClipBank
+    busy_validation: ClipBank
     hard: ClipBank
     hard_validation: ClipBank
 
@@ -53,6 +55,10 @@ def make_banks(
         validation=bank(
             "validation",
             ClipSet("validation", held, recipe.num_validation_clips, recipe.num_validation_foreign),
+        ),
+        busy=bank("busy", ClipSet("train", seed, recipe.num_busy, 0, BUSY)),
+        busy_validation=bank(
+            "busy validation", ClipSet("validation", held, recipe.num_validation_busy, 0, BUSY)
         ),
         hard=bank("hard", hard_clips("train", seed, recipe.num_hard)),
         hard_validation=bank(

@@ -19,6 +19,7 @@ from linvt_cli.backbones.nano_model import load_nano, save_nano
 from linvt_cli.training.banks import make_banks
 from linvt_cli.training.coverage_stage import CoverageStage
 from linvt_cli.training.drawing import begin_loading, default_workers
+from linvt_cli.training.half_products import halve_products
 from linvt_cli.training.joint_stage import JointBatch, JointStage, joint_stage
 from linvt_cli.training.recipe import NanoRecipe, Progress, draw_progress
 from linvt_cli.training.recipe_run import RecipeRun, scaled
@@ -35,12 +36,15 @@ _SCALED = (
     "num_foreign",
     "num_validation_clips",
     "num_validation_foreign",
+    "num_busy",
+    "num_validation_busy",
     "num_hard",
     "num_validation_hard",
     "cover_steps",
     "reader_steps",
     "joint_steps",
 )  # clips and steps
+_LEARNT_FROM = ("num_clips", "num_foreign", "num_busy", "num_hard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,16 @@ class ContinuedRecipe:
     num_foreign: int = 900
     num_validation_clips: int = 260
     num_validation_foreign: int = 30
+    num_busy: int = 3000
+    num_validation_busy: int = 80
     num_hard: int = 1500
     num_validation_hard: int = 80
     cover_steps: int = 1500
     reader_steps: int = 300
     joint_steps: int = 3000
-    batch_size: int = 24  # usual clips a step, twice as many storyboards, half as many hard clips
+    batch_size: int = (
+        24  # usual or busy clips a step, twice as many storyboards, half the hard ones
+    )
     learning_rate: float = 4e-4
     seed: int = 8  # of what is drawn
 
@@ -108,6 +116,7 @@ def run_continued(
     *,
     device: torch.device | None = None,
     num_workers: int | None = None,
+    bfloat16: bool = False,
     on_progress: Progress,
 ) -> Path:
     """Let nano go on learning, or continue to, and return the folder with its weights.
@@ -118,6 +127,7 @@ def run_continued(
         recipe: sizes.
         device: where to train; the CPU by default.
         num_workers: processes that draw ahead, as many as suit the machine by default.
+        bfloat16: whether the language model multiplies in it.
         on_progress: called with a line of text now and then.
 
     Raises:
@@ -130,6 +140,8 @@ def run_continued(
         begin_loading()
     run_dir.mkdir(parents=True, exist_ok=True)
     nano, linvt = _weights(begin, device)
+    if bfloat16:
+        halve_products(nano)
     run = RecipeRun(run_dir, device, num_workers, on_progress)
     banks = make_banks(run, _clips_of(recipe), nano, on_progress)
     run.finish(
@@ -176,6 +188,8 @@ def _clips_of(recipe: ContinuedRecipe) -> NanoRecipe:
         num_foreign=recipe.num_foreign,
         num_validation_clips=recipe.num_validation_clips,
         num_validation_foreign=recipe.num_validation_foreign,
+        num_busy=recipe.num_busy,
+        num_validation_busy=recipe.num_validation_busy,
         num_hard=recipe.num_hard,
         num_validation_hard=recipe.num_validation_hard,
     )
@@ -197,7 +211,7 @@ def _export(
     save_nano(folder, nano.model, nano.tokenizer, torch.float16)
     info = read_checkpoint_info(begin / "linvt")
     learnt = dict(info.training)
-    for name in ("num_clips", "num_foreign", "num_hard", "cover_steps", "joint_steps"):
+    for name in (*_LEARNT_FROM, "cover_steps", "joint_steps"):
         learnt[name] = learnt.get(name, 0) + getattr(recipe, name)
     save_checkpoint(folder / "linvt", linvt.half(), info.config, backbone="nano", training=learnt)
     return folder

@@ -8,6 +8,7 @@ and eight times again through the symmetries of a square.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.features import FeatureCache
 from linvt_cli.training.packing import Turn, encode_turn
 from linvt_cli.training.questions import Question, ask_about, off_topic_question
+from linvt_cli.training.schedule import BUSY
 from linvt_cli.training.stills import ask_about_still
 from linvt_cli.training.symmetry import IDENTITY, SYMMETRIES, Symmetry
 from linvt_cli.training.wordings import FOREIGN_ANSWER, OFF_TOPIC_ANSWER
@@ -29,6 +31,7 @@ _TURNED_SHARE = 0.5  # of the clips; an eighth of them is turned by nothing
 _OFF_TOPIC_SHARE = 0.02
 _DESCRIBE_SHARE = 0.3  # of the turns: the longest answers, and the ones that need every event
 _KIND_WEIGHTS = {"after": 4.0, "before": 4.0, "first": 2.0, "last": 2.0, "nth": 2.0}  # others: 1
+_BUSY_WEIGHTS = {**_KIND_WEIGHTS, "after": 8.0, "before": 10.0}  # what busy clips are made for
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,8 @@ class ClipBank:
     def _encode(
         self, scene: Scene, questions: list[Question], count: int, rng: np.random.Generator
     ) -> list[Turn]:
-        picked = _pick(questions, count, rng)
+        busy = scene.clip is not None and scene.clip.difficulty == BUSY
+        picked = _pick(questions, count, rng, _BUSY_WEIGHTS if busy else _KIND_WEIGHTS)
         turns = []
         for question in picked:
             kind, text, answer = question.kind, question.text, question.answer
@@ -172,13 +176,15 @@ def _has_room(features: np.ndarray[Any, Any], device: torch.device) -> bool:
     return bool(2 * features.nbytes < free)
 
 
-def _pick(questions: list[Question], count: int, rng: np.random.Generator) -> list[Question]:
+def _pick(
+    questions: list[Question], count: int, rng: np.random.Generator, of_kind: Mapping[str, float]
+) -> list[Question]:
     """Draw questions by kind: those that need the order of events oftener, descriptions most."""
     by_kind: dict[str, list[Question]] = {}
     for question in questions:
         by_kind.setdefault(question.kind, []).append(question)
     kinds = sorted(by_kind)
-    weights = np.array([_KIND_WEIGHTS.get(kind, 1.0) for kind in kinds])
+    weights = np.array([of_kind.get(kind, 1.0) for kind in kinds])
     longest = [kind.endswith("describe") for kind in kinds]
     if any(longest) and not all(longest):
         rest = weights[np.logical_not(longest)].sum()

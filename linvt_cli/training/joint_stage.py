@@ -2,14 +2,14 @@
 
 Up to here the language model has read visual tokens and pairs of them, never what LinVT makes. So
 it learns along, as in the second stage of arXiv 2412.05185 §3 (there by LoRA, here whole, as it is
-small). Vision encoder and projector stay as they are. Steps on hard clips, longer ones that hold
-more, come between those on usual ones, and every few steps are steps of the image stage, so that
-pictures and tokens that LinVT has not touched are read as well as before.
+small). Vision encoder and projector stay as they are. Steps on usual clips, on busy ones, whose
+events take the most telling, and on hard ones, longer and fuller, take turns with steps of the
+image stage, so that pictures and tokens that LinVT has not touched are read as well as before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,8 +25,8 @@ from linvt_cli.training.linvt_stage import LinVTStage
 from linvt_cli.training.readers import Readers
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
-Part = Literal["usual", "hard", "pictures"]
-_CYCLE: tuple[Part, ...] = ("usual", "hard", "usual", "hard", "pictures")  # of steps
+Part = Literal["usual", "busy", "hard", "pictures"]
+_CYCLE: tuple[Part, ...] = ("busy", "usual", "busy", "hard", "pictures")  # of steps
 _HARD_TURNS = 6  # questions about a hard clip, of which a step has half as many
 
 
@@ -42,23 +42,20 @@ class JointBatch:
 class JointDrawing:
     """Draws the batches of all parts in turn."""
 
-    usual: QuestionDrawing
-    hard: QuestionDrawing
-    pictures: PictureDrawing
+    parts: Mapping[Part, QuestionDrawing | PictureDrawing]
 
     def __call__(self, step: int) -> JointBatch:
         """Draw the batch of one step."""
         part = _CYCLE[step % len(_CYCLE)]
-        draw: QuestionDrawing | PictureDrawing = getattr(self, part)
-        return JointBatch(part, draw(step))
+        return JointBatch(part, self.parts[part](step))
 
 
 class JointStage:
-    """LinVT, the visual layers and the language model: on usual clips, hard ones, storyboards.
+    """LinVT, the visual layers and the language model: on clips of all kinds, and on storyboards.
 
     Args:
-        usual: how LinVT learns from usual clips; its readers, where it has any, learn along.
-        hard: how the same LinVT learns from hard ones, of the same nano and with the same readers.
+        clips: how one LinVT learns from each kind of clips, always of the same nano and with the
+            same readers, which learn along.
         image: how the image-LLM learns, of the same nano.
         num_steps: of all together.
         learning_rate: of all.
@@ -68,20 +65,20 @@ class JointStage:
 
     def __init__(
         self,
-        usual: LinVTStage,
-        hard: LinVTStage,
+        clips: Mapping[Part, LinVTStage],
         image: ImageStage,
         *,
         num_steps: int,
         learning_rate: float = 6e-4,
     ) -> None:
-        self.usual = usual
-        self.hard = hard
+        self.clips = clips
+        self.usual = clips["usual"]
         self.image = image
         self.num_steps = num_steps
         self.learning_rate = learning_rate
-        self.drawing = JointDrawing(usual.drawing, hard.drawing, image.drawing)
-        model = usual.nano.model
+        on_clips = {part: stage.drawing for part, stage in clips.items()}
+        self.drawing = JointDrawing({**on_clips, "pictures": image.drawing})
+        model = self.usual.nano.model
         for module in (model.visual_layers, model.language_model, image.readers):
             module.requires_grad_(True)
 
@@ -97,13 +94,15 @@ class JointStage:
         """The loss of a batch of one of the parts."""
         if isinstance(batch.drawn, DrawnPictures):
             return self.image.loss_of(batch.drawn)
-        stage = self.hard if batch.part == "hard" else self.usual
-        return stage.loss_of(batch.drawn)
+        return self.clips[batch.part].loss_of(batch.drawn)
 
     def validate(self) -> dict[str, float]:
         """Share of exactly answered questions over the validation clips, by kind, with LinVT."""
-        hard = {f"hard {kind}": share for kind, share in self.hard.validate().items()}
-        return {**self.usual.validate(), **hard}
+        return {
+            kind if stage is self.usual else f"{part} {kind}": share
+            for part, stage in self.clips.items()
+            for kind, share in stage.validate().items()
+        }
 
 
 def joint_stage(
@@ -124,7 +123,7 @@ def joint_stage(
         linvt: of that image-LLM.
         banks: what they learn from.
         num_steps: of all parts together.
-        batch_size: usual clips a step; twice as many storyboards, half as many hard clips.
+        batch_size: usual or busy clips a step; twice as many storyboards, half as many hard clips.
         learning_rate: of all parts.
         seed: of what is drawn.
         readers: heads that have learnt before; new ones otherwise.
@@ -141,14 +140,14 @@ def joint_stage(
     )
 
     def on_clips(
-        name: str, train: ClipBank, held: ClipBank, batch_size: int, turns_per_clip: int
+        train: ClipBank, held: ClipBank, batch_size: int, turns_per_clip: int
     ) -> LinVTStage:
         return LinVTStage(
             nano,
             linvt,
             train,
             held,
-            name=name,
+            name="linvt",
             num_steps=num_steps,
             readers=image.readers,
             batch_size=batch_size,
@@ -156,7 +155,10 @@ def joint_stage(
             seed=seed,
         )
 
-    usual = on_clips("linvt", banks.train, banks.validation, batch_size, 4)
     half = (batch_size + 1) // 2
-    hard = on_clips("hard", banks.hard, banks.hard_validation, half, _HARD_TURNS)
-    return JointStage(usual, hard, image, num_steps=num_steps, learning_rate=learning_rate)
+    clips: dict[Part, LinVTStage] = {
+        "usual": on_clips(banks.train, banks.validation, batch_size, 4),
+        "busy": on_clips(banks.busy, banks.busy_validation, batch_size, 4),
+        "hard": on_clips(banks.hard, banks.hard_validation, half, _HARD_TURNS),
+    }
+    return JointStage(clips, image, num_steps=num_steps, learning_rate=learning_rate)

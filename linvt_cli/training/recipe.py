@@ -21,6 +21,7 @@ from linvt_cli.training.coverage_stage import CoverageStage
 from linvt_cli.training.curves import draw_curves
 from linvt_cli.training.drawing import begin_loading, default_workers
 from linvt_cli.training.features import FeatureCache
+from linvt_cli.training.half_products import halve_products
 from linvt_cli.training.image_stage import ImageStage
 from linvt_cli.training.joint_stage import joint_stage
 from linvt_cli.training.linvt_stage import LinVTStage
@@ -38,6 +39,8 @@ _SCALED = (
     "num_foreign",
     "num_validation_clips",
     "num_validation_foreign",
+    "num_busy",
+    "num_validation_busy",
     "num_hard",
     "num_validation_hard",
     "image_steps",
@@ -58,6 +61,8 @@ class NanoRecipe:
     num_foreign: int = 900
     num_validation_clips: int = 80
     num_validation_foreign: int = 20
+    num_busy: int = 2000
+    num_validation_busy: int = 40
     num_hard: int = 600
     num_validation_hard: int = 60
     image_steps: int = 3200
@@ -96,6 +101,7 @@ def run_recipe(
     *,
     device: torch.device | None = None,
     num_workers: int | None = None,
+    bfloat16: bool = False,
     on_progress: Progress,
 ) -> Path:
     """Train nano, or continue to, and return the folder with its weights.
@@ -106,6 +112,7 @@ def run_recipe(
         device: where to train; the CPU by default.
         num_workers: processes that draw ahead, as many as suit the machine by default; what they
             draw, and so the weights, are the same whatever their number.
+        bfloat16: whether the language model multiplies in it, which takes a CPU that can.
         on_progress: called with a line of text now and then.
     """
     recipe = recipe or NanoRecipe()
@@ -125,6 +132,8 @@ def run_recipe(
     if device.type != "cpu":
         # Convolutions of single channels in float32 have their quick kernels for this layout there.
         nano.model.vision.lay_out(torch.contiguous_format)
+    if bfloat16:
+        halve_products(nano)
     run = RecipeRun(run_dir, device, num_workers, on_progress)
     run.finish(VisionStage(nano, num_steps=recipe.vision_steps))
     banks = make_banks(run, recipe, nano, on_progress)

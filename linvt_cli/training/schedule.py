@@ -49,7 +49,9 @@ class Difficulty:
     seed: tuple[int, ...] = ()  # keeps its clips apart from others
 
 
+# Busy clips are those usual ones to learn from whose order of events takes the most telling.
 USUAL = Difficulty("usual", 16, (1, 4), (1, 4), 2, 1.0, (2, 20), (5, 30))
+BUSY = Difficulty("busy", 16, (2, 4), (3, 4), 2, 1.0, (2, 20), (5, 30), seed=(16,))
 HARD = Difficulty(
     "hard", 64, (2, MAX_THINGS), (4, MAX_EVENTS), 3, 4.0, (20, 60), (5, 15), seed=(64,)
 )

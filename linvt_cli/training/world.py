@@ -17,7 +17,7 @@ from hashlib import blake2s
 
 import numpy as np
 
-from linvt_cli.training.schedule import HARD, USUAL, Difficulty, schedule
+from linvt_cli.training.schedule import USUAL, Difficulty, schedule
 from linvt_cli.training.stage import Placement, Track, lay_tracks
 from linvt_cli.training.vocabulary import (
     COLOURS,
@@ -110,7 +110,7 @@ def make_clip(seed: int, split: Split, difficulty: Difficulty = USUAL) -> Clip:
     rng = np.random.default_rng([SPLITS.index(split), seed, 20_412, *difficulty.seed])
     width, height = _SIZES[int(rng.integers(len(_SIZES)))]
     # Drawn once, or clips with many things were rare: those collide more often.
-    num_things = _num_things(difficulty, rng) if difficulty == HARD else None
+    num_things = None if difficulty == USUAL else _num_things(difficulty, rng)
     while True:
         clip = _draft(rng, seed, split, difficulty, width, height, num_things)
         if clip is None:

@@ -47,7 +47,7 @@ def stages(nano: Nano, clips: ClipBank, hard: ClipBank, num_steps: int) -> Itera
     yield CoverageStage(nano, linvt, clips, clips, num_steps=num_steps)
     instruct: dict[str, Any] = {"num_steps": num_steps, "readers": image.readers}
     yield LinVTStage(nano, linvt, clips, clips, name="linvt-instruct", **instruct)
-    banks = Banks(clips, clips, hard, hard)
+    banks = Banks(clips, clips, clips, clips, hard, hard)
     yield joint_stage(nano, linvt, banks, num_steps=num_steps, readers=image.readers)
 
 

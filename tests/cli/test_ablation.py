@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,10 @@ def test_the_file_of_the_table_goes_to_stdout_and_progress_to_stderr(calls, tmp_
 
 def test_options_reach_the_ablation(calls, tmp_path, capsys):
     options = ["--seeds", "1", "--only", "full,mean", "--steps", "7", "--scale", "0.1"]
+    options += ["--dtype", "bfloat16"]
     folders = ["--image-llm", "stage", "--after", "joint"]
     assert ablate(tmp_path, *options, *folders) == 0
-    assert calls[0]["recipe"] == AblationRecipe().scaled(0.1, 7)
+    assert calls[0]["recipe"] == replace(AblationRecipe().scaled(0.1, 7), bfloat16=True)
     assert calls[0]["choice"] == AblationChoice(1, "full,mean", Path("stage"), Path("joint"))
 
 

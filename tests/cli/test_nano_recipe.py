@@ -17,9 +17,9 @@ def calls(monkeypatch):
 
     def run_continued(
         run_dir: Path, begin: Path, recipe: ContinuedRecipe, *, device: Any,
-        num_workers: int | None, on_progress: Any,
+        num_workers: int | None, bfloat16: bool, on_progress: Any,
     ) -> Path:  # fmt: skip
-        made.append((begin, recipe, device.type, num_workers))
+        made.append((begin, recipe, device.type, num_workers, bfloat16))
         on_progress("step 1 of 1")
         return run_dir / "nano"
 
@@ -34,11 +34,21 @@ def train(folder: Path, *options: str) -> int:
 def test_finished_weights_go_on_learning_from_clips_of_their_own(calls, tmp_path, capsys):
     assert train(tmp_path, "--begin-with", "old") == 0
     assert capsys.readouterr() == (f"{tmp_path}/nano\n", "step 1 of 1\n")
-    options = ["--first-clip", "7", "--scale", "0.1", "--workers", "2", "--quiet"]
+    options = [
+        "--first-clip",
+        "7",
+        "--scale",
+        "0.1",
+        "--workers",
+        "2",
+        "--dtype",
+        "bfloat16",
+        "--quiet",
+    ]
     assert train(tmp_path, "--begin-with", "old", *options) == 0
     assert calls == [
-        (Path("old"), ContinuedRecipe(100_000), "cpu", None),
-        (Path("old"), ContinuedRecipe(7).scaled(0.1), "cpu", 2),
+        (Path("old"), ContinuedRecipe(100_000), "cpu", None, False),
+        (Path("old"), ContinuedRecipe(7).scaled(0.1), "cpu", 2, True),
     ]
 
 

@@ -6,18 +6,20 @@ import torch
 
 from linvt_cli.training.banks import clip_counter, hard_clips, make_banks
 from linvt_cli.training.recipe_run import RecipeRun
-from linvt_cli.training.schedule import HARD, USUAL
+from linvt_cli.training.schedule import BUSY, HARD, USUAL
 from tests.tiny_models import tiny_nano
 from tests.training.test_recipe import TINY
 
 
-def test_both_difficulties_have_clips_of_their_own_splits(tmp_path: Path) -> None:
+def test_all_difficulties_have_clips_of_their_own_splits(tmp_path: Path) -> None:
     lines: list[str] = []
     run = RecipeRun(tmp_path, torch.device("cpu"), 0, lines.append)
     banks = make_banks(run, TINY, tiny_nano(), lines.append)
     for bank, split, difficulty, count in (
         (banks.train, "train", USUAL, TINY.num_clips + TINY.num_foreign),
         (banks.validation, "validation", USUAL, 2),
+        (banks.busy, "train", BUSY, TINY.num_busy),
+        (banks.busy_validation, "validation", BUSY, TINY.num_validation_busy),
         (banks.hard, "train", HARD, TINY.num_hard),
         (banks.hard_validation, "validation", HARD, TINY.num_validation_hard),
     ):
@@ -27,6 +29,8 @@ def test_both_difficulties_have_clips_of_their_own_splits(tmp_path: Path) -> Non
         assert clip is not None
         assert (clip.split, clip.difficulty) == (split, difficulty)
     assert sorted(path.name for path in (tmp_path / "features").iterdir()) == [
+        "busy",
+        "busy validation",
         "hard",
         "hard validation",
         "train",

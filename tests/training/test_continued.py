@@ -10,6 +10,7 @@ from linvt_cli.backbones.nano_model import load_nano
 from linvt_cli.errors import BackboneLoadError, CheckpointError
 from linvt_cli.training.continued import ContinuedRecipe, run_continued
 from linvt_cli.training.recipe import run_recipe
+from linvt_cli.training.trainer import read_metrics
 from linvt_cli.video_tokenizer.checkpoint import read_checkpoint_info
 from tests.training.test_recipe import TINY
 
@@ -19,6 +20,8 @@ MORE = ContinuedRecipe(
     num_foreign=1,
     num_validation_clips=1,
     num_validation_foreign=1,
+    num_busy=2,
+    num_validation_busy=1,
     num_hard=1,
     num_validation_hard=1,
     cover_steps=2,
@@ -69,6 +72,17 @@ def test_a_run_that_is_broken_off_ends_at_the_same_weights(finished, tmp_path):
     for one, other in ((whole, again), (whole / "linvt", again / "linvt")):
         expected, found = weights(one), weights(other)
         assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+@pytest.mark.slow
+def test_products_in_bfloat16_leave_the_losses_as_they_are_but_for_rounding(finished, tmp_path):
+    losses = []
+    for bfloat16 in (False, True):
+        folder = tmp_path / str(bfloat16)
+        run_continued(folder, finished, MORE, bfloat16=bfloat16, on_progress=lambda _: None)
+        losses.append([metrics.loss for metrics in read_metrics(folder / "metrics.jsonl")])
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert losses[1] != losses[0]
 
 
 def test_the_heads_learn_first_and_alone(finished, tmp_path, monkeypatch):

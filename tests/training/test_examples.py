@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.training.examples import ClipBank, Scene
+from linvt_cli.training.schedule import BUSY
 from linvt_cli.training.symmetry import IDENTITY, SYMMETRIES, Symmetry
 from linvt_cli.training.wordings import FOREIGN_ANSWER
 from linvt_cli.training.world import is_held_out, play_backwards
@@ -82,3 +85,15 @@ def test_what_needs_the_order_of_events_is_asked_oftener(bank: ClipBank) -> None
     share = {kind: kinds.count(kind) / len(kinds) for kind in ("describe", "after", "count")}
     assert share["describe"] == pytest.approx(0.3, abs=0.05)
     assert share["after"] > 2 * share["count"]
+
+
+def test_busy_clips_are_asked_mostly_about_what_comes_before_and_after(bank: ClipBank) -> None:
+    scenes = [scene for scene in bank.all_scenes() if scene.clip and len(scene.clip.events) > 1]
+    busy = [replace(s, clip=replace(s.clip, difficulty=BUSY)) for s in scenes if s.clip]
+
+    def share(scenes: list[Scene]) -> float:
+        rng = np.random.default_rng(0)
+        kinds = [turn.kind for scene in scenes for turn in bank.turns(scene, 400, rng)]
+        return sum(kind in ("before", "after") for kind in kinds) / len(kinds)
+
+    assert share(busy) > 1.3 * share(scenes)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -7,15 +8,22 @@ import torch
 from linvt_cli.training.banks import Banks
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.joint_stage import JointStage, joint_stage
+from linvt_cli.training.schedule import BUSY
 from linvt_cli.training.trainer import Stage, TrainingOptions, run_stage
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from tests.tiny_models import tiny_nano
 from tests.training.test_linvt_stage import CONFIG, weights_of
 
 
+def busy_bank(bank: ClipBank) -> ClipBank:
+    """The features of usual clips, as if they were those of busy ones."""
+    clips = replace(bank.cache.clips, difficulty=BUSY)
+    return ClipBank(tiny_nano(), replace(bank.cache, clips=clips))
+
+
 def tiny_joint_stage(bank: ClipBank, hard_bank: ClipBank, num_steps: int = 5) -> JointStage:
     torch.manual_seed(0)
-    banks = Banks(bank, bank, hard_bank, hard_bank)
+    banks = Banks(bank, bank, busy_bank(bank), busy_bank(bank), hard_bank, hard_bank)
     linvt = LinearVideoTokenizer(CONFIG)
     return joint_stage(tiny_nano(), linvt, banks, num_steps=num_steps, batch_size=2)
 
@@ -37,18 +45,18 @@ def test_linvt_and_the_language_model_learn_and_what_they_see_stays(
     assert moved[2]
 
 
-def test_usual_clips_hard_ones_and_storyboards_take_turns(
+def test_clips_of_every_kind_and_storyboards_take_turns(
     bank: ClipBank, hard_bank: ClipBank
 ) -> None:
     stage = tiny_joint_stage(bank, hard_bank)
-    usual, hard, image = stage.usual, stage.hard, stage.image
-    parts: list[Stage] = [usual, hard, usual, hard, image]
+    usual, busy, hard = stage.clips["usual"], stage.clips["busy"], stage.clips["hard"]
+    parts: list[Stage] = [busy, usual, busy, hard, stage.image]
     for step, part in enumerate(parts):
         assert stage.loss(step).item() == part.loss(step).item()
-    assert hard.linvt is usual.linvt
-    assert hard.readers is usual.readers is image.readers
+    assert busy.linvt is hard.linvt is usual.linvt
+    assert busy.readers is hard.readers is usual.readers is stage.image.readers
 
 
-def test_validation_tells_both_kinds_of_clips_apart(bank: ClipBank, hard_bank: ClipBank) -> None:
+def test_validation_tells_the_kinds_of_clips_apart(bank: ClipBank, hard_bank: ClipBank) -> None:
     shares = tiny_joint_stage(bank, hard_bank).validate()
-    assert {"all", "describe", "foreign", "hard all", "hard foreign"} <= set(shares)
+    assert {"all", "describe", "foreign", "busy all", "hard all", "hard foreign"} <= set(shares)

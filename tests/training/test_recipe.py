@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from linvt_cli.backbones.nano import Nano
 from linvt_cli.backbones.nano_model import load_nano
 from linvt_cli.config import LinVTConfig
+from linvt_cli.training import recipe as recipe_module
 from linvt_cli.training.recipe import NanoRecipe, run_recipe
 from linvt_cli.video_tokenizer.checkpoint import load_checkpoint
 
@@ -17,6 +19,8 @@ TINY = NanoRecipe(
     num_foreign=1,
     num_validation_clips=1,
     num_validation_foreign=1,
+    num_busy=2,
+    num_validation_busy=1,
     num_hard=1,
     num_validation_hard=1,
     image_steps=2,
@@ -65,3 +69,18 @@ def test_a_scaled_recipe_has_fewer_clips_and_steps_and_the_same_model() -> None:
     assert part.num_clips == round(whole.num_clips * 0.1)
     assert part.image_steps == round(whole.image_steps * 0.1)
     assert part.linvt == whole.linvt
+
+
+def test_the_language_model_multiplies_in_bfloat16_from_the_first_stage_where_that_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Halved(Exception):
+        pass
+
+    def halve(nano: Nano) -> None:
+        raise Halved
+
+    monkeypatch.setattr(recipe_module, "halve_products", halve)
+    with pytest.raises(Halved):
+        run_recipe(tmp_path, TINY, bfloat16=True, on_progress=lambda line: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]

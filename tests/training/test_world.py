@@ -6,6 +6,7 @@ from itertools import groupby
 import numpy as np
 import pytest
 
+from linvt_cli.training.schedule import BUSY, USUAL
 from linvt_cli.training.stage import half_box
 from linvt_cli.training.vocabulary import (
     ACTIONS,
@@ -119,6 +120,15 @@ def test_a_clip_holds_one_to_four_different_things_and_events() -> None:
         assert len(set(pairs(clip))) == len(clip.events)
     assert {len(clip.events) for clip in TRAIN} == {1, 2, 3, 4}
     assert {len(clip.things) for clip in TRAIN} == {1, 2, 3, 4}
+
+
+def test_a_busy_clip_holds_events_enough_for_one_between_two_others() -> None:
+    clips = [make_clip(seed, "train", BUSY) for seed in range(60)]
+    assert {len(clip.events) for clip in clips} == {3, 4}
+    assert {len(clip.things) for clip in clips} == {2, 3, 4}
+    assert {clip.num_frames for clip in (BUSY, USUAL)} == {16}
+    assert not any(held_out_pairs(clip) for clip in clips)
+    assert clips[0].background != TRAIN[0].background  # it is no usual clip under another name
 
 
 def test_all_actions_and_both_sorts_of_things_occur() -> None:

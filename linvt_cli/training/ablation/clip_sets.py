@@ -36,6 +36,7 @@ class AblationRecipe:
     num_steps: int = _NANO.instruct_steps
     batch_size: int = 12  # clips a step
     turns_per_clip: int = 4
+    bfloat16: bool = False  # whether the language model multiplies in it
     linvt: LinVTConfig = field(default_factory=lambda: _NANO.linvt)
 
     def scaled(

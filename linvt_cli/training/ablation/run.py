@@ -51,6 +51,7 @@ from linvt_cli.training.ablation.variants import (
 from linvt_cli.training.ablation.workers import Listener, Work, run_side_by_side
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import NUM_FRAMES, FeatureCache
+from linvt_cli.training.half_products import halve_products
 from linvt_cli.training.recipe import set_statistics
 from linvt_cli.training.trainer import TrainingOptions, run_stage
 
@@ -184,6 +185,8 @@ def _make_bench(
     """Let an image-LLM know the statistics of its features, and put everything together."""
     if not image_llm.has_statistics:
         set_statistics(image_llm.nano.model, train)
+    if recipe.bfloat16:
+        halve_products(image_llm.nano)
     return _Bench(run_dir, recipe, image_llm, train, test, on_progress)
 
 

@@ -105,6 +105,7 @@ def _caption(results: Sequence[RunResult], under: Circumstances) -> Iterator[str
     read = (
         ", and that of the words, read by the heads of its image stage" if under.has_readers else ""
     )
+    multiplied = ", and multiplies in bfloat16" if recipe.bfloat16 else ""
     yield (
         "Exact answers in %, mean ± standard error over seeds; a row without an error is one run."
         f" All rows are asked the same {asked} questions about {recipe.num_test_clips} clips and"
@@ -115,10 +116,10 @@ def _caption(results: Sequence[RunResult], under: Circumstances) -> Iterator[str
     )
     yield ""
     yield (
-        f"{_IMAGE_LLMS[under.origin]} It is frozen. Every trained row learns from nothing, for"
-        f" {recipe.num_steps} steps of {recipe.batch_size} clips with {recipe.turns_per_clip}"
-        f" questions each, on {recipe.num_clips} clips and {recipe.num_foreign} foreign ones; its"
-        f" loss is that of the answers{read}."
+        f"{_IMAGE_LLMS[under.origin]} It is frozen{multiplied}. Every trained row learns from"
+        f" nothing, for {recipe.num_steps} steps of {recipe.batch_size} clips with"
+        f" {recipe.turns_per_clip} questions each, on {recipe.num_clips} clips and"
+        f" {recipe.num_foreign} foreign ones; its loss is that of the answers{read}."
     )
     yield ""
     yield (

@@ -54,6 +54,20 @@ def ablate(
     return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
 
 
+def test_bfloat16_products_are_told_and_never_mixed_with_others(
+    tmp_path: Path, lines: list[str]
+) -> None:
+    choice, halved = AblationChoice(num_seeds=1, only="full"), replace(TINY, bfloat16=True)
+    plain = ablate(tmp_path / "plain", lines, choice)
+    rounded = ablate(tmp_path / "halved", lines, choice, halved)
+    assert rounded[0]["loss"] == pytest.approx(plain[0]["loss"], rel=0.02)
+    assert rounded[0]["loss"] != plain[0]["loss"]
+    told = [(tmp_path / name / "ablation.md").read_text() for name in ("plain", "halved")]
+    assert ["bfloat16" in text for text in told] == [False, True]
+    with pytest.raises(ConfigError, match="bfloat16"):
+        ablate(tmp_path / "plain", lines, choice, halved)
+
+
 def test_every_variant_and_seed_has_a_result_and_a_row(tmp_path: Path, lines: list[str]) -> None:
     results = ablate(tmp_path, lines)
     assert [(result["variant"], result["seed"]) for result in results] == [
