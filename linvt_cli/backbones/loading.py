@@ -15,7 +15,7 @@ from linvt_cli.errors import ConfigError, DeviceError, OutOfMemoryError
 
 # PyTorch has a class for accelerators only: a failed allocation on the CPU is known by its words
 _CPU_ALLOCATION = "can't allocate memory"
-_SMALLER = "use fewer or smaller frames (--frames, --short-side) or a smaller --model"
+_SMALLER = "use fewer frames (--frames), fewer --video-tokens, or a smaller --model"
 
 
 def select_device(choice: str) -> torch.device:

@@ -12,7 +12,7 @@ import typer
 from linvt_cli import __version__
 from linvt_cli.cli.ask import ask
 from linvt_cli.cli.chat import chat
-from linvt_cli.cli.config import config, defaults_of_user
+from linvt_cli.cli.config import config, defaults_of_command, defaults_of_user
 from linvt_cli.cli.data import data
 from linvt_cli.cli.demo_clip import demo_clip
 from linvt_cli.cli.describe import describe
@@ -71,8 +71,7 @@ def linvt(
         # The doctor reports a broken configuration like any other trouble.
         values = defaults_of_user(strict=context.invoked_subcommand != "doctor")
         command = getattr(context.command, "commands", {})[context.invoked_subcommand]
-        nested = dict.fromkeys(getattr(command, "commands", {}), values)
-        context.default_map = {context.invoked_subcommand: {**values, **nested}}
+        context.default_map = {context.invoked_subcommand: defaults_of_command(command, values)}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -125,6 +125,26 @@ def shown(value: Value | None) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "-" if value is None else str(value)
+
+
+def defaults_of_command(command: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those defaults that a command and its own commands take, as Click wants them.
+
+    An option takes them if it reads the environment variable of the setting as well: one that only
+    has the name of a setting, as the ``--dtype`` of training, is asked for every time.
+
+    Args:
+        command: of Click.
+        values: defaults by parameter.
+    """
+    variables = {setting.parameter: setting.variable for setting in SETTINGS}
+    own = {
+        option.name: values[option.name]
+        for option in command.params
+        if option.name in values and option.envvar == variables[option.name]
+    }
+    commands = getattr(command, "commands", {})
+    return own | {name: defaults_of_command(each, values) for name, each in commands.items()}
 
 
 def defaults_of_user(*, strict: bool) -> dict[str, Value | Callable[[], NoReturn]]:

@@ -152,8 +152,8 @@ def world(
 ) -> None:
     """Write clips of nano's world, and a training file with questions about them.
 
-    DIR gets the folder clips and the file train.jsonl. Run the same command again after an
-    interruption: clips that are there are kept.
+    DIR gets the folder clips and a file named after the split, train.jsonl by default. Run the same
+    command again after an interruption: clips that are there are kept.
     """
     output = Output(quiet=quiet)
     with prompt_interrupt(), output.sole_writer():

@@ -8,7 +8,8 @@ import typer
 
 from linvt_cli import __version__, errors
 from linvt_cli.cli import options
-from linvt_cli.cli.completion import complete_check
+from linvt_cli.cli.asked import AUTO
+from linvt_cli.cli.completion import complete_check, complete_model
 from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.output import Output, printable
 from linvt_cli.doctor.checks import CHECKS, find_check
@@ -26,7 +27,17 @@ def doctor(
             autocompletion=complete_check,
         ),
     ] = None,
-    model: options.ModelOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            envvar="LINVT_MODEL",
+            autocompletion=complete_model,
+            metavar="NAME",
+            help="Look for the files of this model too: a name of 'linvt models list', a folder, or"
+            " hub:owner/name[@revision]",
+        ),
+    ] = None,
     device: options.DeviceOption = "auto",
     offline: options.OfflineOption = False,
     as_json: options.JsonOption = False,
@@ -38,7 +49,7 @@ def doctor(
     """
     chosen = tuple(find_check(name) for name in checks or ()) or CHECKS
     output = Output("json" if as_json else "text", quiet=quiet)
-    circumstances = Circumstances(model, device, offline)
+    circumstances = Circumstances(None if model == AUTO else model, device, offline)
     rows: list[Row] = []
     for check in chosen:
         with output.progress(f"Checking {check.name}: {check.summary}"):

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linvt_cli.cli import options
-from linvt_cli.cli.asked import DEFAULT_MODEL
+from linvt_cli.cli.asked import DEFAULT_MODEL, ModelOptions
 from linvt_cli.cli.benchmark import run_benchmark
 from linvt_cli.cli.benchmark_options import TITLES
+from linvt_cli.cli.completion import complete_model
+from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output, answer_form
 
@@ -55,7 +57,17 @@ def evaluate_world(
     misses: Annotated[
         bool, typer.Option("--misses", help="List the wrong answers of trained LinVT as well")
     ] = False,
-    model: options.ModelOption = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            envvar="LINVT_MODEL",
+            autocompletion=complete_model,
+            metavar="NAME",
+            help="Image-LLM: a name of 'linvt models list', a folder with its files,"
+            " hub:owner/name[@revision], or auto: the largest on this machine that fits",
+        ),
+    ] = DEFAULT_MODEL,
     device: options.DeviceOption = "auto",
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
@@ -70,7 +82,8 @@ def evaluate_world(
         from linvt_cli.evaluation import world
         from linvt_cli.evaluation.report import as_table, to_record
 
-        ways = world.load_ways(model or DEFAULT_MODEL, device)
+        asked = settle_model(ModelOptions(model, device=device), output)
+        ways = world.load_ways(asked.chosen, device)
         size = world.WorldBenchmark(seed, clips, questions, foreign, hard, frames)
         with output.progress("Writing and watching clips") as show:
             report = world.evaluate_world(

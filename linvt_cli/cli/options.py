@@ -93,7 +93,7 @@ TokenizerOption = Annotated[
         "--tokenizer",
         envvar="LINVT_TOKENIZER",
         help="How visual tokens are condensed: linvt is trained, cluster needs no training, mean"
-        " averages each frame, all keeps everything [default: the model's best]",
+        " averages equal parts of the video, all keeps everything [default: the model's best]",
     ),
 ]
 VideoTokensOption = Annotated[

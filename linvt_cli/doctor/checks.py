@@ -44,7 +44,7 @@ CHECKS: tuple[Check, ...] = (
         "disk",
         "linvt_cli.doctor.folders:check_disk",
         "there is room for a model",
-        "make room on the disk, or set HF_HOME to a folder elsewhere",
+        "make room on the disk, or set LINVT_HOME to a folder elsewhere",
     ),
     Check(
         "network",

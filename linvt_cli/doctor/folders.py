@@ -58,21 +58,21 @@ def check_disk(_: Circumstances) -> Finding:
                 f"The disk of the {purpose} has {room / 2**20:.0f} MiB left",
                 hint=f"make room there, or set {_VARIABLE[purpose]} to a folder elsewhere",
             )
-    room = free[_CACHE]
+    room = free[_MODELS]
     if room < MODEL_SIZE:
         return Finding(
             f"{room / _GIB:.1f} GiB free, and a small model takes {MODEL_SIZE / _GIB:.0f}",
             facts=facts,
             status="warning",
-            hint=f"make room, or set {_VARIABLE[_CACHE]} to a folder elsewhere",
+            hint=f"make room, or set {_VARIABLE[_MODELS]} to a folder elsewhere",
         )
     return Finding(f"{room / _GIB:.0f} GiB free for models", facts=facts)
 
 
-_CACHE = "cache of models"
+_MODELS = "folder of models"
 _VARIABLE = {
-    _CACHE: "HF_HOME",
-    "folder of models": "LINVT_HOME",
+    "cache of models": "HF_HOME",
+    _MODELS: "LINVT_HOME",
     "folder of the configuration": "LINVT_CONFIG",
     "folder of temporary files": "TMPDIR",
 }

@@ -204,7 +204,8 @@ def _listing(names: list[str]) -> str:
 def _read_json(directory: Path) -> dict[str, Any]:
     if not directory.is_dir():
         raise CheckpointError(
-            f"There is no checkpoint folder '{directory}'", hint="linvt models list"
+            f"There is no checkpoint folder '{directory}'",
+            hint="name a folder that linvt train has written, or hub:owner/name",
         )
     path = directory / CONFIG_FILE
     try:

@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from linvt_cli.cli.app import app, run
 from linvt_cli.cli.ask import ask
+from linvt_cli.cli.config import defaults_of_command
 from linvt_cli.settings.table import SETTINGS
 
 
@@ -190,3 +191,18 @@ def test_the_commands_that_answer_take_every_setting():
     for name in ("ask", "describe"):
         parameters = {parameter.name for parameter in commands()[name].params}
         assert {setting.parameter for setting in SETTINGS} <= parameters
+
+
+def test_an_option_that_only_shares_the_name_of_a_setting_is_asked_for_every_time():
+    values = {setting.parameter: "set" for setting in SETTINGS}
+    assert set(defaults_of_command(commands()["train"], values)) == {"model", "device"}
+    evaluate = defaults_of_command(commands()["evaluate"], values)
+    assert set(evaluate["world"]) == {"model", "device"}
+    assert "max_new_tokens" not in evaluate["mvbench"]
+    assert {"model", "frames"} <= set(evaluate["mvbench"])
+
+
+def test_a_number_format_for_answers_does_not_stop_training(file, tmp_path, capsys):
+    file.write_text('dtype = "float16"\n', encoding="utf-8")
+    assert run(["train", "none.jsonl", "--model", "nano", "-o", str(tmp_path / "run")]) == 2
+    assert "dtype" not in capsys.readouterr().err

@@ -89,6 +89,12 @@ def test_the_model_is_that_of_the_configuration(tmp_path):
     assert rows["model"]["failure"] == "BackboneLoadError"
 
 
+def test_the_largest_model_that_fits_is_none_to_look_for(tmp_path):
+    (tmp_path / "config.toml").write_text('model = "auto"\n', encoding="utf-8")
+    rows = report("model", code=0, LINVT_HOME=str(tmp_path))
+    assert rows["model"]["status"] == "skipped"
+
+
 def test_a_corrupt_model_and_a_codec_without_decoder_are_named(tmp_path):
     shutil.copytree(
         ROOT / "linvt_cli", tmp_path / "linvt_cli", ignore=shutil.ignore_patterns("sprites")

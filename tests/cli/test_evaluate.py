@@ -50,6 +50,15 @@ def test_options_set_the_size_of_the_run(calls, capsys):
     assert calls == [("nano", "cpu"), WorldBenchmark(9, 4, 3, 0)]
 
 
+def test_the_largest_model_that_fits_may_be_asked_for_and_is_nano_where_there_is_no_other(
+    calls, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert run(["evaluate", "world", "--model", "auto", "--device", "cpu"]) == 0
+    assert calls[0] == ("nano", "cpu")
+
+
 def test_hard_clips_and_frames_are_options(calls):
     assert run(["evaluate", "world", "--hard", "--frames", "32"]) == 0
     assert calls[1] == WorldBenchmark(hard=True, num_frames=32)

@@ -56,10 +56,18 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_variable(
     ("free", "status"), [(100 * 2**30, "ok"), (5 * 2**30, "ok"), (4 * 2**30, "warning")]
 )
 def test_room_for_less_than_a_model_is_a_warning(folders, monkeypatch, free, status):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**40, 2**40 - free, free))
+    def room(folder: Path) -> Usage:
+        here = free if folder == folders / "data" else 2**39
+        return Usage(2**40, 2**40 - here, here)
+
+    monkeypatch.setenv("LINVT_HOME", str(folders / "data"))
+    (folders / "data").mkdir(exist_ok=True)
+    monkeypatch.setattr(shutil, "disk_usage", room)
     finding = check_disk(Circumstances())
     assert finding.status == status
-    assert (finding.hint is None) == (status == "ok")
+    assert finding.hint == (
+        None if status == "ok" else "make room, or set LINVT_HOME to a folder elsewhere"
+    )
 
 
 def test_a_full_disk_is_a_failure(folders, monkeypatch):
