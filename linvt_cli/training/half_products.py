@@ -12,14 +12,9 @@ from functools import wraps
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
 
+from linvt_cli.backbones.float32_attention import FLOAT32_ATTENTION
 from linvt_cli.backbones.nano import Nano
-
-_ATTENTION = "sdpa_in_float32"
 
 
 def halve_products(nano: Nano) -> None:
@@ -30,7 +25,7 @@ def halve_products(nano: Nano) -> None:
     """
     for part in (nano.model.visual_layers, nano.model.language_model.model):
         if nano.device.type == "cpu":
-            part.set_attn_implementation(_ATTENTION)
+            part.set_attn_implementation(FLOAT32_ATTENTION)
         part.forward = _in_bfloat16(part.forward, nano.device.type)
 
 
@@ -41,23 +36,3 @@ def _in_bfloat16(forward: Callable[..., Any], device_type: str) -> Callable[...,
             return forward(*args, **kwargs)
 
     return autocast
-
-
-def _attend_in_float32(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    **kwargs: Any,
-) -> tuple[Tensor, None]:
-    with torch.autocast(query.device.type, enabled=False):
-        heads = query.float(), key.float(), value.float()
-        attended: tuple[Tensor, None] = sdpa_attention_forward(
-            module, *heads, attention_mask, **kwargs
-        )
-        return attended
-
-
-AttentionInterface.register(_ATTENTION, _attend_in_float32)
-AttentionMaskInterface.register(_ATTENTION, sdpa_mask)
