@@ -23,6 +23,7 @@ class NanoChoice:
     draw_workers: int | None
     begin_with: Path | None
     first_clip: int | None
+    way: float | None
 
     def refuse(self) -> None:
         """Refuse any of these options where the recipe is not run.
@@ -77,8 +78,20 @@ def _choice(
             show_default=False,
         ),
     ] = None,
+    way: Annotated[
+        float | None,
+        typer.Option(
+            "--way",
+            min=0.0,
+            max=1.0,
+            metavar="X",
+            help="Nano, with --begin-with: how far of the way from those weights to the last ones"
+            " those in DIR/nano lie [default: 1.0]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> NanoChoice:
-    return NanoChoice(draw_workers, begin_with, first_clip)
+    return NanoChoice(draw_workers, begin_with, first_clip, way)
 
 
 NanoGroup = Annotated[NanoChoice, OptionGroup(_choice)]
@@ -94,12 +107,13 @@ def train_nano(
     output: Output,
 ) -> None:
     """Train nano from nothing or from finished weights, and print the folder of its weights."""
-    if choice.first_clip is not None and choice.begin_with is None:
-        raise ConfigError(
-            "--first-clip is for weights that go on learning",
-            field="first_clip",
-            hint="add --begin-with FOLDER, or leave it out",
-        )
+    for option, value in (("first_clip", choice.first_clip), ("way", choice.way)):
+        if value is not None and choice.begin_with is None:
+            raise ConfigError(
+                f"--{option.replace('_', '-')} is for weights that go on learning",
+                field=option,
+                hint="add --begin-with FOLDER, or leave it out",
+            )
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.backbones.loading import select_device
         from linvt_cli.training.continued import ContinuedRecipe, run_continued
@@ -125,6 +139,7 @@ def train_nano(
                     device=select_device(device),
                     num_workers=choice.draw_workers,
                     bfloat16=bfloat16,
+                    way=1.0 if choice.way is None else choice.way,
                     on_progress=output.notice,
                 )
     output.line(str(folder))

@@ -117,6 +117,7 @@ def run_continued(
     device: torch.device | None = None,
     num_workers: int | None = None,
     bfloat16: bool = False,
+    way: float = 1.0,
     on_progress: Progress,
 ) -> Path:
     """Let nano go on learning, or continue to, and return the folder with its weights.
@@ -128,6 +129,8 @@ def run_continued(
         device: where to train; the CPU by default.
         num_workers: processes that draw ahead, as many as suit the machine by default.
         bfloat16: whether the language model multiplies in it.
+        way: how far the weights in the folder lie from those that it begins with towards those that
+            it ends with. Some way between may answer better than the end (arXiv 2203.05482).
         on_progress: called with a line of text now and then.
 
     Raises:
@@ -162,6 +165,8 @@ def run_continued(
     _train_only(joint, readers=False)
     run.finish(joint)
     draw_progress(run_dir, on_progress)
+    if way != 1:
+        _go_back(nano, linvt, begin, way)
     return _export(run_dir, begin, nano, linvt, recipe)
 
 
@@ -201,6 +206,15 @@ def _train_only(joint: JointStage, *, readers: bool) -> None:
     for module in (joint.usual.linvt, model.visual_layers, model.language_model):
         module.requires_grad_(not readers)
     joint.image.readers.requires_grad_(True)
+
+
+@torch.no_grad()
+def _go_back(nano: Nano, linvt: LinearVideoTokenizer, begin: Path, way: float) -> None:
+    """Set weights to what lies so far of the way from where they began to where they are."""
+    old_nano, old_linvt = _weights(begin, nano.device)
+    for module, old in ((nano.model, old_nano.model), (linvt, old_linvt)):
+        for now, before in zip(module.parameters(), old.parameters(), strict=True):
+            now.copy_(torch.lerp(before, now, way))
 
 
 def _export(

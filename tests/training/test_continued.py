@@ -85,6 +85,30 @@ def test_products_in_bfloat16_leave_the_losses_as_they_are_but_for_rounding(fini
     assert losses[1] != losses[0]
 
 
+@pytest.mark.slow
+def test_weights_may_go_a_part_of_the_way_and_another_part_without_learning_again(
+    finished, tmp_path
+):
+    lines: list[str] = []
+    folders = {}
+    for way in (1.0, 0.0, 0.25):
+        run_continued(tmp_path, finished, MORE, way=way, on_progress=lines.append)
+        folders[way] = {
+            name: {key: tensor.float() for key, tensor in weights(tmp_path / name).items()}
+            for name in ("nano", "nano/linvt")
+        }
+    assert sum(line.startswith("joint: step 4 of 4") for line in lines) == 1
+    moved = 0.0
+    for name, last in folders[1.0].items():
+        for key, end in last.items():
+            begin, between = folders[0.0][name][key], folders[0.25][name][key]
+            assert torch.allclose(between, begin + 0.25 * (end - begin), atol=2e-3, rtol=2e-3)
+            moved = max(moved, float((end - begin).abs().max()))
+    assert moved > 0
+    for key, tensor in weights(finished).items():
+        assert torch.equal(folders[0.0]["nano"][key], tensor.float())
+
+
 def test_the_heads_learn_first_and_alone(finished, tmp_path, monkeypatch):
     seen: dict[str, dict[str, torch.Tensor]] = {}
 
