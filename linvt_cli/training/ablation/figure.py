@@ -18,20 +18,27 @@ _LINEAR, _OTHER, _ORDER_COLOUR = "#4c72b0", "#dd8452", "#999999"
 def draw_ablation(results: Sequence[RunResult], path: Path) -> None:
     """Draw exact answers to all questions, and to those about order; lines are standard errors.
 
+    Other sizes stand beside the bars, where any have been tried.
+
     Raises:
         MachineError: if Matplotlib is not installed.
     """
     require_matplotlib("The figure is", extra="train", without="the table is written without it")
     bars = list(of_group(results, "variants"))
-    figure = new_figure(11, max(4.5, 1.4 + _BAR_INCHES * len(bars)))
-    axes = figure.subplot_mosaic([["bars", "kept"], ["bars", "video"]], width_ratios=(3, 2))
-    _draw_bars(axes["bars"], [runs for _, runs in bars])
     kept = [r for spec, r in of_group(results, "kept tokens") if not spec.name.startswith("random")]
-    _draw_line(axes["kept"], [(float(runs[0].num_kept or 0), runs) for runs in kept])
-    axes["kept"].set(xlabel="kept tokens k")
     video = [runs for _, runs in of_group(results, "video tokens")]
-    _draw_line(axes["video"], [(float(runs[0].num_video_tokens), runs) for runs in video])
-    axes["video"].set(xlabel="video tokens K")
+    sizes = {
+        "kept tokens k": [(float(runs[0].num_kept or 0), runs) for runs in kept],
+        "video tokens K": [(float(runs[0].num_video_tokens), runs) for runs in video],
+    }
+    tried = {label: points for label, points in sizes.items() if len(points) > 1}
+    figure = new_figure(11 if tried else 7, max(4.5, 1.4 + _BAR_INCHES * len(bars)))
+    layout = [["bars", label] for label in tried] or [["bars"]]
+    axes = figure.subplot_mosaic(layout, width_ratios=(3, 2) if tried else (1,))
+    _draw_bars(axes["bars"], [runs for _, runs in bars])
+    for label, points in tried.items():
+        _draw_line(axes[label], points)
+        axes[label].set(xlabel=label)
     figure.savefig(path, dpi=110, format="png")
 
 

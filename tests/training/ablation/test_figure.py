@@ -29,6 +29,15 @@ def test_what_is_finished_is_drawn(runs: list[object], tmp_path: Path) -> None:
     assert len(colours) > 50  # bars, letters and their soft edges
 
 
+def test_other_sizes_have_a_place_only_where_some_were_tried(tmp_path: Path) -> None:
+    widths = []
+    for name, runs in (("all", RUNS), ("bars", RUNS[:4]), ("kept", RUNS[:5])):
+        draw_ablation(runs, tmp_path / name)
+        with Image.open(tmp_path / name) as picture:
+            widths.append(picture.width)
+    assert widths[1] < widths[0] == widths[2]
+
+
 def test_without_matplotlib_the_error_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
