@@ -33,7 +33,7 @@ def draw_ablation(results: Sequence[RunResult], path: Path) -> None:
     }
     tried = {label: points for label, points in sizes.items() if len(points) > 1}
     figure = new_figure(11 if tried else 7, max(4.5, 1.4 + _BAR_INCHES * len(bars)))
-    layout = [["bars", label] for label in tried] or [["bars"]]
+    layout: Any = [["bars", label] for label in tried] or [["bars"]]
     axes = figure.subplot_mosaic(layout, width_ratios=(3, 2) if tried else (1,))
     _draw_bars(axes["bars"], [runs for _, runs in bars])
     for label, points in tried.items():
