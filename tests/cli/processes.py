@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import termios
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -55,10 +57,13 @@ class Outlet:
         return read
 
     def _read_chunk(self) -> bytes:
-        try:
-            return os.read(self.outside, 65536)
-        except OSError:  # Linux says so when the last process has left a terminal
-            return b""
+        # Linux says so when the last process has left a terminal, and now and then before it has
+        # handed out the last bytes: then they are there a moment later.
+        for _ in range(2):
+            with suppress(OSError):
+                return os.read(self.outside, 65536)
+            time.sleep(0.05)
+        return b""
 
 
 def start(

@@ -23,8 +23,10 @@ def calls(monkeypatch):
     made: list[dict[str, Any]] = []
 
     def run_recipe(
-        run_dir: Path, recipe: NanoRecipe, *, device: Any, num_workers: int | None, on_progress: Any
-    ) -> Path:
+        run_dir: Path, recipe: NanoRecipe, *, device: Any, num_workers: int | None,
+        bfloat16: bool, on_progress: Any,
+    ) -> Path:  # fmt: skip
+        assert not bfloat16
         made.append(
             {"run_dir": run_dir, "recipe": recipe, "device": device.type, "workers": num_workers}
         )
