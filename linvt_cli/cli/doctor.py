@@ -9,7 +9,7 @@ import typer
 from linvt_cli import __version__, errors
 from linvt_cli.cli import options
 from linvt_cli.cli.asked import AUTO
-from linvt_cli.cli.completion import complete_check, complete_model
+from linvt_cli.cli.completion import complete_check
 from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.output import Output, printable
 from linvt_cli.doctor.checks import CHECKS, find_check
@@ -29,12 +29,8 @@ def doctor(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            "--model",
-            envvar="LINVT_MODEL",
-            autocompletion=complete_model,
-            metavar="NAME",
-            help="Look for the files of this model too: a name of 'linvt models list', a folder, or"
+        options.model_option(
+            "Look for the files of this model too: a name of 'linvt models list', a folder, or"
             " hub:owner/name[@revision]",
         ),
     ] = None,

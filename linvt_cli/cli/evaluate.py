@@ -11,7 +11,6 @@ from linvt_cli.cli import options
 from linvt_cli.cli.asked import DEFAULT_MODEL, ModelOptions
 from linvt_cli.cli.benchmark import run_benchmark
 from linvt_cli.cli.benchmark_options import TITLES
-from linvt_cli.cli.completion import complete_model
 from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output, answer_form
@@ -59,14 +58,7 @@ def evaluate_world(
     ] = False,
     model: Annotated[
         str,
-        typer.Option(
-            "--model",
-            envvar="LINVT_MODEL",
-            autocompletion=complete_model,
-            metavar="NAME",
-            help="Image-LLM: a name of 'linvt models list', a folder with its files,"
-            " hub:owner/name[@revision], or auto: the largest on this machine that fits",
-        ),
+        options.model_option(options.NAMED_OR_LARGEST),
     ] = DEFAULT_MODEL,
     device: options.DeviceOption = "auto",
     as_json: options.JsonOption = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -75,17 +75,26 @@ MinCoverageOption = Annotated[
         help="Refuse to answer when less than this share of the frames can be decoded",
     ),
 ]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
+
+
+def model_option(help_text: str) -> Any:
+    """Return the option that names an image-LLM, with what it means to one command."""
+    return typer.Option(
         "--model",
         envvar="LINVT_MODEL",
         autocompletion=complete_model,
         metavar="NAME",
-        help="Image-LLM: a name of 'linvt models list', a folder with its files,"
-        " hub:owner/name[@revision], or auto: the largest on this machine that fits [default: auto"
-        " with a CUDA device, else nano]",
-    ),
+        help=help_text,
+    )
+
+
+NAMED_OR_LARGEST = (
+    "Image-LLM: a name of 'linvt models list', a folder with its files, hub:owner/name[@revision],"
+    " or auto: the largest on this machine that fits"
+)
+ModelOption = Annotated[
+    str | None,
+    model_option(f"{NAMED_OR_LARGEST} [default: auto with a CUDA device, else nano]"),
 ]
 TokenizerOption = Annotated[
     TokenizerName | None,

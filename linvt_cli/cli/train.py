@@ -9,7 +9,6 @@ import typer
 
 from linvt_cli.cli import options
 from linvt_cli.cli.ablation import AblationGroup, ablate
-from linvt_cli.cli.completion import complete_model
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.nano_recipe import NanoGroup, train_nano
 from linvt_cli.cli.option_groups import with_option_groups
@@ -42,12 +41,8 @@ def train(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            "--model",
-            envvar="LINVT_MODEL",
-            autocompletion=complete_model,
-            metavar="NAME",
-            help="Image-LLM that LinVT is trained for: a name of 'linvt models list', a folder with"
+        options.model_option(
+            "Image-LLM that LinVT is trained for: a name of 'linvt models list', a folder with"
             " its files, or hub:owner/name[@revision]",
         ),
     ] = None,

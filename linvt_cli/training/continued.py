@@ -64,9 +64,7 @@ class ContinuedRecipe:
     cover_steps: int = 1500
     reader_steps: int = 300
     joint_steps: int = 3000
-    batch_size: int = (
-        24  # usual or busy clips a step, twice as many storyboards, half the hard ones
-    )
+    batch_size: int = 24  # usual or busy clips a step; storyboards twice, hard ones half as many
     learning_rate: float = 4e-4
     seed: int = 8  # of what is drawn
 
