@@ -1,10 +1,10 @@
-"""What an ablation has measured so far: a JSON file for each run, and all of them in one list."""
+"""What an ablation has measured so far: one list of runs, from which it also goes on."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from linvt_cli.errors import ConfigError
 Counts = dict[str, tuple[int, int]]  # kind of question -> exact answers, all answers
 ORDER = ("after", "before", "direction", "first", "last")
 NOT_OF_THE_WORLD = ("foreign", "off-topic")
+_LIST = "results.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +59,40 @@ def share_of(exact: Counts, kinds: Collection[str] | None = None) -> float | Non
     return sum(right for right, _ in counted) / total if total else None
 
 
-def result_path(run_dir: Path, variant: str, seed: int) -> Path:
-    """Where the result of a run is kept."""
-    return run_dir / "runs" / variant / f"seed-{seed}.json"
-
-
-def write_result(run_dir: Path, result: RunResult) -> None:
-    """Keep the result of a run."""
-    write_whole(
-        result_path(run_dir, result.variant, result.seed),
-        json.dumps(asdict(result), indent=2) + "\n",
-    )
+def add_result(run_dir: Path, result: RunResult, order: Sequence[str]) -> None:
+    """Add a run to ``results.jsonl``, whose lines are by the order of variants, then by seed."""
+    results = sorted([*read_results(run_dir, order), result], key=_place_in(order))
+    lines = [json.dumps(asdict(result)) + "\n" for result in results]
+    write_whole(run_dir / _LIST, "".join(lines))
 
 
 def read_results(run_dir: Path, order: Sequence[str]) -> list[RunResult]:
-    """Return the results of all finished runs, by the order of variants, then by seed."""
-    found = [
-        RunResult(**{**document, "exact": _counts(document["exact"])})
-        for path in run_dir.glob("runs/*/seed-*.json")
-        for document in [json.loads(path.read_text(encoding="utf-8"))]
-        if document["variant"] in order
-    ]
-    return sorted(found, key=lambda result: (order.index(result.variant), result.seed))
+    """Return the results of all finished runs of the variants in ``order``, and by it.
+
+    Raises:
+        ConfigError: a line of ``results.jsonl`` is no result.
+    """
+    path = run_dir / _LIST
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found = [_result(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
+    known = [result for result in found if result.variant in order]
+    return sorted(known, key=_place_in(order))
 
 
-def write_list(run_dir: Path, results: Sequence[RunResult]) -> None:
-    """Write all results into ``results.jsonl``, a line each."""
-    lines = [json.dumps(asdict(result)) + "\n" for result in results]
-    write_whole(run_dir / "results.jsonl", "".join(lines))
+def _result(line: str, place: str) -> RunResult:
+    try:
+        document = json.loads(line)
+        return RunResult(**{**document, "exact": _counts(document["exact"])})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{place}: no result of a run",
+            field="output",
+            hint="delete the line: its run is then made again",
+        ) from error
+
+
+def _place_in(order: Sequence[str]) -> Callable[[RunResult], tuple[int, int]]:
+    return lambda result: (order.index(result.variant), result.seed)
 
 
 def write_image_result(run_dir: Path, result: ImageResult) -> None:

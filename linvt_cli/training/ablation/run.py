@@ -28,14 +28,12 @@ from linvt_cli.training.ablation.image_questions import ask_about_stills
 from linvt_cli.training.ablation.results import (
     ImageResult,
     RunResult,
+    add_result,
     hold_to_settings,
     read_image_result,
     read_results,
-    result_path,
     sole_ablation,
     write_image_result,
-    write_list,
-    write_result,
     write_whole,
 )
 from linvt_cli.training.ablation.stage import VariantStage
@@ -57,6 +55,7 @@ from linvt_cli.training.trainer import TrainingOptions, run_stage
 
 _FIRST_SEED = 1000  # of weights and batches; beyond those of nano's recipe
 _WARMUP_SHARE = 1 / 6  # of the steps, as nano's instruct stage has
+_ORDER = tuple(spec.name for spec in VARIANTS)  # of results
 Progress = Callable[[str], None]
 
 
@@ -108,11 +107,8 @@ def run_ablation(
         bench = _make_bench(run_dir, recipe, image_llm, train, test, on_progress)
         bench.ask_about_images(choice)
         runs = list(runs_of(specs, choice.num_seeds))
-        left = [
-            (spec, seed)
-            for spec, seed in runs
-            if not result_path(run_dir, spec.name, seed).exists()
-        ]
+        done = {(result.variant, result.seed) for result in read_results(run_dir, _ORDER)}
+        left = [(spec, seed) for spec, seed in runs if (spec.name, seed) not in done]
         if num_processes > 1 and len(left) > 1:
             folders = (feature_folder(train), feature_folder(test))
             make = _MakeWork(run_dir, recipe, choice.image_llm, str(device), folders, num_processes)
@@ -120,7 +116,7 @@ def run_ablation(
         else:
             for spec, seed in left:
                 on_progress(_announced(runs, spec.name, seed))
-                write_result(run_dir, bench.run(spec, seed))
+                add_result(run_dir, bench.run(spec, seed), _ORDER)
                 bench.report()
         return bench.report()
 
@@ -162,7 +158,7 @@ def _run_beside(
     on_failure: Progress,
 ) -> None:
     def keep(result: RunResult) -> None:
-        write_result(bench.run_dir, result)
+        add_result(bench.run_dir, result, _ORDER)
         bench.report(figure=False)  # which takes longer than a run may
 
     listener = Listener(
@@ -267,9 +263,8 @@ class _Bench:
         write_image_result(self.run_dir, result)
 
     def report(self, *, figure: bool = True) -> Path:
-        """Write the list, the table and, if wanted, the figure of what is finished."""
-        results = read_results(self.run_dir, [spec.name for spec in VARIANTS])
-        write_list(self.run_dir, results)
+        """Write the table and, if wanted, the figure of what is finished."""
+        results = read_results(self.run_dir, _ORDER)
         table = self.run_dir / "ablation.md"
         circumstances = Circumstances(
             origin=self.image_llm.origin,

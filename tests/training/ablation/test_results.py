@@ -9,13 +9,12 @@ from linvt_cli.errors import ConfigError
 from linvt_cli.training.ablation.results import (
     ImageResult,
     RunResult,
+    add_result,
     hold_to_settings,
     read_image_result,
     read_results,
     share_of,
     write_image_result,
-    write_list,
-    write_result,
 )
 
 EXACT = {"after": (1, 4), "count": (3, 4), "foreign": (4, 4), "off-topic": (0, 2)}
@@ -38,21 +37,28 @@ def result(variant: str = "full", seed: int = 0, **changes: object) -> RunResult
 
 
 def test_results_are_read_as_they_were_written_in_the_order_of_the_table(tmp_path: Path) -> None:
+    order = ["mean", "full"]
     runs = [result("full", 1), result("full", 0), result("mean", 0, num_kept=None)]
+    assert read_results(tmp_path, order) == []
     for run in runs:
-        write_result(tmp_path, run)
-    assert read_results(tmp_path, ["mean", "full"]) == [runs[2], runs[1], runs[0]]
+        add_result(tmp_path, run, order)
+    assert read_results(tmp_path, order) == [runs[2], runs[1], runs[0]]
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [0, 0, 1]
 
 
 def test_results_of_variants_that_are_no_more_are_left_out(tmp_path: Path) -> None:
-    write_result(tmp_path, result("once"))
+    add_result(tmp_path, result("once"), ["once"])
     assert read_results(tmp_path, ["full"]) == []
 
 
-def test_the_list_has_a_line_for_each_run(tmp_path: Path) -> None:
-    write_list(tmp_path, [result(), result(seed=1)])
-    lines = (tmp_path / "results.jsonl").read_text().splitlines()
-    assert [json.loads(line)["seed"] for line in lines] == [0, 1]
+@pytest.mark.parametrize("line", ["", "{", "[]", "{}", '{"exact": {}}', '{"exact": {"count": 1}}'])
+def test_a_line_that_is_no_result_is_named(tmp_path: Path, line: str) -> None:
+    add_result(tmp_path, result(), ["full"])
+    path = tmp_path / "results.jsonl"
+    path.write_text(f"{path.read_text()}{line}\n")
+    with pytest.raises(ConfigError, match=r"results\.jsonl:2: no result"):
+        read_results(tmp_path, ["full"])
 
 
 def test_shares_are_of_questions_about_the_world_or_of_some_kinds() -> None:
