@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -132,7 +132,7 @@ def ablate(
         with disk_errors_translated(run_dir):
             table = run_ablation(
                 run_dir,
-                replace(AblationRecipe().scaled(scale, steps, choice.clips), bfloat16=bfloat16),
+                AblationRecipe(bfloat16=bfloat16).scaled(scale, steps, choice.clips),
                 AblationChoice(
                     num_seeds=choice.seeds or _DEFAULT_SEEDS,
                     only=choice.only,

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def test_options_reach_the_ablation(calls, tmp_path, capsys):
     options += ["--dtype", "bfloat16"]
     folders = ["--image-llm", "stage", "--after", "joint"]
     assert ablate(tmp_path, *options, *folders) == 0
-    assert calls[0]["recipe"] == replace(AblationRecipe().scaled(0.1, 7), bfloat16=True)
+    assert calls[0]["recipe"] == AblationRecipe(bfloat16=True).scaled(0.1, 7)
     assert calls[0]["choice"] == AblationChoice(1, "full,mean", Path("stage"), Path("joint"))
 
 
