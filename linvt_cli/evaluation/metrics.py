@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from linvt_cli.evaluation.bootstrap import estimate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tally:
-    """How many of some answers are right."""
+    """Answers, each right or wrong and about one clip."""
 
-    right: int = 0
-    total: int = 0
+    answers: list[bool] = field(default_factory=list)  # whether each is right
+    clips: list[str] = field(default_factory=list)  # that they are about
+
+    @property
+    def right(self) -> int:
+        """How many answers are right."""
+        return sum(self.answers)
+
+    @property
+    def total(self) -> int:
+        """How many answers there are."""
+        return len(self.answers)
 
     @property
     def accuracy(self) -> float:
         """Share of right answers in [0, 1]; NaN where there are none."""
         return self.right / self.total if self.total else math.nan
 
-    def plus(self, right: bool) -> Tally:
-        """Return the tally with one more answer."""
-        return Tally(self.right + right, self.total + 1)
+    def add(self, right: bool, *, clip: str) -> None:
+        """Add one answer."""
+        self.answers.append(right)
+        self.clips.append(clip)
 
     def merged(self, other: Tally) -> Tally:
         """Return the tally over the answers of both."""
-        return Tally(self.right + other.right, self.total + other.total)
+        return Tally(self.answers + other.answers, self.clips + other.clips)
 
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the accuracy; (0, 1) where there are no answers."""
-        if not self.total:
-            return 0.0, 1.0
-        z = 1.959964
-        n, share = self.total, self.accuracy
-        centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return max(0.0, centre - half), min(1.0, centre + half)
+        """95 % interval of the accuracy, from resampled clips; NaN where there are no answers."""
+        found = estimate(self.answers, self.clips)
+        return found.low, found.high

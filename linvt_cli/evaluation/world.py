@@ -66,10 +66,9 @@ class WorldReport:
     tallies: dict[str, dict[str, Tally]] = field(default_factory=dict)
     misses: list[Miss] = field(default_factory=list)
 
-    def count(self, way: str, kind: str, right: bool) -> None:
-        """Add one answer."""
-        row = self.tallies.setdefault(way, {})
-        row[kind] = row.get(kind, Tally()).plus(right)
+    def count(self, way: str, kind: str, right: bool, *, clip: str) -> None:
+        """Add one answer; those about one clip are resampled together for intervals."""
+        self.tallies.setdefault(way, {}).setdefault(kind, Tally()).add(right, clip=clip)
 
     def overall(self, way: str, *, kinds: Sequence[str] | None = None) -> Tally:
         """The tally of a way over some kinds; over all but foreign clips where left out."""
@@ -106,7 +105,8 @@ def evaluate_world(
                 for question in questions:
                     text = qa.ask(watched, question.text).text
                     right = normalize_answer(text) == normalize_answer(question.answer)
-                    report.count(way, question.kind, right)
+                    # By number: a foreign clip has the seed of another clip.
+                    report.count(way, question.kind, right, clip=str(done))
                     if not right:
                         report.misses.append(
                             Miss(way, seed, question.kind, question.text, question.answer, text)

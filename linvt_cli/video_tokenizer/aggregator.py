@@ -14,6 +14,7 @@ in the logits, so rows stay convex.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -109,6 +110,12 @@ class AggregatorLayer(nn.Module):
 
 class Aggregator(nn.Module):
     """Weighs the kept tokens of a video for one question."""
+
+    coordinates: ClassVar[tuple[str, ...]] = ("anchors", "log_spreads")
+    """Places and widths in time: parameters in float32, whatever the others are turned into.
+
+    Rounded to bfloat16, an anchor moves by up to 0.002, which is 0.8 rad of the finest wave.
+    """
 
     def __init__(self, config: LinVTConfig) -> None:
         super().__init__()

@@ -134,7 +134,8 @@ def load_checkpoint(
         backbone_name: The backbone it is to work with.
         embed_dim: D of that backbone.
         device: Where the weights go.
-        dtype: What the weights are turned into, whatever they are stored in.
+        dtype: What the weights are turned into, whatever they are stored in; coordinates are
+            turned into float32.
 
     Raises:
         CheckpointError: There is no folder, or its format is of another version of linvt.
@@ -149,8 +150,13 @@ def load_checkpoint(
     with torch.device("meta"):
         module = LinearVideoTokenizer(info.config)
     _require_tensors(path, tensors, module)
-    module.load_state_dict(tensors, assign=True)
-    return module.to(device=device, dtype=dtype).eval().requires_grad_(False)
+    coordinates = module.coordinates
+    cast = {
+        name: tensor.to(device=device, dtype=torch.float32 if name in coordinates else dtype)
+        for name, tensor in tensors.items()
+    }
+    module.load_state_dict(cast, assign=True)
+    return module.eval().requires_grad_(False)
 
 
 def _require_backbone(

@@ -36,6 +36,11 @@ class LinearVideoTokenizer(nn.Module):
         self.aggregator = Aggregator(config)
 
     @property
+    def coordinates(self) -> frozenset[str]:
+        """Names of the parameters that no half precision may round."""
+        return frozenset(f"aggregator.{name}" for name in self.aggregator.coordinates)
+
+    @property
     def num_video_tokens(self) -> int:
         """K, as the configuration sets it."""
         return self.config.num_video_tokens

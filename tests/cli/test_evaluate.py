@@ -25,9 +25,9 @@ def calls(monkeypatch):
         made.append(benchmark)
         on_progress(1, 1)
         report = WorldReport()
-        report.count("linvt", "count", True)
-        report.count("linvt", "first", False)
-        report.count("mean", "count", False)
+        report.count("linvt", "count", True, clip="0")
+        report.count("linvt", "first", False, clip="0")
+        report.count("mean", "count", False, clip="0")
         for way in ("linvt", "mean"):
             report.misses.append(Miss(way, 17, "first", "What first?", "A dog.", "A cat."))
         return report

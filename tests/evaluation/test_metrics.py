@@ -4,20 +4,44 @@ import math
 
 import pytest
 
+from linvt_cli.evaluation.bootstrap import estimate
 from linvt_cli.evaluation.metrics import Tally
 
 
+def tally_of(*answers: bool, clips: str) -> Tally:
+    return Tally(list(answers), list(clips))
+
+
 def test_accuracy_is_the_share_of_right_answers() -> None:
-    tally = Tally().plus(right=True).plus(right=True).plus(right=False)
+    tally = Tally()
+    for right, clip in zip((True, True, False), "aab", strict=True):
+        tally.add(right, clip=clip)
+    assert (tally.right, tally.total) == (2, 3)
     assert tally.accuracy == pytest.approx(2 / 3)
-    assert tally.merged(Tally(1, 1)) == Tally(3, 4)
+    assert tally.merged(tally_of(True, clips="c")) == tally_of(
+        True, True, False, True, clips="aabc"
+    )
     assert math.isnan(Tally().accuracy)
 
 
-def test_the_interval_is_wilsons() -> None:
-    """Figures of Wilson (1927) for 8 of 10, as statsmodels' proportion_confint gives them."""
-    low, high = Tally(8, 10).interval()
-    assert low == pytest.approx(0.4901625, abs=1e-5)
-    assert high == pytest.approx(0.9433178, abs=1e-5)
-    assert Tally().interval() == (0.0, 1.0)
-    assert Tally(10, 10).interval()[1] == pytest.approx(1.0)
+def test_merging_leaves_both_tallies_as_they_are() -> None:
+    first, other = tally_of(True, clips="a"), tally_of(False, clips="b")
+    first.merged(other).add(True, clip="c")
+    assert (first.total, other.total) == (1, 1)
+
+
+def test_clips_are_resampled_with_all_their_answers() -> None:
+    """Wilson's interval stood here, of answers that know nothing of each other: half as wide."""
+    right = [number % 3 > 0 for number in range(90) for _ in range(4)]
+    together = Tally(right, [str(number // 4) for number in range(360)])
+    low, high = together.interval()
+    wilson = 2 * 1.96 * math.sqrt(2 / 9 / 360)
+    assert high - low == pytest.approx(2 * wilson, rel=0.15)
+    assert low < together.accuracy < high
+    assert together.interval() == (low, high)
+    found = estimate(together.answers, together.clips)
+    assert (low, high) == (found.low, found.high)
+
+
+def test_there_is_no_interval_of_nothing() -> None:
+    assert all(math.isnan(end) for end in Tally().interval())

@@ -40,6 +40,15 @@ def test_foreign_clips_want_the_honest_answer_and_stay_out_of_the_total() -> Non
     assert report.overall("linvt").right == 0
 
 
+def test_answers_about_one_clip_stand_together() -> None:
+    """Intervals took each question for a sample of its own."""
+    size = WorldBenchmark(seed=3, num_clips=2, questions_per_clip=5, num_foreign=2)
+    report = evaluate_world(always("yes"), size)
+    for way in ("linvt", "mean", STILL):
+        assert sorted(report.overall(way).clips) == ["0"] * 5 + ["1"] * 5
+        assert report.tallies[way]["foreign"].clips == ["2", "3"]
+
+
 def test_all_ways_get_the_same_questions_and_another_seed_gets_others() -> None:
     size = WorldBenchmark(seed=3, num_clips=2, questions_per_clip=5, num_foreign=0)
     report = evaluate_world(always(""), size)
@@ -77,11 +86,11 @@ def test_hard_clips_are_seen_in_more_frames_and_asked_for_more(hard, num_frames,
 
 def test_the_table_has_a_row_for_each_kind_and_the_totals() -> None:
     report = WorldReport()
-    for right in (True, True, False, True):
-        report.count("linvt", "first", right)
-    report.count("mean", "first", False)
-    report.count("linvt", "count", True)
-    report.count("linvt", "foreign", False)
+    for clip, right in enumerate((True, True, False, True)):
+        report.count("linvt", "first", right, clip=str(clip))
+    report.count("mean", "first", False, clip="0")
+    report.count("linvt", "count", True, clip="0")
+    report.count("linvt", "foreign", False, clip="4")
     lines = list(as_table(report))
     assert lines[0] == "| question kind | n | linvt | mean |"
     assert "| first | 4 | 75.0 | 0.0 |" in lines

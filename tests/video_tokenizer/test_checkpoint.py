@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def load(
     )
 
 
+def move_coordinates(linvt: LinearVideoTokenizer) -> dict[str, torch.Tensor]:
+    """Move learnt places to where no half precision has a number, and return them."""
+    found = {n: p for n, p in linvt.named_parameters() if n in linvt.coordinates}
+    with torch.no_grad():
+        for parameter in found.values():
+            parameter.mul_(0.9876543)
+    return {name: parameter.detach().clone() for name, parameter in found.items()}
+
+
 def edit_config(directory: Path, **changes: object) -> None:
     path = directory / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -81,7 +91,59 @@ def test_half_precision_weights_load_in_the_dtype_asked_for(
 
     assert load_file(tmp_path / "model.safetensors")["aggregator.queries"].dtype == torch.float16
     assert {p.dtype for p in load(tmp_path, dtype=torch.float32).parameters()} == {torch.float32}
-    assert {p.dtype for p in load(tmp_path, dtype=torch.bfloat16).parameters()} == {torch.bfloat16}
+    loaded = load(tmp_path, dtype=torch.bfloat16)
+    others = {p.dtype for name, p in loaded.named_parameters() if name not in loaded.coordinates}
+    assert others == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_learnt_places_in_time_are_not_rounded(
+    tmp_path: Path, linvt: LinearVideoTokenizer, config: LinVTConfig, dtype: torch.dtype
+) -> None:
+    """They were, with all weights: at the finest frequency by up to 0.8 rad in bfloat16."""
+    learnt = move_coordinates(linvt)
+    save_checkpoint(tmp_path, linvt, config, backbone="nano", training={})
+
+    loaded = load(tmp_path, dtype=dtype).state_dict()
+
+    assert set(learnt) == {"aggregator.anchors", "aggregator.log_spreads"}
+    for name, tensor in learnt.items():
+        assert loaded[name].dtype == torch.float32
+        assert torch.equal(loaded[name], tensor)
+
+
+def test_places_stored_in_half_precision_are_taken_as_they_are(
+    tmp_path: Path, linvt: LinearVideoTokenizer, config: LinVTConfig
+) -> None:
+    learnt = move_coordinates(linvt)
+    save_checkpoint(tmp_path, linvt.half(), config, backbone="nano", training={})
+
+    loaded = load(tmp_path, dtype=torch.bfloat16).state_dict()
+
+    for name, tensor in learnt.items():
+        assert torch.equal(loaded[name], tensor.half().float())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_tokenizer_in_half_precision_looks_where_it_does_in_float32(
+    tmp_path: Path, config: LinVTConfig, make_features: MakeFeatures, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    config = replace(config, num_kept=1200)
+    linvt = LinearVideoTokenizer(config)
+    move_coordinates(linvt)
+    with torch.no_grad():
+        linvt.aggregator.log_spreads.fill_(-5.0)  # less than a frame, so that a rounding shows
+    save_checkpoint(tmp_path, linvt, config, backbone="nano", training={})
+    halved = load(tmp_path, dtype=dtype)
+    wide, narrow = make_features(100), make_features(100, dtype=dtype)
+
+    exact = linvt.condense(linvt.refine(wide), torch.zeros(0, 24))
+    found = halved.condense(halved.refine(narrow), torch.zeros(0, 24, dtype=dtype))
+
+    assert found.tokens.dtype == dtype
+    assert found.times == pytest.approx(exact.times, abs=0.002)  # seconds; rounded, 0.01 and more
+    torch.testing.assert_close(found.tokens.float(), exact.tokens, atol=0.01, rtol=0.01)
 
 
 def test_a_checkpoint_says_what_it_is(folder: Path, config: LinVTConfig) -> None:
