@@ -6,6 +6,7 @@ The file may come from anywhere, as part of a repository; whatever is read of it
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from math import prod
@@ -24,6 +25,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 _FORMAT_VERSION = 1
 _MAX_AXES = 8
 _MAX_NUMBERS = 1 << 42  # of one weight; the largest models have fewer in all
+_VERSION = re.compile(r"[0-9a-f]{16,64}")
 _RUN_BY = ("torch", "transformers", "bitsandbytes")
 
 
@@ -37,6 +39,7 @@ def write_description(
     shapes: Shapes,
     quantization: Quantization,
     *,
+    version_of_original: str,
     dtype: torch.dtype,
     device: torch.device,
 ) -> None:
@@ -46,6 +49,7 @@ def write_description(
         folder: the copy.
         shapes: of the weights of the original.
         quantization: int8 or nf4.
+        version_of_original: what tells its weights from others.
         dtype: in which the vision encoder was tested.
         device: where.
 
@@ -55,6 +59,7 @@ def write_description(
     about = {
         "format_version": _FORMAT_VERSION,
         "quantization": quantization,
+        "original": version_of_original,
         "bitsandbytes": version("bitsandbytes"),
         "parameters": sum(map(prod, shapes.values())),
         "shapes": {name: list(shape) for name, shape in shapes.items()},
@@ -66,6 +71,16 @@ def write_description(
     }
     text = json.dumps(about, indent=1, ensure_ascii=False)
     (folder / QUANTIZED_COPY).write_text(f"{text}\n", encoding="utf-8")
+
+
+def version_of_original(folder: Path) -> str | None:
+    """Return which weights a copy was made from; None where it does not say, or is none.
+
+    Raises:
+        BackboneLoadError: if the description is no JSON.
+    """
+    told = read_object(folder, QUANTIZED_COPY).get("original") if is_copy(folder) else None
+    return told if isinstance(told, str) and _VERSION.fullmatch(told) else None
 
 
 def published_shapes(folder: Path) -> dict[str, tuple[int, ...]]:

@@ -45,6 +45,7 @@ def write_copy(
     original: Path,
     target: Path,
     *,
+    version: str,
     quantization: Quantization,
     full_precision: tuple[str, ...],
 ) -> None:
@@ -57,6 +58,7 @@ def write_copy(
         model: as ``load_model`` returned it, its vision encoder tested.
         original: the folder that it was loaded from.
         target: an empty folder.
+        version: of the original's weights.
         quantization: int8 or nf4.
         full_precision: as ``load_model`` was told.
 
@@ -74,6 +76,7 @@ def write_copy(
         target,
         weight_shapes(original),
         quantization,
+        version_of_original=version,
         dtype=model.dtype,
         device=model.device,
     )

@@ -129,9 +129,12 @@ class _Asking:
             options = self._options
             model = options.model.doing(options.frames, options.generation)
             batch = Batch(model, options.decoding, self._output)
-            plan = self._plan(batch.model)
             try:
+                plan = self._plan(batch.model)
                 self._ask_all(batch, plan.todo)
+            except LinVTError as error:
+                self._give_up(error)
+                raise
             finally:
                 self._output.finish(as_list=True)
                 self._tell()
@@ -207,6 +210,18 @@ class _Asking:
         chosen = self._options
         answer_all(turn.watching, questions, chosen.generation, chosen.shape, give)
 
+    def _give_up(self, error: LinVTError) -> None:
+        """Print a record of each question that is still open, where records are printed."""
+        if self._file is not None or self._output.form == "text":
+            return
+        from linvt_cli.pipeline import error_record
+
+        asked = [(request.video, one) for request in self._requests for one in request.asked]
+        for video, one in asked[self._num_answered + len(self._failed) :]:
+            record = error_record(video, one.question, error)
+            self._output.record(record if one.id is None else {**record, "id": one.id})
+            self._failed.append(type(error).__name__)
+
     def _failure(self, turn: Turn, asked: Asked, error: LinVTError) -> dict[str, Any]:
         from linvt_cli.pipeline import error_record
 
@@ -216,7 +231,7 @@ class _Asking:
         if self._file is None and self._output.form == "text":
             if record["error"] is None:
                 question = f"{asked.question} " if self._shows_question else ""
-                text = " ".join(str(record["answer"]).split())
+                text = " ".join((record["answer"] or "").split())  # it may abstain
                 self._output.line(f"{printable(turn.video)}: {question}{text}")
             return
         if asked.id is not None:

@@ -11,7 +11,7 @@ from linvt_cli.cli.chat_view import ChatView
 from linvt_cli.cli.failures import ExitCode, exit_code_of
 from linvt_cli.cli.interrupts import held_interrupt
 from linvt_cli.cli.output import Output, print_error, print_message
-from linvt_cli.cli.slash_commands import COMMANDS, is_command, parse_command, unquoted
+from linvt_cli.cli.slash_commands import COMMANDS, file_name, is_command, parse_command
 from linvt_cli.cli.transcript import Transcript
 from linvt_cli.errors import LinVTError
 
@@ -168,7 +168,7 @@ class Chatting:
         self._show_frames()
 
     def _change_video(self, name: str) -> None:
-        self._view.change_video(unquoted(name))
+        self._view.change_video(file_name(name))
         self._show_frames()
         if self._turns:
             self._forget()
@@ -185,7 +185,7 @@ class Chatting:
         self._output.notice("what was said is forgotten; /save still has it")
 
     def _save(self, name: str) -> None:
-        print_message(f"written: {self._transcript.save(unquoted(name))}")
+        print_message(f"written: {self._transcript.save(file_name(name))}")
 
     def _help(self) -> None:
         width = max(len(each.usage) for each in COMMANDS)

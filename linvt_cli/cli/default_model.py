@@ -70,7 +70,11 @@ def _offered(device: torch.device, output: Output) -> str | None:
     if spec is None or spec.memory is None:
         return None
     question = f"No model for real videos is here. Pull {spec.name} ({spec.memory.none:.1f} GiB)?"
-    if not typer.confirm(question, default=True, err=True):
+    try:
+        agreed = typer.confirm(question, default=True, err=True)
+    except typer.Abort as abort:  # Ctrl-C, or an end of the input
+        raise KeyboardInterrupt from abort
+    if not agreed:
         return None
     pull_model(spec.name, output)
     return spec.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,7 @@ from linvt_cli.cli.option_groups import (
     UncachedModelGroup,
     with_option_groups,
 )
-from linvt_cli.cli.output import Output
+from linvt_cli.cli.output import Output, utf8_text
 from linvt_cli.cli.output_files import refuse_inputs, write_file
 from linvt_cli.cli.watching import load_model, watch_video
 from linvt_cli.errors import ConfigError, StoreError
@@ -46,7 +45,7 @@ def explain(
     if file.suffix.lower() != ".png":
         raise ConfigError(f"'{file}' is no name of a PNG", field="output", hint=f"-o {file}.png")
     refuse_inputs(file, [video])
-    asked = replace(asked.doing(looked, generation), token_cache=0)  # it keeps no pictures
+    asked = asked.doing(looked, generation)
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.pipeline.source_figure import draw_sources
         from linvt_cli.video.files import names_token_file
@@ -61,7 +60,7 @@ def explain(
         _require_that_it_can_be_drawn(file)
         qa = load_model(settle_model(asked, output), output)
         watched = watch_video(qa, video, looked, output)
-        answer = qa.ask(watched, question, generation)
+        answer = qa.ask(watched, utf8_text(question), generation)
         output.line(answer.text)
         write_file(file, lambda new: draw_sources(answer, watched, new))
     output.notice(f"written: {file}")

@@ -101,7 +101,10 @@ def remove(
     """Remove pulled models with their quantized copies, and what interrupted pulls left of them."""
     output, store = Output(quiet=quiet), Store()
     for name in names:
-        found = list(_places(name, store, original=not quantized, quantized=not original))
+        places = _places(
+            name, store, original=original or not quantized, quantized=quantized or not original
+        )
+        found = list(places)
         if not any(models or shelf.leftovers() for shelf, models in found):
             raise BackboneLoadError(
                 f"There is nothing of '{name}' to remove", hint="linvt models list --pulled"
@@ -120,7 +123,7 @@ def _places(
     """Yield where the store keeps a model, and what of it; of a folder all copies ever made."""
     of_folder = local_repo(Path(name)) if names_folder(name) else f"{LOCAL_OWNER}/{name}"
     if names_folder(name) or store.quantized_shelves(of_folder):
-        for shelf in store.quantized_shelves(of_folder):
+        for shelf in store.quantized_shelves(of_folder) if quantized else []:
             yield shelf, shelf.pulled()
         return
     source = source_of(name)

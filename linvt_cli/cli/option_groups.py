@@ -27,12 +27,18 @@ class OptionGroup:
 
     make: Callable[..., Any]
     without: tuple[str, ...] = ()  # parameters that keep their defaults, and are no options
+    settled: tuple[tuple[str, Any], ...] = ()  # parameters with the values that they have instead
 
     @property
     def parameters(self) -> list[inspect.Parameter]:
         """The options of the group."""
         declared = inspect.signature(self.make, eval_str=True).parameters
-        return [parameter for name, parameter in declared.items() if name not in self.without]
+        left_out = {*self.without, *dict(self.settled)}
+        return [parameter for name, parameter in declared.items() if name not in left_out]
+
+    def value(self, **chosen: Any) -> Any:
+        """What the group makes of the options that were chosen."""
+        return self.make(**chosen, **dict(self.settled))
 
 
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,7 +61,7 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         for name, group in groups.items():
             chosen = {option.name: given.pop(option.name) for option in group.parameters}
-            given[name] = group.make(**chosen)
+            given[name] = group.value(**chosen)
         command(**given)
 
     by_name = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
@@ -115,7 +121,6 @@ def _sampling(
     return GenerationConfig(max_new_tokens, temperature, top_p, seed)
 
 
-_CACHE = ("token_cache", "no_token_cache")
 _DRAWS = ("temperature", "top_p", "seed")
 
 FramesGroup = Annotated[FrameOptions, OptionGroup(_frames)]
@@ -125,9 +130,13 @@ ModelGroup = Annotated[ModelOptions, OptionGroup(_model)]
 PlainModelGroup = Annotated[
     ModelOptions, OptionGroup(_model, without=("video_tokens", "checkpoint"))
 ]
-UncachedModelGroup = Annotated[ModelOptions, OptionGroup(_model, without=_CACHE)]
+_UNCACHED = (("no_token_cache", True),)
+UncachedModelGroup = Annotated[
+    ModelOptions, OptionGroup(_model, without=("token_cache",), settled=_UNCACHED)
+]
 WatchingModelGroup = Annotated[
-    ModelOptions, OptionGroup(_model, without=("quant", "keep_quantized", *_CACHE))
+    ModelOptions,
+    OptionGroup(_model, without=("quant", "keep_quantized", "token_cache"), settled=_UNCACHED),
 ]
 GenerationGroup = Annotated[GenerationConfig, OptionGroup(_sampling)]
 GreedyGroup = Annotated[GenerationConfig, OptionGroup(_sampling, without=_DRAWS)]

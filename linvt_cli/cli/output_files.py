@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from linvt_cli.cli.output import utf8_text
 from linvt_cli.errors import ConfigError, MachineError
 
 _STANDARD_STREAMS = (1, 2)
@@ -53,12 +54,12 @@ def refuse_inputs(path: Path, inputs: Iterable[str | Path], *, field: str = "out
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8, as ``write_file`` does.
+    r"""Write a text in UTF-8, as ``write_file`` does; bytes that are none become ``\xff``.
 
     Raises:
         MachineError: if it cannot be written.
     """
-    content = text.encode("utf-8")
+    content = utf8_text(text).encode("utf-8")
     write_file(path, lambda new: new.write_bytes(content))
 
 

@@ -75,7 +75,8 @@ def settings_of(
         "quant": model.quant,
         "dtype": model.dtype,
         "generation": asdict(generation),
-        "shape": asdict(shape),
+        # Properties are answered in the order of the schema, so that order counts.
+        "shape": {**asdict(shape), "schema": shape.schema and json.dumps(shape.schema)},
     }
     try:
         sampling: dict[str, object] = asdict(frames.sampling(model.default_frames))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -97,8 +98,8 @@ def narrowed(frames: FrameOptions, part: str) -> FrameOptions:
     return replace(frames, at=None, start=start or None, end=end or None)
 
 
-def unquoted(name: str) -> str:
-    """Return the name of a file without the quotes around it, as people paste it."""
-    if len(name) > 1 and name[0] == name[-1] and name[0] in "'\"":
-        return name[1:-1]
-    return name
+def file_name(text: str) -> str:
+    """Return the name of a file without the quotes around it, as people paste it, and without ~."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    return os.path.expanduser(text)  # noqa: PTH111 - a path would shorten what is none, as http://

@@ -36,7 +36,7 @@ class Transcript:
         """
         if not self._records:
             raise ConfigError("Nothing was asked yet", field="save", hint="ask something first")
-        path = output_file(str(Path(name).expanduser())).absolute()
+        path = output_file(name).absolute()
         if path.suffix.lower() not in _ENDINGS:
             raise ConfigError(
                 f"The ending of '{name}' is none of {', '.join(_ENDINGS)}",

@@ -7,20 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from linvt_cli.errors import BackboneLoadError, UnsafeFilesError
-from linvt_cli.models.safety import read_json
+from linvt_cli.models.safety import read_json, shards_of
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import Store
-from linvt_cli.types import QUANTIZED_COPY
+from linvt_cli.types import QUANTIZED_COPY, WEIGHTS_INDEX
 
 
-def find_snapshot(source: HubSource) -> Path | None:
+def find_snapshot(source: HubSource, *, in_use: bool = False) -> Path | None:
     """Return the folder of a repository: in the store, or in the cache of Hugging Face tools.
 
     Both name it by its commit. Opens no network connection.
+
+    Args:
+        source: the repository.
+        in_use: whether the files are to be read now, which the store notes.
     """
     pulled = Store().find(source)
     if pulled is not None and not pulled.missing():
-        pulled.note_use()
+        if in_use:
+            pulled.note_use()
         return pulled.folder
     return _in_hub_cache(source)
 
@@ -106,4 +111,19 @@ def _in_hub_cache(source: HubSource) -> Path | None:
         found = snapshot_download(source.repo, revision=source.revision, local_files_only=True)
     except (LocalEntryNotFoundError, OSError, ValueError):
         return None
-    return Path(found)
+    folder = Path(found)
+    return folder if _has_weights(folder) else None
+
+
+def _has_weights(folder: Path) -> bool:
+    """Whether a folder has a config and weights: other tools may have fetched a part of it."""
+    index = folder / WEIGHTS_INDEX
+    if not index.is_file():
+        return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+    try:
+        shards = shards_of(read_json(index, name=index.name), name=index.name)
+    except UnsafeFilesError:
+        return True  # loading says what is wrong with them
+    return (folder / "config.json").is_file() and all(
+        (folder / shard).is_file() for shard in shards
+    )

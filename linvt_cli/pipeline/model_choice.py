@@ -59,7 +59,7 @@ def _brought(name: str, folder: Path) -> tuple[BackboneSpec, Path]:
 
 
 def _require_snapshot(source: HubSource, name: str) -> Path:
-    folder = find_snapshot(source) or find_any_copy(Store(), source)
+    folder = find_snapshot(source, in_use=True) or find_any_copy(Store(), source)
     if folder is None:
         raise missing_files(name)
     return folder

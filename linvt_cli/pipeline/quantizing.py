@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from linvt_cli.backbones.copy_description import version_of_original
 from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.backbones.prequantized import stored_quantization
 from linvt_cli.backbones.registry import BackboneSpec, load_backbone
@@ -18,9 +19,19 @@ from linvt_cli.errors import ConfigError
 from linvt_cli.models.copies import find_copy, make_copy, original_of
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import PulledModel, Store
+from linvt_cli.models.version import version_of
 
 Notify = Callable[[str], None]
 _GIB = 2**30
+
+
+def revision_of(folder: Path) -> str:
+    """Return which weights a folder holds: a commit, or a hash; of a copy, those of its original.
+
+    Raises:
+        BackboneLoadError: if a copy does not say in JSON what it is.
+    """
+    return version_of_original(folder) or version_of(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,7 @@ class Published:
                 backbone.model,
                 self.folder,
                 target,
+                version=revision_of(self.folder),
                 quantization=quantization,
                 full_precision=backbone.full_precision,
             )

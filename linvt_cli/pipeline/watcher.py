@@ -7,6 +7,7 @@ in a token file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 from linvt_cli.backbones.base import Backbone
 from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.config import MIN_COVERAGE, FrameSampling
+from linvt_cli.errors import VideoError
 from linvt_cli.pipeline.identity import Identity, check_identity, identify
 from linvt_cli.pipeline.looking import look_at, look_together
 from linvt_cli.pipeline.token_cache import Memory, TokenCache, known_fingerprint
@@ -86,10 +88,12 @@ class VideoWatcher:
             if watched is not None:
                 check_coverage(watched.frames, str(video), min_coverage)
                 return watched
+            before = self._content(video)
             frames = read_frames(video, sampling or self.sampling, on_progress=on_progress)
             check_coverage(frames, str(video), min_coverage)
             watched = self.refine(str(video), *self.look(frames))
-        self.remember(watched, sampling)
+        if before == self._content(video):  # looking may take minutes, in which files change
+            self.remember(watched, sampling, before)
         return watched
 
     def recall(
@@ -115,20 +119,27 @@ class VideoWatcher:
     def remember(
         self,
         watched: WatchedVideo,
-        sampling: FrameSampling | None = None,
-        source: Fingerprint | None = None,
+        sampling: FrameSampling | None,
+        source: Fingerprint | None,
     ) -> None:
         """Keep a watched video in the cache, if there is one.
 
         Args:
             watched: what ``watch`` or ``refine`` returned.
-            sampling: which frames it looked at; where left out, the default.
-            source: what the file is; where left out, it is read.
+            sampling: which frames it looked at; None are the default.
+            source: what the file was when it was decoded; None where it is no file.
         """
-        if self.token_cache is not None:
-            source = source or known_fingerprint(watched.video)
+        if self.token_cache is not None and source is not None:
             slot = self.memory.slot(self.token_cache, source, sampling or self.sampling)
             self.token_cache.keep(slot, self.to_save(watched, source))
+
+    def _content(self, video: str | Path) -> Fingerprint | None:
+        """What a file holds now, where there is a cache to know it and the file is still there."""
+        if self.token_cache is None:
+            return None
+        with suppress(VideoError):
+            return known_fingerprint(video)
+        return None
 
     def to_save(self, watched: WatchedVideo, source: Fingerprint | None = None) -> SavedTokens:
         """Return what a token file is to hold of a watched video.

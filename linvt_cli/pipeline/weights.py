@@ -29,7 +29,7 @@ from linvt_cli.pipeline.precision import (
     needed,
     respect_stored,
 )
-from linvt_cli.pipeline.quantizing import Notify, Published, require_published
+from linvt_cli.pipeline.quantizing import Notify, Published, require_published, revision_of
 from linvt_cli.settings.catalogue import what_stands_for
 
 
@@ -38,7 +38,7 @@ class Weights:
     """Where a backbone's files are, and how its language model is quantized."""
 
     folder: Path
-    revision: str | None  # commit, where it is known
+    revision: str | None  # commit; of a folder of the user's, a hash of its files
     quantization: Quantization
 
 
@@ -88,31 +88,38 @@ def find_weights(
     if named is None and spec.weights is not None:
         quantization = choose_quantization(choice, device, dtype, spec, work)
         return Weights(spec.weights, spec.revision, quantization)
-    original = find_files(source, named)
+    original = find_files(source, named, in_use=True)
     if original is None:
         return _copied(spec, source, choice, device, dtype, work, allowed=keep_quantized)
     if stored_quantization(original) != "none":
         chosen = choose_quantization(choice, device, dtype, spec, work)
         stored = respect_stored(choice, chosen, original)
-        return Weights(original, commit_of(original), stored)
+        return Weights(original, revision_of(original), stored)
     chosen = choose_quantization(choice, device, dtype, spec, work, notify=notify)
-    found = Weights(original, commit_of(original), chosen)
+    found = Weights(original, revision_of(original), chosen)
     if chosen == "none" or not keep_quantized:
         return found
     return _quantized(Published(spec, original, source), found, device, notify)
 
 
-def find_files(source: HubSource | None, named: Path | None) -> Path | None:
+def find_files(
+    source: HubSource | None, named: Path | None, *, in_use: bool = False
+) -> Path | None:
     """Return the folder with the files as published: the named one, or that of the repository.
 
     They are in the store or in the cache of Hugging Face tools; None where they are nowhere.
+
+    Args:
+        source: the repository.
+        named: the folder.
+        in_use: whether they are to be read now, which the store notes.
 
     Raises:
         BackboneLoadError: if what is named is no folder.
     """
     if named is not None:
         return require_folder(named)
-    return None if source is None else find_snapshot(source)
+    return None if source is None else find_snapshot(source, in_use=in_use)
 
 
 def commit_of(folder: Path) -> str | None:
@@ -133,7 +140,7 @@ def find_published(model: str) -> Published:
     """
     spec, named = find_model(model)
     source = source_of_weights(spec, model)
-    folder = spec.weights or find_files(source, named)
+    folder = spec.weights or find_files(source, named, in_use=True)
     if folder is None:
         raise missing_files(model)
     return require_published(spec, folder, source)

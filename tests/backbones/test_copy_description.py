@@ -15,6 +15,7 @@ from linvt_cli.backbones.copy_description import (
     is_copy,
     passed_before,
     published_shapes,
+    version_of_original,
     write_description,
 )
 from linvt_cli.errors import BackboneLoadError
@@ -27,7 +28,9 @@ SHAPES = {"a.weight": (3, 4), "b": (5,)}
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     write_weights(tmp_path, {"a.weight": torch.ones(3, 4, dtype=torch.uint8)})
-    write_description(tmp_path, SHAPES, "nf4", dtype=torch.bfloat16, device=CPU)
+    write_description(
+        tmp_path, SHAPES, "nf4", version_of_original="ab" * 8, dtype=torch.bfloat16, device=CPU
+    )
     return tmp_path
 
 
@@ -41,6 +44,16 @@ def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 def test_the_shapes_of_the_original_come_back(copied):
     assert is_copy(copied)
     assert published_shapes(copied) == SHAPES
+
+
+def test_a_copy_says_what_it_was_made_from(copied, tmp_path):
+    assert version_of_original(copied) == "ab" * 8
+    change(copied, lambda about: about.update(original="../other"))
+    assert version_of_original(copied) is None
+    change(copied, lambda about: about.pop("original"))
+    assert version_of_original(copied) is None
+    (copied / "linvt_copy.json").unlink()
+    assert version_of_original(copied) is None
 
 
 def test_without_a_description_the_shapes_are_those_of_the_files(tmp_path):

@@ -44,6 +44,7 @@ def copy_of(backbone: Any, original: Path, target: Path, quantization: Quantizat
         backbone.model,
         original,
         target,
+        version="ab" * 8,
         quantization=quantization,
         full_precision=backbone.full_precision,
     )

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from linvt_cli.cli.app import run
+from linvt_cli.cli.asked import ModelOptions
+from linvt_cli.cli.output import Output
+from linvt_cli.errors import BackboneLoadError
 from linvt_cli.pipeline import TokenCache
 from tests.cli.faults import write_clip
 from tests.cli.schema import validate
@@ -115,6 +118,37 @@ def test_text_is_a_line_for_each_answer(loads, folder, capsys):
     assert capsys.readouterr() == ("in/a.mp4: A grey wall.\nin/-d.mp4: A grey wall.\n", "")
     assert run(["ask", "in/a*", "in/-d*", "-q", "Who?", "-q", "Why?", *HERE]) == 0
     assert "in/a.mp4: Why? A grey wall.\n" in capsys.readouterr().out
+
+
+def test_an_answer_that_is_abstained_from_is_empty(loads, qa, folder, capsys):
+    qa.backbone = type(qa.backbone)()  # has no script, so it is sure of nothing
+    shape = ["--yes-no", "--abstain-below", "1"]
+    assert run(["ask", "in/a.mp4", "in/-d.mp4", "Who?", "--quiet", *shape, *HERE]) == 0
+    assert capsys.readouterr().out == "in/a.mp4: \nin/-d.mp4: \n"
+
+
+@pytest.mark.parametrize("form", ["--json", "--jsonl"])
+def test_a_model_that_cannot_be_used_is_a_record_of_each_question(
+    loads, folder, capsys, monkeypatch, form
+):
+    def fetch(model: ModelOptions, output: Output) -> None:
+        raise BackboneLoadError("There is no such file", hint="pull it")
+
+    monkeypatch.setattr("linvt_cli.cli.ask_batch.fetch_model", fetch)
+    assert run(["ask", "in/a.mp4", "in/-d.mp4", "-q", "Who?", "-q", "Why?", form, *HERE]) == 4
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    rows = json.loads(captured.out) if form == "--json" else [json.loads(line) for line in lines]
+    assert [(row["video"], row["question"], row["error"]["type"]) for row in rows] == [
+        (video, question, "BackboneLoadError")
+        for video in ("in/a.mp4", "in/-d.mp4")
+        for question in ("Who?", "Why?")
+    ]
+    for row in rows:
+        validate(row)
+    assert captured.err.count("There is no such file") == 1
+    assert run(["ask", "in/a.mp4", "in/-d.mp4", "Who?", "-o", "x.jsonl", *HERE]) == 4
+    assert not (folder / "x.jsonl").read_text()  # to be asked when the model is there
 
 
 def test_a_list_names_videos_questions_and_rows(loads, folder, capsys):

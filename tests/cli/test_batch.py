@@ -16,6 +16,7 @@ from linvt_cli.cli.watching import Watching
 from linvt_cli.errors import ConfigError, CoverageError, LinVTError, OutOfMemoryError, VideoError
 from linvt_cli.pipeline import TokenCache
 from linvt_cli.video import decode_worker
+from linvt_cli.video.fingerprint import fingerprint
 from linvt_cli.video.reader import read_frames
 from tests.cli.faults import write_clip
 
@@ -116,7 +117,8 @@ def test_too_few_frames_stay_too_few_when_they_are_recalled(loads, qa, clips, tm
     frames = use(turn.watching).frames
     poor = replace(frames, coverage=0.3, warnings=("cut off",))
     watched = replace(use(turn.watching), frames=poor)
-    qa.remember(watched, FrameOptions().sampling(qa.sampling.num_frames))
+    sampling = FrameOptions().sampling(qa.sampling.num_frames)
+    qa.remember(watched, sampling, fingerprint(clips[0]))
     (turn,) = batch().turns(videos(clips[0]))
     with pytest.raises(CoverageError):
         use(turn.watching)

@@ -4,6 +4,7 @@ import pytest
 
 from linvt_cli.cli import benchmark_run
 from linvt_cli.cli.app import run
+from linvt_cli.cli.asked import ModelOptions
 from linvt_cli.cli.benchmark_options import TITLES, BenchmarkOptions
 from linvt_cli.cli.failures import ExitCode
 
@@ -24,7 +25,8 @@ def calls(monkeypatch):
 @pytest.mark.parametrize("name", TITLES)
 def test_every_benchmark_is_a_command(calls, name):
     assert run(["evaluate", name, "--data", "d"]) == ExitCode.SOME_FAILED
-    assert calls == [(name, BenchmarkOptions("d"))]
+    # Questions of a benchmark are never answered from what was seen before.
+    assert calls == [(name, BenchmarkOptions("d", ModelOptions(token_cache=0)))]
 
 
 def test_options_reach_the_run(calls):

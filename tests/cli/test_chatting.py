@@ -170,6 +170,14 @@ def test_another_video_begins_anew(loads, video, tmp_path, capsys):
     assert f"{copy}: 4 frames" in shown.err
 
 
+def test_another_video_may_be_named_by_its_place_in_the_home(loads, video, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.mp4").symlink_to(video)
+    chatting = begun(video)
+    chatting.take("/video ~/mine.mp4")
+    assert chatting.exit_code == ExitCode.DONE
+
+
 def test_another_model_goes_on_with_the_conversation(loads, video, capsys):
     chatting = begun(video)
     for line in ("One?", "/model nano", "Two?", "/model"):

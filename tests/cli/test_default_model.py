@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import typer
 
 from linvt_cli.backbones import loading
 from linvt_cli.backbones.registry import find_backbone
@@ -101,6 +102,16 @@ def test_who_declines_gets_nano(cuda, nothing_here, terminal, capsys):
     assert settle_model(ModelOptions(), Output()).name == "nano"
     assert terminal.pulled == []
     assert capsys.readouterr().err == f"{DEFAULT_NOTICE}\n"
+
+
+def test_ctrl_c_at_the_offer_is_an_interrupt(cuda, nothing_here, terminal, monkeypatch):
+    def confirm(question: str, **_: object) -> bool:
+        raise typer.Abort
+
+    monkeypatch.setattr("typer.confirm", confirm)
+    with pytest.raises(KeyboardInterrupt):
+        settle_model(ModelOptions(), Output())
+    assert terminal.pulled == []
 
 
 @pytest.mark.parametrize("model", [ModelOptions(offline=True), ModelOptions()])

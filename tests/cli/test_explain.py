@@ -20,6 +20,12 @@ def test_the_answer_is_printed_and_the_figure_written(video, tmp_path, capsys):
         assert picture.format == "PNG"
 
 
+def test_bytes_that_are_no_text_are_asked_as_text(video, tmp_path, capsys):
+    file = tmp_path / "why.png"
+    assert run(["explain", str(video), "caf\udce9?", "-o", str(file)]) == 0
+    assert file.exists()
+
+
 def test_a_video_that_was_asked_about_before_is_looked_at_again_for_its_pictures(
     video, tmp_path, looked
 ):

@@ -153,6 +153,11 @@ def test_remove_frees_the_files_of_one_model(pulled, capsys):
     assert [model.manifest.repo for model in Store().pulled()] == ["me/mine"]
 
 
+def test_both_kinds_of_files_named_are_all(pulled, capsys):
+    assert run(["models", "remove", "--original", "--quantized", "qwen2-vl-2b"]) == 0
+    assert [model.manifest.repo for model in Store().pulled()] == ["me/mine"]
+
+
 def test_prune_removes_what_was_replaced_and_what_was_interrupted(pulled, capsys):
     old = folder_of("hub:me/mine", capsys)
     files = pulled.commits[pulled.heads["me/mine"]]

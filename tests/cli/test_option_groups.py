@@ -7,7 +7,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from linvt_cli.cli.option_groups import OptionGroup, with_option_groups
+from linvt_cli.cli.option_groups import (
+    OptionGroup,
+    UncachedModelGroup,
+    WatchingModelGroup,
+    with_option_groups,
+)
 from linvt_cli.cli.output import Output
 
 
@@ -26,6 +31,7 @@ def _size(
 
 Whole = Annotated[Size, OptionGroup(_size)]
 OnlyWide = Annotated[Size, OptionGroup(_size, without=("height",))]
+Flat = Annotated[Size, OptionGroup(_size, settled=(("height", 1),))]
 
 
 @pytest.fixture
@@ -44,6 +50,12 @@ def app() -> typer.Typer:
         """Stretch it."""
         Output().line(f"{size.width} {size.height}")
 
+    @app.command()
+    @with_option_groups
+    def flatten(*, size: Flat) -> None:
+        """Flatten it."""
+        Output().line(f"{size.width} {size.height}")
+
     return app
 
 
@@ -53,6 +65,7 @@ def app() -> typer.Typer:
         (["draw", "a"], "a 4 3 False"),
         (["draw", "a", "--height", "9", "--loud"], "a 4 9 True"),
         (["stretch", "--width", "7"], "7 3"),
+        (["flatten", "--width", "7"], "7 1"),
     ],
 )
 def test_a_command_gets_its_group_made_of_options(
@@ -61,8 +74,15 @@ def test_a_command_gets_its_group_made_of_options(
     assert CliRunner().invoke(app, arguments).output.strip() == printed
 
 
-def test_what_a_group_leaves_out_is_no_option(app: typer.Typer) -> None:
-    assert CliRunner().invoke(app, ["stretch", "--height", "1"]).exit_code == 2
+@pytest.mark.parametrize("command", ["stretch", "flatten"])
+def test_what_a_group_leaves_out_is_no_option(app: typer.Typer, command: str) -> None:
+    assert CliRunner().invoke(app, [command, "--height", "1"]).exit_code == 2
+
+
+@pytest.mark.parametrize("group", [UncachedModelGroup, WatchingModelGroup])
+def test_models_without_the_options_of_the_cache_have_none(group: object) -> None:
+    (made_by,) = group.__metadata__  # type: ignore[attr-defined]
+    assert made_by.value().token_cache == 0
 
 
 def test_help_shows_the_options_in_the_place_of_their_group(app: typer.Typer) -> None:

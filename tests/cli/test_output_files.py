@@ -34,6 +34,12 @@ def test_a_file_is_written_whole_with_the_usual_rights_or_not_at_all(tmp_path):
     assert {each.name for each in tmp_path.iterdir()} == {"a.md", "plain"}
 
 
+def test_bytes_that_are_no_text_are_written_as_text(tmp_path):
+    path = tmp_path / "a.md"
+    write_text(path, "# caf\udce9\n")
+    assert path.read_text() == "# caf\\xe9\n"
+
+
 def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
     path = tmp_path / "a.md"
     path.write_text("old")

@@ -10,6 +10,7 @@ import pytest
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.cli.app import run
 from linvt_cli.cli.completion import complete_model
+from linvt_cli.models.version import version_of
 from linvt_cli.pipeline import precision
 from tests.public_layouts import LAYOUTS
 from tests.tiny_internvl2 import write_internvl2
@@ -36,7 +37,7 @@ def test_a_question_about_a_real_video_is_answered(layout, tmp_path, capsys):
         "tokenizer": "cluster",
         "checkpoint": None,
         "quantization": "none",
-        "revision": None,
+        "revision": version_of(tmp_path),
     }
     assert first["frames"]["count"] == 3
     assert first["tokens"]["video"] == 8

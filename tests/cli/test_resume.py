@@ -10,7 +10,7 @@ from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.inputs import Asked, VideoRequest
 from linvt_cli.cli.resume import Plan, make_plan, settings_of
 from linvt_cli.cli.row_formats import KeptRow
-from linvt_cli.config import GenerationConfig
+from linvt_cli.config import ANY_SHAPE, AnswerShape, GenerationConfig
 from linvt_cli.video.fingerprint import fingerprint
 
 
@@ -172,18 +172,24 @@ def test_names_that_are_no_utf8_are_recognized(folder):
     assert todo(plan(rows, name)) == []
 
 
+def properties(*names: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+
+
 def test_settings_change_with_what_changes_answers():
     def settings(
         model: ModelOptions | None = None,
         frames: FrameOptions | None = None,
         generation: GenerationConfig | None = None,
         versions: tuple[str | None, ...] = (),
+        shape: AnswerShape = ANY_SHAPE,
     ) -> str:
         return settings_of(
             model or ModelOptions("nano"),
             frames or FrameOptions(),
             generation or GenerationConfig(),
-            versions=versions,
+            shape,
+            versions,
         )
 
     usual = settings()
@@ -196,6 +202,8 @@ def test_settings_change_with_what_changes_answers():
         settings(generation=GenerationConfig(seed=1)),
         settings(versions=("1", None)),
         settings(versions=("2", None)),
+        settings(shape=AnswerShape(schema=properties("verdict", "reason"))),
+        settings(shape=AnswerShape(schema=properties("reason", "verdict"))),
     ]
     assert len({usual, *others}) == 1 + len(others)
     assert settings(frames=FrameOptions(start="60")) == others[3]

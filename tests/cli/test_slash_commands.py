@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from linvt_cli.cli.asked import FrameOptions
-from linvt_cli.cli.slash_commands import COMMANDS, is_command, narrowed, parse_command, unquoted
+from linvt_cli.cli.slash_commands import COMMANDS, file_name, is_command, narrowed, parse_command
 from linvt_cli.errors import ConfigError
 
 GIVEN = FrameOptions(8, None, None, "0:10", "0:50", "pyav", 0.25)
@@ -77,4 +77,18 @@ def test_a_range_without_times_is_none():
     [("'my clip.mp4'", "my clip.mp4"), ('"a"', "a"), ("'", "'"), ("'a\"", "'a\""), ("a", "a")],
 )
 def test_quotes_around_a_name_are_no_part_of_it(name, plain):
-    assert unquoted(name) == plain
+    assert file_name(name) == plain
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("~/a.mp4", "/home/me/a.mp4"),
+        ("'~/my clip.mp4'", "/home/me/my clip.mp4"),
+        ("~nobody-of-this-name/a.mp4", "~nobody-of-this-name/a.mp4"),
+        ("http://a//b.mp4", "http://a//b.mp4"),
+    ],
+)
+def test_a_tilde_is_the_home_of_the_user(monkeypatch, name, path):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert file_name(name) == path

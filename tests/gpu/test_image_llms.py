@@ -110,6 +110,7 @@ def test_a_copy_is_what_was_quantized_wherever_it_was_written(
             fresh[name].model,
             original,
             tmp_path / name,
+            version="ab" * 8,
             quantization=quantization,
             full_precision=fresh[name].full_precision,
         )

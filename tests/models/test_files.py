@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from linvt_cli.errors import BackboneLoadError, UnsafeFilesError
@@ -25,6 +27,7 @@ def cache(tmp_path, monkeypatch):
     snapshot = repo / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
     (snapshot / "config.json").write_text("{}")
+    (snapshot / "model.safetensors").write_bytes(b"")
     (repo / "refs").mkdir()
     (repo / "refs" / "main").write_text(COMMIT)
     return snapshot
@@ -40,13 +43,30 @@ def test_what_is_nowhere_is_not_found(cache):
     assert find_snapshot(HubSource("owner/name", "other")) is None
 
 
+@pytest.mark.parametrize("missing", ["config.json", "model-2.safetensors", "model-1.safetensors"])
+def test_what_other_tools_have_fetched_in_part_is_not_found(cache, missing):
+    shards = {"a": "model-1.safetensors", "b": "model-2.safetensors"}
+    for name in shards.values():
+        (cache / name).write_bytes(b"")
+    (cache / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    assert find_snapshot(SOURCE) == cache
+    (cache / missing).unlink()
+    assert find_snapshot(SOURCE) is None
+
+
+def test_a_config_without_weights_is_no_model(cache):
+    (cache / "model.safetensors").unlink()
+    assert find_snapshot(SOURCE) is None
+
+
 def test_a_pulled_model_comes_first_and_its_use_is_noted(cache, hub, watcher):
     hub.publish("owner/name", honest_repo())
     pulled = pull(SOURCE, store=Store(), watcher=watcher, hub=Hub(hub.endpoint))
     assert pulled.last_used is None
     assert find_snapshot(SOURCE) == pulled.folder
-    (found,) = Store().pulled()
-    assert found.last_used is not None
+    assert [found.last_used for found in Store().pulled()] == [None]
+    assert find_snapshot(SOURCE, in_use=True) == pulled.folder
+    assert [found.last_used is None for found in Store().pulled()] == [False]
 
 
 def test_a_pulled_model_that_lacks_a_file_is_not_used(cache, hub, watcher):

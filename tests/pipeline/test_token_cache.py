@@ -152,6 +152,26 @@ def test_the_memory_of_a_model_tells_what_need_not_be_decoded(cache, video, tmp_
         qa.memory.holds("gone.mp4", FOUR)
 
 
+def test_what_is_no_file_is_not_remembered(cache, video):
+    qa = qa_with(cache)
+    watched = qa_with(None).watch(video)
+    qa.remember(watched, None, None)
+    assert cache.entries() == []
+
+
+@pytest.mark.parametrize("change", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def test_a_file_that_changes_while_it_is_looked_at_is_not_remembered(
+    cache, video, tmp_path, monkeypatch, change
+):
+    copy = tmp_path / "copy.mp4"
+    shutil.copy(video, copy)
+    qa = qa_with(cache)
+    look = qa.look
+    monkeypatch.setattr(qa, "look", lambda frames: (change(copy), look(frames))[1])
+    assert not qa.watch(copy).cached
+    assert cache.entries() == []
+
+
 def test_what_is_remembered_needs_no_file_where_that_is_known(cache, video, tmp_path):
     copy = tmp_path / "copy.mp4"
     shutil.copy(video, copy)

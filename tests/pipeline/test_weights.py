@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.config import Workload
@@ -131,7 +132,19 @@ def test_without_room_for_a_copy_the_files_are_quantized_while_loading(
 def test_a_copy_in_a_folder_of_the_user_s_is_used_as_it_is(find, cached, tmp_path):
     target = tmp_path / "copy"
     Published(SPEC, cached, SOURCE).write_quantized(target, "nf4", torch.device("cpu"))
-    assert find("auto", target) == Weights(target, None, "nf4")
+    assert find("auto", target) == Weights(target, COMMIT, "nf4")
+
+
+def test_files_that_are_trained_on_in_their_folder_are_another_revision(find, tmp_path):
+    folder = tmp_path / "mine"
+    write_qwen(folder)
+    first, copied = find("none", folder), find("nf4", folder)
+    assert first.revision == copied.revision is not None
+    for path in folder.glob("*.safetensors"):
+        trained = {name: tensor + 0.1 for name, tensor in load_file(path).items()}
+        save_file(trained, path, metadata={"format": "pt"})
+    later, copied_later = find("none", folder), find("nf4", folder)
+    assert later.revision == copied_later.revision != first.revision
 
 
 def test_files_that_are_nowhere_get_the_command_that_fetches_them(find, tmp_path):
