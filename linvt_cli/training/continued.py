@@ -7,6 +7,7 @@ they know nothing, their losses would only disturb what the weights know.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from linvt_cli.training.drawing import begin_loading, default_workers
 from linvt_cli.training.half_products import halve_products
 from linvt_cli.training.joint_stage import JointBatch, JointStage, joint_stage
 from linvt_cli.training.recipe import NanoRecipe, Progress, draw_progress
-from linvt_cli.training.recipe_run import RecipeRun, scaled
+from linvt_cli.training.recipe_run import RecipeRun, hold_to_recipe, scaled
 from linvt_cli.video_tokenizer.checkpoint import (
     load_checkpoint,
     read_checkpoint_info,
@@ -134,6 +135,7 @@ def run_continued(
     Raises:
         BackboneLoadError: if the folder does not hold nano.
         CheckpointError: if it does not hold its LinVT.
+        ConfigError: if the run folder holds a run of another recipe, or of other weights.
     """
     device = device or torch.device("cpu")
     num_workers = default_workers(device) if num_workers is None else num_workers
@@ -141,6 +143,7 @@ def run_continued(
         begin_loading()
     run_dir.mkdir(parents=True, exist_ok=True)
     nano, linvt = _weights(begin, device)
+    hold_to_recipe(run_dir, recipe, bfloat16=bfloat16, begin_with=_content_of(begin))
     if bfloat16:
         halve_products(nano)
     run = RecipeRun(run_dir, device, num_workers, on_progress)
@@ -181,6 +184,15 @@ def _weights(begin: Path, device: torch.device) -> tuple[Nano, LinearVideoTokeni
         dtype=torch.float32,
     )
     return nano, linvt.train().requires_grad_(True)
+
+
+def _content_of(begin: Path) -> str:
+    """Return a hash of the weights that a run begins with, wherever they lie."""
+    digest = hashlib.sha256()
+    for folder in (begin, begin / "linvt"):
+        with (folder / "model.safetensors").open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _clips_of(recipe: ContinuedRecipe) -> NanoRecipe:

@@ -8,9 +8,8 @@ after an interruption.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from linvt_cli.backbones.nano_model import normalize, squeeze
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS, STRIDE
+from linvt_cli.training.cache_files import clips_done, open_array, write_progress
 from linvt_cli.training.drawing import drawn_ahead
 from linvt_cli.training.foreign import foreign_clip
 from linvt_cli.training.render import Renderer
@@ -144,19 +144,23 @@ def build_cache(
         device: where it is.
         on_progress: called with how many clips are done, of how many.
         num_workers: processes that draw clips; 0 draws here.
+
+    Raises:
+        ConfigError: the folder holds features of other clips.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    held_to = asdict(clips)
+    done = clips_done(folder, held_to)
     num_cells = (image_size // STRIDE) ** 2
-    features = _memmap(
+    features = open_array(
         folder / "features.npy",
         np.float16,
         (len(clips), clips.num_frames, num_cells, NUM_CHANNELS),
     )
-    cover = _memmap(
+    cover = open_array(
         folder / "cover.npy", np.uint8, (len(clips), clips.num_frames, MAX_THINGS, num_cells)
     )
-    progress = folder / "progress.json"
-    done = json.loads(progress.read_text())["done"] if progress.exists() else 0
+    write_progress(folder, held_to, done)
     drawing, todo = ClipDrawing(clips, image_size), range(done, len(clips))
     with drawn_ahead(drawing, todo, num_workers=num_workers) as drawn:
         for few in _grouped(drawn, _CLIPS_PER_PASS if at_once(device) else 1):
@@ -168,7 +172,7 @@ def build_cache(
             for _ in few:
                 done += 1
                 on_progress(done, len(clips))
-            progress.write_text(json.dumps({"done": done}))
+            write_progress(folder, held_to, done)
     return FeatureCache(features=features, cover=cover, clips=clips)
 
 
@@ -183,11 +187,6 @@ def at_once(device: torch.device) -> bool:
 def _grouped(drawn: Iterator[DrawnClip], size: int) -> Iterator[list[DrawnClip]]:
     while few := list(itertools.islice(drawn, size)):
         yield few
-
-
-def _memmap(path: Path, dtype: type, shape: tuple[int, ...]) -> Array:
-    mode: Any = "r+" if path.exists() else "w+"
-    return np.lib.format.open_memmap(path, mode=mode, dtype=dtype, shape=shape)
 
 
 def frame_fractions(num_frames: int = NUM_FRAMES) -> Array:

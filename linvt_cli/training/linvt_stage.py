@@ -92,7 +92,7 @@ class LinVTStage:
     def loss_of(self, drawn: DrawnQuestions) -> Tensor:
         """Cross-entropy of the answers of one batch, with the losses that help to learn them."""
         self._generator.manual_seed(drawn.clips.step)
-        weighed, reading, batch = self._read(drawn, self.train)
+        weighed, reading, batch = self._read(drawn, self.train, self._generator)
         shown = cells_that_show(self._put(drawn.clips.cover))
         shown = _each(shown, self.turns_per_clip)
         shares = token_shares(weighed.weights, weighed.kept.indices, shown)
@@ -114,14 +114,16 @@ class LinVTStage:
         if self._held is None:
             rng, drawing = np.random.default_rng(5), replace(self.drawing, bank=self.held)
             self._held = [drawing.ask(scenes, rng) for scenes in scene_groups(self.held)]
-        return shares_of(count_by_kind(self._read(drawn, self.held)[1:] for drawn in self._held))
+        readings = (self._read(drawn, self.held, None)[1:] for drawn in self._held)
+        return shares_of(count_by_kind(readings))
 
     def _put(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self.nano.device)
 
-    def _read(self, drawn: DrawnQuestions, bank: ClipBank) -> tuple[Weighed, Reading, PackedBatch]:
+    def _read(
+        self, drawn: DrawnQuestions, bank: ClipBank, noise: torch.Generator | None
+    ) -> tuple[Weighed, Reading, PackedBatch]:
         batch = drawn.layout.batch(self.nano.device)
-        noise = self._generator if self.linvt.training else None
         weighed = condense_drawn(self.nano, self.linvt, bank, drawn.clips, noise)
         return weighed, read_batch(self.nano, batch, weighed.tokens.flatten(0, 1)), batch
 

@@ -25,7 +25,7 @@ from linvt_cli.training.half_products import halve_products
 from linvt_cli.training.image_stage import ImageStage
 from linvt_cli.training.joint_stage import joint_stage
 from linvt_cli.training.linvt_stage import LinVTStage
-from linvt_cli.training.recipe_run import RecipeRun, scaled
+from linvt_cli.training.recipe_run import RecipeRun, hold_to_recipe, scaled
 from linvt_cli.training.trainer import Stage, read_metrics
 from linvt_cli.training.untrained import new_nano
 from linvt_cli.training.vision_stage import VisionStage
@@ -114,6 +114,9 @@ def run_recipe(
             draw, and so the weights, are the same whatever their number.
         bfloat16: whether the language model multiplies in it, which takes a CPU that can.
         on_progress: called with a line of text now and then.
+
+    Raises:
+        ConfigError: if the folder holds a run of another recipe.
     """
     recipe = recipe or NanoRecipe()
     device = device or torch.device("cpu")
@@ -122,6 +125,7 @@ def run_recipe(
     if num_workers:
         begin_loading()
     run_dir.mkdir(parents=True, exist_ok=True)
+    hold_to_recipe(run_dir, recipe, bfloat16=bfloat16)
     torch.manual_seed(recipe.seed)
     nano = new_nano(
         run_dir / "tokenizer.json",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
+from linvt_cli.training.settings_file import hold_to_settings
 from linvt_cli.training.trainer import (
     Metrics,
     Stage,
@@ -29,6 +30,24 @@ def scaled(recipe: Recipe, sizes: Sequence[str], factor: float) -> Recipe:
     return replace(
         recipe, **{name: max(2, round(getattr(recipe, name) * factor)) for name in sizes}
     )
+
+
+def hold_to_recipe(
+    run_dir: Path, recipe: DataclassInstance, *, bfloat16: bool, begin_with: str | None = None
+) -> None:
+    """Write down what the weights of a run folder come from, or refuse to go on with anything else.
+
+    Args:
+        run_dir: folder of the run.
+        recipe: its sizes and seeds.
+        bfloat16: whether the language model multiplies in it.
+        begin_with: hash of the weights that learn; None for new ones.
+
+    Raises:
+        ConfigError: the folder holds a run of another recipe, or of other weights.
+    """
+    settings = {"begin_with": begin_with, "bfloat16": bfloat16, **asdict(recipe)}
+    hold_to_settings(run_dir / "recipe.json", settings, kind="a run of nano's recipe")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Weights and AdamW's moments in one safetensors file, and back."""
+"""Weights and AdamW's state of each in one safetensors file, and back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
+_STATE = ("step", *_MOMENTS)  # of a weight that has had a gradient, in its own steps
 
 
 def write_state(
@@ -37,9 +38,9 @@ def write_state(
     """
     tensors = {f"weight.{name}": weight.detach().contiguous() for name, weight in learnt.items()}
     for name, weight in learnt.items():
-        for moment in _MOMENTS:
-            if moment in optimizer.state.get(weight, {}):
-                tensors[f"{moment}.{name}"] = optimizer.state[weight][moment].contiguous()
+        for part in _STATE:
+            if part in optimizer.state.get(weight, {}):
+                tensors[f"{part}.{name}"] = optimizer.state[weight][part].contiguous()
     partial = path.with_suffix(".partial")
     try:
         save_file(tensors, partial, metadata={"step": str(step), **(about or {})})
@@ -68,7 +69,10 @@ def restore_state(
             moments = {
                 moment: file.get_tensor(f"{moment}.{name}").to(weight.device) for moment in _MOMENTS
             }
-            optimizer.state[weight] = {"step": torch.tensor(float(step)), **moments}
+            # Files of old do not tell how many of the steps a weight had a part in.
+            own = f"step.{name}"
+            taken = file.get_tensor(own) if own in names else torch.tensor(float(step))
+            optimizer.state[weight] = {"step": taken, **moments}
     return step
 
 

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from linvt_cli.backbones.nano_model import load_nano
-from linvt_cli.errors import BackboneLoadError, CheckpointError
-from linvt_cli.training.continued import ContinuedRecipe, run_continued
+from linvt_cli.errors import BackboneLoadError, CheckpointError, ConfigError
+from linvt_cli.training import linvt_stage
+from linvt_cli.training.continued import ContinuedRecipe, ReadersStage, run_continued
 from linvt_cli.training.recipe import run_recipe
 from linvt_cli.training.trainer import read_metrics
 from linvt_cli.video_tokenizer.checkpoint import read_checkpoint_info
+from tests.training.test_joint_stage import tiny_joint_stage
 from tests.training.test_recipe import TINY
 
 MORE = ContinuedRecipe(
@@ -121,6 +126,46 @@ def test_the_heads_learn_first_and_alone(finished, tmp_path, monkeypatch):
         run_continued(tmp_path, finished, MORE, on_progress=note)
     learnt = {name.split(".")[1] for name in seen["readers"] if name.startswith("weight.")}
     assert learnt == {"narrator", "mentions", "sizes", "order"}
+
+
+def test_a_folder_goes_on_with_the_clips_and_the_weights_of_its_first_run(finished, tmp_path):
+    def stop(line: str) -> None:
+        raise KeyboardInterrupt
+
+    def go_on(begin: Path, recipe: ContinuedRecipe, *, bfloat16: bool = False) -> None:
+        run_continued(tmp_path / "run", begin, recipe, bfloat16=bfloat16, on_progress=stop)
+
+    others = tmp_path / "others"
+    shutil.copytree(finished, others)
+    linvt = others / "linvt" / "model.safetensors"
+    tensors = load_file(linvt)
+    save_file({name: tensor * 2 for name, tensor in tensors.items()}, linvt, {"format": "pt"})
+    with pytest.raises(KeyboardInterrupt):
+        go_on(finished, MORE)
+    with pytest.raises(ConfigError, match="first_clip was 500, and is 600"):
+        go_on(finished, replace(MORE, first_clip=600))
+    with pytest.raises(ConfigError, match="bfloat16 was False, and is True"):
+        go_on(finished, MORE, bfloat16=True)
+    with pytest.raises(ConfigError, match=r"begin_with was \w{64}, and is \w{64}"):
+        go_on(others, MORE)
+    moved = tmp_path / "moved"
+    shutil.copytree(finished, moved)
+    with pytest.raises(KeyboardInterrupt):  # the same weights, wherever they lie
+        go_on(moved, MORE)
+
+
+def test_the_heads_are_validated_on_undisturbed_clips(bank, hard_bank, monkeypatch):
+    """Guards that who is validated is not told by whether LinVT learns."""
+    stage = ReadersStage(tiny_joint_stage(bank, hard_bank), num_steps=2)
+
+    def disturb(*_: Any) -> torch.Tensor:
+        raise AssertionError("disturbed")
+
+    monkeypatch.setattr(linvt_stage, "disturb", disturb)
+    assert stage.joint.usual.linvt.training
+    assert "all" in stage.validate()
+    with pytest.raises(AssertionError, match="disturbed"):
+        stage.loss(0)
 
 
 def test_a_folder_without_weights_is_refused(finished, tmp_path):

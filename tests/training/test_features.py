@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import multiprocessing
 import pickle
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import torch
 from torch import nn
 
 from linvt_cli.backbones.nano_vision import NUM_CHANNELS
+from linvt_cli.errors import ConfigError
 from linvt_cli.training import features
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache, frame_fractions
 from linvt_cli.training.schedule import HARD
@@ -34,10 +38,12 @@ class MeanColour(nn.Module):
         return nn.functional.pad(cells, (0, NUM_CHANNELS - 3))
 
 
-def build(folder: Path, encoder: MeanColour, num_workers: int = 0) -> FeatureCache:
+def build(
+    folder: Path, encoder: MeanColour, num_workers: int = 0, clips: ClipSet = CLIPS
+) -> FeatureCache:
     return build_cache(
         folder,
-        CLIPS,
+        clips,
         encoder,
         image_size=64,
         device=torch.device("cpu"),
@@ -56,6 +62,34 @@ def test_an_interrupted_cache_is_continued_and_equals_a_whole_one(tmp_path: Path
     assert np.array_equal(whole.features, continued.features)
     assert np.array_equal(whole.cover, continued.cover)
     assert np.abs(whole.features[..., :3]).sum(axis=(1, 2, 3)).min() > 0
+
+
+@pytest.mark.parametrize("stop_after", [None, 1, 3])
+def test_features_of_other_clips_are_refused_whether_all_are_done_or_not(
+    stop_after: int | None, tmp_path: Path
+) -> None:
+    with suppress(KeyboardInterrupt):
+        build(tmp_path, MeanColour(stop_after))
+    before = (tmp_path / "features.npy").read_bytes()
+    with pytest.raises(ConfigError, match="first_seed was 0, and is 100"):
+        build(tmp_path, MeanColour(), clips=replace(CLIPS, first_seed=100))
+    with pytest.raises(ConfigError, match="num_clips was 5, and is 4"):
+        build(tmp_path, MeanColour(), clips=replace(CLIPS, num_clips=4, num_foreign=2))
+    assert (tmp_path / "features.npy").read_bytes() == before
+
+
+def test_a_cache_that_does_not_tell_its_clips_is_continued_and_tells_them(tmp_path: Path) -> None:
+    whole = build(tmp_path / "whole", MeanColour())
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "old", MeanColour(stop_after=3))
+    progress = tmp_path / "old" / "progress.json"
+    progress.write_text(json.dumps({"done": 2}))
+    with pytest.raises(ConfigError, match=r"of other clips: the shape of features\.npy"):
+        build(tmp_path / "old", MeanColour(), clips=replace(CLIPS, num_clips=9))
+    rest = MeanColour()
+    assert np.array_equal(build(tmp_path / "old", rest).features, whole.features)
+    assert rest.calls == 4
+    assert json.loads(progress.read_text())["clips"]["num_clips"] == 5
 
 
 @pytest.mark.slow

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from linvt_cli.training.banks import Banks
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.joint_stage import JointStage, joint_stage
 from linvt_cli.training.schedule import BUSY
-from linvt_cli.training.trainer import Stage, TrainingOptions, run_stage
+from linvt_cli.training.trainer import Metrics, Stage, TrainingOptions, run_stage
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from tests.tiny_models import tiny_nano
 from tests.training.test_linvt_stage import CONFIG, weights_of
@@ -43,6 +45,29 @@ def test_linvt_and_the_language_model_learn_and_what_they_see_stays(
     assert {name.split(".")[0] for name in moved[0]} == {"visual_layers", "language_model"}
     assert {name.split(".")[0] for name in moved[1]} == {"narrator", "mentions", "order", "sizes"}
     assert moved[2]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_broken_off_after_a_step_on_pictures_ends_at_the_same_weights(
+    bank: ClipBank, hard_bank: ClipBank, tmp_path: Path
+) -> None:
+    """LinVT has no part in such a step, and what tells sizes has a part in no other."""
+    options = TrainingOptions(save_every=6, log_every=6)
+
+    def stop(metrics: Metrics) -> None:
+        if metrics.step == 6:
+            raise KeyboardInterrupt
+
+    def train(name: str, on_metrics: Callable[[Metrics], None]) -> list[torch.Tensor]:
+        stage = tiny_joint_stage(bank, hard_bank, num_steps=10)
+        (tmp_path / name).mkdir(exist_ok=True)
+        run_stage(stage, tmp_path / name, options, on_metrics)
+        return [w for _, module in stage.trained_modules() for w in module.parameters()]
+
+    whole = train("whole", lambda metrics: None)
+    with pytest.raises(KeyboardInterrupt):
+        train("cut", stop)
+    assert all(map(torch.equal, train("cut", lambda metrics: None), whole))
 
 
 def test_clips_of_every_kind_and_storyboards_take_turns(

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.config import LinVTConfig
+from linvt_cli.training import linvt_stage as linvt_stage_module
 from linvt_cli.training.examples import ClipBank, Scene
-from linvt_cli.training.linvt_stage import LinVTStage, condense, project_clips
+from linvt_cli.training.linvt_stage import (
+    LinVTStage,
+    Weighed,
+    condense,
+    condense_drawn,
+    project_clips,
+)
 from linvt_cli.training.packing import encode_turn
 from linvt_cli.training.readers import Readers
 from linvt_cli.training.symmetry import Symmetry
@@ -91,15 +99,26 @@ def test_visual_tokens_are_those_of_inference_unless_they_are_disturbed(bank: Cl
     torch.testing.assert_close(project_clips(nano, bank, scenes, None), expected)
 
 
-def test_tokens_are_disturbed_while_linvt_learns(bank: ClipBank) -> None:
+def test_tokens_are_disturbed_to_learn_from_and_never_to_be_validated(
+    bank: ClipBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage = linvt_stage(tiny_nano(), bank)
-    drawn = stage.drawing.ask(bank.all_scenes()[:2], np.random.default_rng(0))
-    with torch.no_grad():
-        learning = [stage._read(drawn, bank)[0].kept.values for _ in range(2)]
-        stage.linvt.eval()
-        used = [stage._read(drawn, bank)[0].kept.values for _ in range(2)]
-    assert not torch.equal(*learning)
-    assert torch.equal(*used)
+    disturbed: list[bool] = []
+
+    def condense(*args: Any) -> Weighed:
+        disturbed.append(args[-1] is not None)
+        return condense_drawn(*args)
+
+    monkeypatch.setattr(linvt_stage_module, "condense_drawn", condense)
+    for learns in (True, False):  # as when other weights do, too
+        stage.linvt.train(learns)
+        disturbed.clear()
+        stage.loss(0)
+        assert disturbed == [True]
+        disturbed.clear()
+        stage.validate()
+        assert disturbed
+        assert not any(disturbed)
 
 
 def test_positions_stay_where_they_are_when_a_scene_is_turned(bank: ClipBank) -> None:

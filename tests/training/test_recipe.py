@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.backbones.nano_model import load_nano
 from linvt_cli.config import LinVTConfig
+from linvt_cli.errors import ConfigError
 from linvt_cli.training import recipe as recipe_module
 from linvt_cli.training.recipe import NanoRecipe, run_recipe
 from linvt_cli.video_tokenizer.checkpoint import load_checkpoint
@@ -63,6 +65,14 @@ def test_the_recipe_makes_a_model_that_loads_and_a_second_run_has_nothing_to_do(
     assert (tmp_path / "metrics.jsonl").read_text().splitlines() == metrics
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
+    with pytest.raises(ConfigError, match="joint_steps was 4, and is 5"):
+        run_recipe(tmp_path, replace(TINY, joint_steps=5), on_progress=lines.append)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+    (tmp_path / "recipe.json").unlink()  # as in a folder of old
+    run_recipe(tmp_path, TINY, on_progress=lines.append)
+    assert json.loads((tmp_path / "recipe.json").read_text())["joint_steps"] == 4
+
 
 def test_a_scaled_recipe_has_fewer_clips_and_steps_and_the_same_model() -> None:
     whole, part = NanoRecipe(), NanoRecipe().scaled(0.1)
@@ -83,4 +93,7 @@ def test_the_language_model_multiplies_in_bfloat16_from_the_first_stage_where_th
     monkeypatch.setattr(recipe_module, "halve_products", halve)
     with pytest.raises(Halved):
         run_recipe(tmp_path, TINY, bfloat16=True, on_progress=lambda line: None)
-    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["recipe.json", "tokenizer.json"]
+    with pytest.raises(ConfigError, match="bfloat16 was True, and is False"):
+        run_recipe(tmp_path, TINY, on_progress=lambda line: None)

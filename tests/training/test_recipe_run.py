@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 
-from linvt_cli.training.recipe_run import RecipeRun, scaled
+from linvt_cli.errors import ConfigError
+from linvt_cli.training.recipe_run import RecipeRun, hold_to_recipe, scaled
 from linvt_cli.training.trainer import read_metrics
 from tests.training.test_trainer import Regression
 
@@ -30,6 +33,26 @@ class Sizes:
     steps: int = 10
     clips: int = 100
     seed: int = 7
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "said"),
+    [
+        (Sizes(steps=11), {}, "steps was 10, and is 11"),
+        (Sizes(), {"bfloat16": True}, "bfloat16 was False, and is True"),
+        (Sizes(), {"begin_with": "cd"}, "begin_with was ab, and is cd"),
+        (Sizes(), {"begin_with": None}, "begin_with was ab, and is None"),
+    ],
+)
+def test_a_run_folder_keeps_to_its_recipe(
+    recipe: Sizes, changes: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        hold_to_recipe(tmp_path, Sizes(), bfloat16=False, begin_with="ab")
+    with pytest.raises(ConfigError, match=said) as caught:
+        hold_to_recipe(tmp_path, recipe, **{"bfloat16": False, "begin_with": "ab", **changes})
+    assert "\n" not in caught.value.message
+    assert caught.value.hint == "give the options of its first run, or another folder with -o"
 
 
 def test_sizes_are_scaled_and_nothing_else() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 from linvt_cli.training import state
@@ -45,6 +46,47 @@ def test_who_goes_on_takes_the_same_steps(trained: Parts, tmp_path: Path) -> Non
         step(*others)
     assert all(torch.equal(trained[0][name], others[0][name]) for name in trained[0])
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def part_step(learnt: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
+    """Let the bias alone take a step."""
+    optimizer.zero_grad()
+    (learnt["bias"] ** 2).sum().backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+def test_a_weight_goes_on_from_its_own_steps(tmp_path: Path) -> None:
+    whole, others = parts(0), parts(1)
+    step(*whole)
+    part_step(*whole)
+    write_state(tmp_path / "a.safetensors", *whole, step=2)
+    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
+        restore_state(file, *others)
+    for _ in range(2):
+        step(*whole)
+        step(*others)
+    assert all(torch.equal(whole[0][name], others[0][name]) for name in whole[0])
+
+
+def test_a_weight_without_a_step_has_no_state(tmp_path: Path) -> None:
+    whole, others = parts(0), parts(1)
+    part_step(*whole)
+    write_state(tmp_path / "a.safetensors", *whole, step=1)
+    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
+        restore_state(file, *others)
+    assert list(others[1].state) == [others[0]["bias"]]
+
+
+def test_a_file_of_old_tells_one_number_of_steps_for_all(trained: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    with safe_open(path, framework="pt") as file:
+        tensors = {n: file.get_tensor(n) for n in file.keys() if not n.startswith("step.")}  # noqa: SIM118
+    assert len(tensors) == 6
+    save_file(tensors, path, metadata={"step": "3"})
+    learnt, optimizer = parts(1)
+    with safe_open(path, framework="pt") as file:
+        restore_state(file, learnt, optimizer)
+    assert [optimizer.state[weight]["step"].item() for weight in learnt.values()] == [3, 3]
 
 
 def test_weights_come_without_the_moments(trained: Parts, tmp_path: Path) -> None:

@@ -39,6 +39,26 @@ class Regression:
         return {"all": float(not self.layer.training)}
 
 
+class InTurns(Regression):
+    """A stage of which some weights have no part in most steps, and some in none of the first."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        super().__init__(stop_at)
+        self.seldom, self.late = nn.Linear(4, 2), nn.Linear(4, 2)
+
+    def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
+        return [("layer", self.layer), ("seldom", self.seldom), ("late", self.late)]
+
+    def loss(self, step: int) -> Tensor:
+        inputs = torch.randn(16, 4, generator=torch.Generator().manual_seed(step + 100))
+        loss = super().loss(step)
+        if step % 3 == 1:
+            loss = loss + (self.seldom(inputs) - inputs[:, 2:]).square().mean()
+        if step >= 25:
+            loss = loss + (self.late(inputs) + inputs[:, 2:]).square().mean()
+        return loss
+
+
 def run(stage: Regression, folder: Path) -> list[Metrics]:
     metrics: list[Metrics] = []
     run_stage(stage, folder, OPTIONS, metrics.append)
@@ -56,6 +76,23 @@ def test_an_interrupted_run_ends_at_the_weights_of_an_uninterrupted_one(tmp_path
     run(resumed, tmp_path)
     assert torch.equal(whole.layer.weight, resumed.layer.weight)
     assert torch.equal(whole.layer.bias, resumed.layer.bias)
+
+
+def test_weights_without_a_part_in_some_steps_go_on_as_if_nothing_had_interrupted_them(
+    tmp_path: Path,
+) -> None:
+    whole, resumed = InTurns(), InTurns()
+    (tmp_path / "whole").mkdir()
+    run(whole, tmp_path / "whole")
+    for stop_at in (18, 33):
+        with pytest.raises(KeyboardInterrupt):
+            run(InTurns(stop_at), tmp_path)
+    run(resumed, tmp_path)
+    for (name, one), (_, other) in zip(
+        whole.trained_modules(), resumed.trained_modules(), strict=True
+    ):
+        for wanted, found in zip(one.parameters(), other.parameters(), strict=True):
+            assert torch.equal(wanted, found), name
 
 
 def test_the_loss_falls(tmp_path: Path) -> None:

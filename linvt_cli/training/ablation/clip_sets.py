@@ -13,7 +13,6 @@ import numpy as np
 
 from linvt_cli.backbones.nano import Nano
 from linvt_cli.config import LinVTConfig
-from linvt_cli.errors import ConfigError
 from linvt_cli.training.banks import clip_counter
 from linvt_cli.training.drawing import default_workers
 from linvt_cli.training.features import ClipSet, FeatureCache, build_cache
@@ -97,7 +96,7 @@ def clip_caches(
             of these clips and this vision encoder, and none are in the run folder.
 
     Raises:
-        ConfigError: the folder holds features of another number of clips.
+        ConfigError: the folder holds features of other clips.
     """
     caches = []
     for name, clips in clip_sets(recipe).items():
@@ -107,7 +106,6 @@ def clip_caches(
             on_progress(f"{name} features: those in '{theirs}'")
             caches.append(read_cache(theirs, clips))
             continue
-        _require_size(folder, len(clips))
         cache = build_cache(
             folder,
             clips,
@@ -169,17 +167,3 @@ def is_cache_of(folder: Path, clips: ClipSet, nano: Nano) -> bool:
         far = np.abs(features.astype(np.float32) - others.astype(np.float32))
         alike = float(far.mean()) <= _ROUNDING * float(others.astype(np.float32).std())
         return alike and bool((cover == other_cover).all())
-
-
-def _require_size(folder: Path, num_clips: int) -> None:
-    """Refuse to continue a cache of another number of clips: its rows would mean other clips."""
-    file = folder / "features.npy"
-    if not file.exists():
-        return
-    found = len(np.load(file, mmap_mode="r"))
-    if found != num_clips:
-        raise ConfigError(
-            f"'{folder}' holds features of {found} clips, not of {num_clips}",
-            field="scale",
-            hint="run with the --scale that they were made with, or in another folder",
-        )

@@ -60,6 +60,11 @@ class PublishedArithmetic(Variant):
             top_k=config.num_kept,
             multi_scale=True,
         )
+        # Nothing leads a gradient to these: two are unused, and the scorer only ranks.
+        aggregation = self.official.tta_module.layer_linagg.linear_aggregator
+        scorer = self.official.svt_module.token_selection.score_net
+        for part in (aggregation.wv, aggregation.dense, scorer):
+            part.requires_grad_(False)
 
     def num_kept(self, num_sources: int) -> int:
         """k, clamped to S."""

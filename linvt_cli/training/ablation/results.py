@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from linvt_cli.errors import ConfigError
+from linvt_cli.training.whole_file import write_whole
 
 Counts = dict[str, tuple[int, int]]  # kind of question -> exact answers, all answers
 ORDER = ("after", "before", "direction", "first", "last")
@@ -113,27 +113,6 @@ def read_image_result(run_dir: Path) -> ImageResult | None:
     )
 
 
-def hold_to_settings(run_dir: Path, settings: dict[str, Any]) -> None:
-    """Write down the settings of a run folder, or refuse to go on with others.
-
-    Raises:
-        ConfigError: results of the folder were made with other settings.
-    """
-    path = run_dir / "ablation.json"
-    if not path.exists():
-        write_whole(path, json.dumps(settings, indent=2) + "\n")
-        return
-    held = json.loads(path.read_text(encoding="utf-8"))
-    for name, value in json.loads(json.dumps(settings)).items():
-        if held.get(name) != value:
-            raise ConfigError(
-                f"'{run_dir}' holds an ablation with other settings: {name} was"
-                f" {held.get(name)}, and is {value}",
-                field=name,
-                hint="give the options of its first run, or another folder with -o",
-            )
-
-
 @contextmanager
 def sole_ablation(run_dir: Path) -> Iterator[None]:
     """Keep other commands out of a run folder; the system lets go if this one dies.
@@ -154,14 +133,6 @@ def sole_ablation(run_dir: Path) -> Iterator[None]:
                     hint="wait for its end, or name another folder with -o",
                 ) from error
         yield
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file under another name, and rename it: it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _counts(document: dict[str, list[int]]) -> Counts:

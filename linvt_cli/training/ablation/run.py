@@ -29,12 +29,10 @@ from linvt_cli.training.ablation.results import (
     ImageResult,
     RunResult,
     add_result,
-    hold_to_settings,
     read_image_result,
     read_results,
     sole_ablation,
     write_image_result,
-    write_whole,
 )
 from linvt_cli.training.ablation.stage import VariantStage
 from linvt_cli.training.ablation.table import Circumstances, as_markdown
@@ -51,7 +49,9 @@ from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import NUM_FRAMES, FeatureCache
 from linvt_cli.training.half_products import halve_products
 from linvt_cli.training.recipe import set_statistics
+from linvt_cli.training.settings_file import hold_to_settings
 from linvt_cli.training.trainer import TrainingOptions, run_stage
+from linvt_cli.training.whole_file import write_whole
 
 _FIRST_SEED = 1000  # of weights and batches; beyond those of nano's recipe
 _WARMUP_SHARE = 1 / 6  # of the steps, as nano's instruct stage has
@@ -100,7 +100,8 @@ def run_ablation(
     image_llm = load_image_llm(choice.image_llm, device)
     run_dir.mkdir(parents=True, exist_ok=True)
     with sole_ablation(run_dir):
-        hold_to_settings(run_dir, _settings(recipe, image_llm))
+        settings = _settings(recipe, image_llm)
+        hold_to_settings(run_dir / "ablation.json", settings, kind="an ablation")
         train, test = clip_caches(
             run_dir, recipe, image_llm.nano, on_progress, made_by=choice.image_llm
         )
@@ -236,7 +237,7 @@ class _Bench:
             num_steps=num_steps,
             num_video_tokens=measured.num_video_tokens,
             num_kept=variant.num_kept(NUM_FRAMES * self.test.num_cells),
-            num_weights=sum(p.numel() for p in variant.parameters()),
+            num_weights=sum(p.numel() for p in variant.parameters() if p.requires_grad),
             linear=variant.linear,
             loss=told.loss,
             seconds_per_step=told.seconds_per_step,
@@ -254,6 +255,8 @@ class _Bench:
         require_same_vision(self.image_llm.nano, after.nano)
         if not after.has_statistics:
             set_statistics(after.nano.model, self.train.cache)
+        if self.recipe.bfloat16:
+            halve_products(after.nano)  # as what it is compared with
         self.on_progress("questions about stills, before and after")
         result = ImageResult(
             before=ask_about_stills(self.image_llm.nano, self.test),

@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 RESULT = "linvt"
 """Folder of the finished checkpoint, in the run's folder."""
 _LIGHTER = (
-    "use a smaller --batch-size with a larger --accumulate, --gradient-checkpointing, or fewer"
-    " --frames"
+    "add --gradient-checkpointing, with which this run goes on; or begin anew, in another folder,"
+    " with a smaller --batch-size and a larger --accumulate, or fewer --frames"
 )
 
 

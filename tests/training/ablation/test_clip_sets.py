@@ -43,12 +43,12 @@ def test_both_sets_are_made_once_and_of_different_splits(tmp_path: Path) -> None
     assert len(lines) == 2
 
 
-def test_features_of_another_number_of_clips_are_refused_and_left_alone(tmp_path: Path) -> None:
+def test_features_of_other_clips_are_refused_and_left_alone(tmp_path: Path) -> None:
     nano = tiny_nano()
     clip_caches(tmp_path, TINY, nano, lambda line: None)
     file = tmp_path / "features" / "train" / "features.npy"
     before = file.read_bytes()
     more = AblationRecipe(num_clips=4, num_foreign=1, num_test_clips=1, num_test_foreign=1)
-    with pytest.raises(ConfigError, match="features of 3 clips, not of 5"):
+    with pytest.raises(ConfigError, match="features of other clips: num_clips was 2, and is 4"):
         clip_caches(tmp_path, more, nano, lambda line: None)
     assert file.read_bytes() == before

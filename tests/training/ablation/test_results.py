@@ -10,7 +10,6 @@ from linvt_cli.training.ablation.results import (
     ImageResult,
     RunResult,
     add_result,
-    hold_to_settings,
     read_image_result,
     read_results,
     share_of,
@@ -72,12 +71,3 @@ def test_answers_about_stills_are_kept(tmp_path: Path) -> None:
     images = ImageResult(before=EXACT, after={"count": (1, 2)}, weights_after="ab12")
     write_image_result(tmp_path, images)
     assert read_image_result(tmp_path) == images
-
-
-def test_a_folder_keeps_to_its_settings(tmp_path: Path) -> None:
-    settings = {"num_steps": 600, "linvt": {"scales": (1, 2)}}
-    hold_to_settings(tmp_path, settings)
-    hold_to_settings(tmp_path, settings)
-    with pytest.raises(ConfigError, match="num_steps was 600, and is 300") as caught:
-        hold_to_settings(tmp_path, {**settings, "num_steps": 300})
-    assert caught.value.hint is not None

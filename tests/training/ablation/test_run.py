@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from linvt_cli.backbones.nano import Nano
 from linvt_cli.errors import ConfigError
 from linvt_cli.training.ablation import run as run_module
 from linvt_cli.training.ablation.clip_sets import AblationRecipe
 from linvt_cli.training.ablation.image_llm import ImageLLM
+from linvt_cli.training.ablation.results import Counts
 from linvt_cli.training.ablation.run import AblationChoice, run_ablation
+from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.readers import Readers
 from tests.tiny_models import tiny_nano
 from tests.training.ablation.conftest import CONFIG
@@ -124,6 +128,32 @@ def test_the_image_llm_and_what_became_of_it_are_asked_about_stills(
     lines.clear()
     ablate(tmp_path / "run", lines, choice)
     assert lines == []  # asked once
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_both_are_asked_about_stills_in_the_same_arithmetic(
+    bfloat16: bool, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halved: list[Nano] = []
+    asked: list[Nano] = []
+
+    def ask(nano: Nano, bank: ClipBank) -> Counts:
+        asked.append(nano)
+        return {"count": (1, 2)}
+
+    monkeypatch.setattr(run_module, "halve_products", halved.append)
+    monkeypatch.setattr(run_module, "ask_about_stills", ask)
+    choice = AblationChoice(num_seeds=1, only="mean", image_llm=tmp_path / "stage")
+    ablate(tmp_path / "run", lines, choice, replace(TINY, bfloat16=bfloat16))
+    assert len(asked) == 2
+    assert halved == (asked if bfloat16 else [])
+
+
+def test_weights_are_counted_that_learn(tmp_path: Path, lines: list[str]) -> None:
+    (result,) = ablate(tmp_path, lines, AblationChoice(num_seeds=1, only="official"))
+    state = load_file(tmp_path / "runs" / "official" / "seed-0" / "variant.safetensors")
+    moved = [tensor.numel() for name, tensor in state.items() if name.startswith("exp_avg.")]
+    assert result["num_weights"] == sum(moved)
 
 
 def test_with_the_shipped_image_llm_alone_there_is_nothing_to_compare(

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from linvt_cli.errors import ConfigError
+from linvt_cli.training.cache_files import clips_done, open_array, write_progress
+
+CLIPS = {"split": "train", "first_seed": 7, "difficulty": {"things": (1, 4)}}
+
+
+def test_progress_is_that_of_its_clips(tmp_path: Path) -> None:
+    assert clips_done(tmp_path, CLIPS) == 0
+    write_progress(tmp_path, CLIPS, 3)
+    assert clips_done(tmp_path, CLIPS) == 3
+    with pytest.raises(ConfigError, match="of other clips: first_seed was 7, and is 8"):
+        clips_done(tmp_path, {**CLIPS, "first_seed": 8})
+
+
+def test_a_folder_that_does_not_tell_its_clips_is_taken_at_its_word(tmp_path: Path) -> None:
+    (tmp_path / "progress.json").write_text(json.dumps({"done": 5}))
+    assert clips_done(tmp_path, CLIPS) == 5
+
+
+def test_an_array_is_made_once_and_has_one_shape(tmp_path: Path) -> None:
+    path = tmp_path / "cover.npy"
+    open_array(path, np.uint8, (2, 3))[1] = 9
+    assert open_array(path, np.uint8, (2, 3)).tolist() == [[0, 0, 0], [9, 9, 9]]
+    with pytest.raises(ConfigError, match=r"cover\.npy was \(2, 3\), and is \(4, 3\)"):
+        open_array(path, np.uint8, (4, 3))
+    assert np.load(path).shape == (2, 3)
