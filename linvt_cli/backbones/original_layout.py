@@ -112,6 +112,7 @@ def load_model(
         BackboneLoadError: if a weight is missing, is one too many or has another shape, or if the
             weights are quantized already in another way.
     """
+    _require_no_lora(folder)
     settings = quantization_settings(quantization, dtype, full_precision)
     stored = stored_quantization(folder)
     if stored != "none":
@@ -153,6 +154,15 @@ def load_model(
     settle_four_bits(model)
     model.train(False)
     return model
+
+
+def _require_no_lora(folder: Path) -> None:
+    """Refuse a LoRA beside the weights: transformers would apply it where peft is installed."""
+    if (folder / "adapter_config.json").exists():
+        raise BackboneLoadError(
+            f"'{folder}' holds a LoRA (adapter_config.json) beside the weights of a model",
+            hint="if the weights have it already, move adapter_config.json away; else merge it",
+        )
 
 
 def _load_with_attention(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from linvt_cli.errors import DeviceError, MachineError
 
 _GIB = 2**30
 _DRIVER = Path("/proc/driver/nvidia/version")
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 _TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}  # relative
 
 
@@ -47,11 +49,11 @@ def check_gpu(circumstances: Circumstances) -> Finding:
     Raises:
         DeviceError: if the user wants a device that is not there, or one does not work.
     """
+    select_device(circumstances.device)
     driver = driver_version()
     if not torch.cuda.is_available():
-        if circumstances.device != "auto":
-            select_device(circumstances.device)
-        return _without_cuda(driver, built_for=torch.version.cuda)
+        wanted = circumstances.device != "cpu"
+        return _without_cuda(driver, built_for=torch.version.cuda, wanted=wanted)
     devices = [_try_device(index) for index in range(torch.cuda.device_count())]
     names = ", ".join(f"{each['name']} with {each['free_gib']} GiB free" for each in devices)
     return Finding(
@@ -60,8 +62,13 @@ def check_gpu(circumstances: Circumstances) -> Finding:
     )
 
 
-def _without_cuda(driver: str | None, *, built_for: str | None) -> Finding:
+def _without_cuda(driver: str | None, *, built_for: str | None, wanted: bool) -> Finding:
     """Say why there is no CUDA device: no driver, a PyTorch without CUDA, or one too new for it.
+
+    Args:
+        driver: its version, if it is there.
+        built_for: the version of CUDA that PyTorch is built for, if it is.
+        wanted: whether the user would have taken a device.
 
     Raises:
         DeviceError: if driver and PyTorch are both there and do not go together.
@@ -77,10 +84,16 @@ def _without_cuda(driver: str | None, *, built_for: str | None) -> Finding:
             hint="pip install --force-reinstall torch"
             " --index-url https://download.pytorch.org/whl/cu126",
         )
-    raise DeviceError(
-        f"PyTorch, built for CUDA {built_for}, finds no device with the NVIDIA driver {driver}",
-        hint="update the NVIDIA driver, then start the machine again",
+    if (visible := os.environ.get(_VISIBLE)) is not None:
+        message = f"{_VISIBLE}='{visible}' hides all devices: models run on the CPU"
+        return Finding(message, facts, status="warning", hint=f"unset {_VISIBLE}")
+    message = (
+        f"PyTorch, built for CUDA {built_for}, finds no device with the NVIDIA driver {driver}"
     )
+    hint = "update the NVIDIA driver and start the machine again; a container must be given the GPU"
+    if not wanted:
+        return Finding(message, facts, status="warning", hint=hint)
+    raise DeviceError(message, hint=hint)
 
 
 def _try_device(index: int) -> dict[str, object]:

@@ -6,6 +6,7 @@ from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.doctor.findings import Circumstances, Finding
 from linvt_cli.errors import DownloadError
 from linvt_cli.models.source import names_folder, names_repository
+from linvt_cli.settings.catalogue import what_stands_for
 
 SECONDS = 5.0
 """How long the hub may take to answer."""
@@ -50,6 +51,9 @@ def _trouble_with(endpoint: str, facts: dict[str, object]) -> str | None:
 
 
 def _needs_hub(model: str | None) -> bool:
-    if model is None or names_folder(model):
+    if model is None:
         return False
-    return names_repository(model) or find_backbone(model).repo is not None
+    named = what_stands_for(model)
+    if names_folder(named):
+        return False
+    return names_repository(named) or find_backbone(named).repo is not None

@@ -22,6 +22,7 @@ from linvt_cli.models.manifest import Manifest, ManifestFile, write_manifest
 from linvt_cli.models.source import LOCAL_OWNER, HubSource, is_commit
 from linvt_cli.models.store import QUANTIZED, PulledModel, Shelf, Store
 
+_TOKENIZERS = ("*.model", "merges.txt", "vocab.txt")
 _UNFINISHED = "making"  # folder of a copy that is being written
 
 
@@ -167,12 +168,13 @@ def _whole(shelf: Shelf, revision: str) -> PulledModel | None:
 def _fingerprint(folder: Path) -> str:
     """Return forty hex digits that change when a file of a folder is changed, without reading it.
 
-    The configuration is small, and read: copying a folder keeps no times.
+    Configuration and tokenizer are small, and read: copying a folder keeps no times.
     """
     digest = sha256(str(folder.resolve()).encode())
     for path in sorted(folder.glob("*.safetensors")):
         facts = path.stat()
         digest.update(f"{path.name}/{facts.st_size}/{facts.st_mtime_ns}/".encode())
-    for path in sorted(folder.glob("*.json")):
-        digest.update(path.read_bytes())
+    for pattern in ("*.json", *_TOKENIZERS):
+        for path in sorted(folder.glob(pattern)):
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:40]

@@ -19,6 +19,7 @@ from linvt_cli.types import WEIGHTS_INDEX
 _SUFFIXES = {WEIGHTS_SUFFIX, ".json", ".model"}
 _NAMES = {"merges.txt", "vocab.txt"}  # of tokenizers
 _FOLDERS = {"", "adapter"}  # a LinVT checkpoint may carry a LoRA
+_LORA = {"adapter_config.json", "adapter_model.safetensors"}  # beside weights: of no use to them
 _CODE_OR_PICKLE = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack"}
 _MAX_FILES = 1000
 
@@ -96,6 +97,8 @@ def _is_needed(path: str, shards: frozenset[str] | None) -> bool:
     place = PurePosixPath(path)
     folder = "" if place.parent == PurePosixPath() else str(place.parent)
     if folder not in _FOLDERS or place.name.startswith("."):
+        return False
+    if folder == "" and place.name in _LORA:
         return False
     if place.suffix == WEIGHTS_SUFFIX and folder == "" and shards is not None:
         return path in shards

@@ -17,6 +17,15 @@ from linvt_cli.video.files import shown_name
 from linvt_cli.video.sampling import Timeline
 
 _FORMATS = ("PNG", "JPEG", "WEBP")
+_MOVING = ("PNG", "WEBP")  # pictures that cameras put behind a JPEG are no frames of a video
+_DAMAGED = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    EOFError,
+    OSError,
+    SyntaxError,
+    ValueError,
+)
 _STILL_DURATION = 1.0  # s; a still has no duration, and zero would leave nothing to look at
 _EXIF_ORIENTATION = 0x0112  # 5 to 8 lie on a side
 _SILENT_DURATION = 100  # ms for animation frames that state none
@@ -37,7 +46,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
             with picture:
                 check_size(picture.width, picture.height, path)
                 yield picture
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+    except _DAMAGED as error:
         raise VideoDecodeError(
             f"{shown_name(path)} is a damaged or too large picture",
             path=path,
@@ -81,7 +90,7 @@ class PictureReader:
             height=height,
             duration=end,
             num_frames=len(times),
-            codec=(picture.format or "").lower(),
+            codec={"MPO": "jpeg"}.get(picture.format or "", (picture.format or "").lower()),
             decoder="pillow",
         )
 
@@ -94,7 +103,7 @@ class PictureReader:
 
 def _frame_times(picture: Image.Image) -> Iterator[float]:
     """When each frame begins, and when the last one ends, in seconds."""
-    count = getattr(picture, "n_frames", 1)
+    count = getattr(picture, "n_frames", 1) if picture.format in _MOVING else 1
     yield 0.0
     if count == 1:
         yield _STILL_DURATION

@@ -50,6 +50,13 @@ def test_a_weight_of_another_shape_is_refused(tmp_path):
         load(tmp_path)
 
 
+def test_a_lora_beside_the_weights_is_refused(tmp_path):
+    write_internvl2(tmp_path, "qwen2")
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(BackboneLoadError, match="holds a LoRA"):
+        load(tmp_path)
+
+
 def test_a_damaged_shard_is_refused(tmp_path):
     write_internvl2(tmp_path, "qwen2")
     shard = next(tmp_path.glob("*00001*.safetensors"))

@@ -63,8 +63,25 @@ def test_a_driver_that_pytorch_is_not_built_for_is_worth_a_warning(no_device, mo
 def test_a_pytorch_that_cannot_use_the_driver_is_a_failure(no_device, monkeypatch):
     monkeypatch.setattr(compute, "driver_version", lambda: "450.80")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     with pytest.raises(DeviceError, match=r"built for CUDA 13\.0, .* driver 450\.80"):
         check_gpu(Circumstances())
+    assert check_gpu(Circumstances(device="cpu")).status == "warning"
+
+
+def test_devices_that_are_hidden_are_no_fault_of_the_driver(no_device, monkeypatch):
+    monkeypatch.setattr(compute, "driver_version", lambda: "580.10")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    finding = check_gpu(Circumstances())
+    assert (finding.status, finding.hint) == ("warning", "unset CUDA_VISIBLE_DEVICES")
+
+
+def test_a_number_that_no_device_has_is_a_failure_beside_others(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(DeviceError, match="cuda:1"):
+        check_gpu(Circumstances(device="cuda:1"))
 
 
 def test_a_device_that_the_user_wants_and_that_is_not_there_is_a_failure(no_device):

@@ -99,6 +99,16 @@ def test_no_hub_is_a_failure_where_a_model_comes_from_it(nobody, model):
         check_network(Circumstances(model))
 
 
+def test_names_of_the_users_own_are_known(nobody, tmp_path, monkeypatch):
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    (tmp_path / "models.toml").write_text(
+        '[lectures]\nfrom = "/data/qwen"\n\n[talks]\nfrom = "hub:me/talks"\n'
+    )
+    assert check_network(Circumstances("lectures")).status == "warning"
+    with pytest.raises(DownloadError, match="cannot be reached"):
+        check_network(Circumstances("talks"))
+
+
 def test_a_hub_that_says_nothing_is_given_up(monkeypatch):
     monkeypatch.setattr(network, "SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -129,7 +129,10 @@ def test_a_repository_is_known_by_its_commit_and_a_folder_by_what_is_in_it(tmp_p
     os.utime(weights, (1, 1))
     changed = original_of(snapshot, None)
     (snapshot / "config.json").write_text('{"a": 1}')
-    assert len({own.version, changed.version, original_of(snapshot, None).version}) == 3
+    configured = original_of(snapshot, None)
+    (snapshot / "tokenizer.model").write_bytes(b"new")
+    states = [own, changed, configured, original_of(snapshot, None)]
+    assert len({state.version for state in states}) == 4
 
 
 def test_the_copy_of_a_folder_that_was_changed_takes_the_place_of_the_older(store, tmp_path):

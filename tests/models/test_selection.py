@@ -31,6 +31,13 @@ def test_of_folders_only_that_of_an_adapter_is_taken():
     ]
 
 
+def test_a_lora_beside_the_weights_is_left_where_it_is():
+    lora = ("adapter_config.json", "adapter_model.safetensors")
+    assert chosen("model.safetensors", *lora) == ["model.safetensors"]
+    with pytest.raises(UnsafeFilesError, match="no weights"):
+        chosen(*lora)
+
+
 def test_with_an_index_only_its_weights_are_taken():
     assert chosen("a.safetensors", "b.safetensors", shards=frozenset({"b.safetensors"})) == [
         "b.safetensors"

@@ -59,6 +59,19 @@ def test_an_animation_keeps_its_own_times(tmp_path):
         assert [(n, read(pixels)) for n, pixels in reader.pixels([2, 7])] == [(2, 2), (7, 7)]
 
 
+@pytest.mark.parametrize("kept", [1.0, 0.6], ids=["whole", "without the end"])
+def test_the_preview_behind_a_photograph_is_no_frame(tmp_path, kept):
+    preview = Image.fromarray(draw(7, 80, 64))
+    path = tmp_path / "a.jpg"
+    Image.fromarray(draw(613)).save(path, "MPO", save_all=True, append_images=[preview])
+    whole = path.read_bytes()
+    begin_of_preview = whole.rindex(b"\xff\xd8\xff")
+    path.write_bytes(whole if kept == 1 else whole[:begin_of_preview])
+    frames = read_frames(path, FrameSampling(num_frames=8))
+    assert [read(pixels) for pixels in frames.pixels] == [613]
+    assert (frames.times, frames.video.codec) == ((0.0,), "jpeg")
+
+
 def test_a_cut_off_picture_is_an_error(tmp_path):
     Image.fromarray(draw(1)).save(tmp_path / "a.png")
     content = (tmp_path / "a.png").read_bytes()
