@@ -7,7 +7,7 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -191,6 +191,7 @@ class _Run:
             item.question,
             item.options,
             str(item.video),
+            *map(asdict, item.subtitles),
         ]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_SETTINGS_DIGITS]
 

@@ -245,8 +245,12 @@ def _holds(words: str, part: str) -> bool:
 def normalize(text: str) -> str:
     """Return the words of a text: lower case, no punctuation and articles, numbers as digits.
 
+    Signs and decimal points of numbers become letters.
+
     A text that is nothing but articles keeps them.
     """
-    words = text.lower().translate(str.maketrans("", "", string.punctuation)).split()
+    signed = re.sub(r"(?<![\w.])-(?=\d)", "minus", text.lower())
+    whole = re.sub(r"(?<=\d)\.(?=\d)", "point", signed)
+    words = whole.translate(str.maketrans("", "", string.punctuation)).split()
     kept = [word for word in words if word not in _ARTICLES] or words
     return " ".join(_NUMBERS.get(word, word) for word in kept)

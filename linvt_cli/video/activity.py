@@ -20,7 +20,7 @@ _NOISE_FACTOR, _MOST_NOISE = 4.0, 4.0
 _LEAST_AREA = 1 / 600  # of the frame
 _PATCH = 6  # px
 _PATCH_LEVELS = 10.0
-_MOMENTS = 8  # of a burst that are compared with the still picture before it
+_MOMENTS = 64  # of a burst that are compared with the still picture before it
 _UNDONE = 0.35  # of a change: as much may remain where it is called undone
 _RHYTHM_TOLERANCE = 0.2
 _LEAST_BLINKS = 3
@@ -77,15 +77,20 @@ def _difference(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 def _stretches(active: np.ndarray, lag: int) -> list[Burst]:
     """Bursts from the pairs, ``lag`` frames apart, between which something changes.
 
-    A change between two neighbouring frames shows in ``lag`` pairs, so as much is taken off.
+    A change between two neighbouring frames shows in ``lag`` pairs, so as much is taken off. What
+    is undone within fewer frames comes as short runs, whose bursts touch or overlap: it is one.
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]])))
-    bursts = []
+    bursts: list[Burst] = []
     for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         # A run that touches an end of the shot is cut short there by the missing pairs.
         first = 0 if begin == 0 else begin + lag - 1
         last = len(active) + lag - 1 if end == len(active) else end
-        bursts.append(Burst(min(first, last - 1), max(last, first + 1)))
+        burst = Burst(min(first, last - 1), max(last, first + 1))
+        if bursts and burst.first <= bursts[-1].last:
+            before = bursts.pop()
+            burst = Burst(before.first, max(before.last, burst.last))
+        bursts.append(burst)
     return bursts
 
 

@@ -138,6 +138,11 @@ def test_subtitles_at_the_frames_come_before_the_question(tmp_path, video, says,
     (row,) = rows_of(out)
     assert row["question"].startswith("This video's subtitles are listed below:\nfirst\nWhat is")
     assert "beyond" not in row["question"]
+    (path,) = (tmp_path / "data" / "subtitles").iterdir()
+    path.write_text(path.read_text().replace("first", "mended"))
+    more = ("--subtitles", "-o", str(out), "--resume")
+    assert evaluate("longvideobench", tmp_path / "data", *more) == 0
+    assert "\nmended\n" in rows_of(out)[-1]["question"]
 
 
 def test_without_a_folder_nothing_is_written_and_json_is_one_document(

@@ -146,6 +146,15 @@ def test_without_a_judge_words_are_compared():
     assert normalize("An  apple, the PEAR.") == "apple pear"
 
 
+@pytest.mark.parametrize("said", ["1.5", "-15", "1.55"])
+def test_numbers_that_differ_in_a_sign_or_a_point_are_others(said):
+    number = Item("1", Path("a.mp4"), "how many?", answer="15")
+    assert match_words("meaning", number, said).score == 0.0
+    assert match_words("meaning", number, "15.").score == 1.0
+    assert match_words("elements", elements("x = 15"), f"x = {said}").score == 0.0
+    assert normalize("1,500") == "1500"
+
+
 def test_an_answer_of_signs_alone_is_never_right():
     letter = Item("1", Path("a.mp4"), "which letter?", answer="A")
     assert match_words("meaning", letter, "a.") == Judgement(1.0, 5)

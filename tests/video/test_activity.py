@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
 
 from linvt_cli.video.activity import Burst, changed_areas, find_bursts
 from tests.video.drawn import drawn_frames, room
@@ -48,6 +51,16 @@ def test_a_thing_that_blinks_is_one_burst():
     phases = [still(20, 40), still(8, None), still(8, 40), still(8, None), still(20, 40)]
     frames = drawn_frames([picture for phase in phases for picture in phase])
     assert find_bursts(frames, PAUSE) == (Burst(19, 44),)
+
+
+@pytest.mark.parametrize("between", [1, 2, 4])
+@pytest.mark.parametrize("num_flashes", [2, 3])
+def test_flashes_within_a_pause_are_one_burst(between, num_flashes):
+    flashes = [picture for _ in range(num_flashes) for picture in [*still(between, None), room(40)]]
+    frames = drawn_frames([*still(40, None), *flashes, *still(40, None)])
+    bursts = find_bursts(frames, 0.6)
+    assert all(one.last <= other.first for one, other in pairwise(bursts))
+    assert len(bursts) == 1
 
 
 def test_what_appears_and_later_disappears_are_two_bursts():

@@ -53,6 +53,20 @@ def test_the_events_of_a_drawn_clip_are_found_with_their_times(seed, tmp_path):
     assert np.abs(np.array(found) - np.array(events)).max() <= 0.75
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_spans_of_flashes_never_overlap_and_have_something_to_look_at(seed):
+    chance = np.random.default_rng(seed)
+    pictures = [room(None, seed=number) for number in range(300)]
+    for first in chance.integers(30, 260, 4):
+        length, pause = chance.integers(1, 6, 2)
+        for begin in (first, first + length + pause):
+            pictures[begin : begin + length] = [room(40, seed=seed) for _ in range(length)]
+    frames = drawn_frames(pictures)
+    spans = spans_of(frames, 0.0, frames.times[-1] + 0.1)
+    assert all(each.earliest <= each.start < each.end <= each.latest for each in spans)
+    assert all(one.end <= other.start for one, other in pairwise(spans))
+
+
 def test_spans_are_in_order_apart_long_enough_and_no_more_than_wanted(tmp_path):
     write_video(tmp_path / "cuts.mp4", (picture(n // 8) for n in range(160)), fps=10)
     for most in (1, 3, 24):
