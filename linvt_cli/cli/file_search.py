@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import accumulate
 
 from linvt_cli.errors import VideoError
 from linvt_cli.video.files import shown_name
@@ -41,6 +42,12 @@ class Filter:
     def enters(self, path: str) -> bool:
         """Whether a folder is searched, named by its path below the folder."""
         return not _matches(path, self.exclude)
+
+    def leaves_out(self, path: str) -> bool:
+        """Whether a file, or a folder on the way to it, is excluded; named by its path below."""
+        parts = path.split(os.sep)  # noqa: PTH206 - names need not be valid text
+        ways = accumulate(parts, lambda above, part: f"{above}{os.sep}{part}")
+        return any(_matches(way, self.exclude) for way in ways)
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:
@@ -105,8 +112,27 @@ def files_like(pattern: str, wanted: Filter) -> Iterator[str]:
     Raises:
         VideoError: if a matching folder cannot be listed.
     """
+    beginning = _beginning(pattern)
+    *_, last = pattern.rstrip(os.sep).split(os.sep)  # noqa: PTH206
     for path in sorted(glob.glob(pattern, recursive=True), key=_order):  # noqa: PTH207
+        if wanted.leaves_out(path[len(beginning) :].rstrip(os.sep)):
+            continue
         if not os.path.isdir(path):  # noqa: PTH112
             yield path
-        elif "**" not in pattern:
+        elif last != "**":  # else its files match as well
             yield from files_in(path, wanted)
+
+
+def matches_nothing(pattern: str) -> bool:
+    """Whether no file and no folder is like a pattern."""
+    return next(glob.iglob(pattern, recursive=True), None) is None  # noqa: PTH207
+
+
+def _beginning(pattern: str) -> str:
+    """Return the folder that all matches of a pattern lie below, with a slash at its end."""
+    fixed = ""
+    for part in pattern.split(os.sep)[:-1]:  # noqa: PTH206
+        if glob.has_magic(part):
+            break
+        fixed += part + os.sep
+    return fixed

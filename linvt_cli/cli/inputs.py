@@ -7,7 +7,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from linvt_cli.cli.file_search import Filter, files_in, files_like, is_pattern, names_media
+from linvt_cli.cli.file_search import (
+    Filter,
+    files_in,
+    files_like,
+    is_pattern,
+    matches_nothing,
+    names_media,
+)
 from linvt_cli.cli.input_lists import STANDARD_INPUT, ListRow, read_list
 from linvt_cli.errors import ConfigError, VideoNotFoundError
 
@@ -155,9 +162,10 @@ def _named(inputs: Iterable[str], selection: Selection) -> Iterator[ListRow]:
         elif os.path.isdir(named):  # noqa: PTH112
             yield from map(ListRow, files_in(named, selection.files))
         else:
-            is_there = os.path.lexists(named) or not is_pattern(named)
-            matching = () if is_there else tuple(files_like(named, selection.files))
-            yield from map(ListRow, matching or (named,))
+            if os.path.lexists(named) or not is_pattern(named) or matches_nothing(named):
+                yield ListRow(named)
+            else:
+                yield from map(ListRow, files_like(named, selection.files))
 
 
 def _listed(selection: Selection) -> Iterator[ListRow]:

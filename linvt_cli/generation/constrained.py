@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal, localcontext
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -25,10 +26,13 @@ from linvt_cli.generation.schema import compile_schema
 from linvt_cli.types import FinishReason, JSONValue, PromptEmbeds
 
 if TYPE_CHECKING:
+    from jsonschema import ValidationError
     from llguidance import LLMatcher
 
     from linvt_cli.backbones.base import Backbone
     from linvt_cli.config import GenerationConfig
+
+_MOST_DIGITS = 10_000  # of a quotient: more than the longest whole number by the least step has
 
 
 def write_document(
@@ -89,11 +93,12 @@ def parse_document(text: str, schema: Mapping[str, JSONValue]) -> JSONValue:
         UnfinishedDocumentError: if the grammar was wider than the schema, as for numbers between
             very narrow bounds, or it is nested deeper than Python reads.
     """
-    from jsonschema.validators import Draft202012Validator, validator_for
+    from jsonschema.validators import Draft202012Validator, extend, validator_for
 
     try:
         value: JSONValue = json.loads(text, parse_float=_finite, parse_int=_integer)
-        checker: Any = validator_for(schema, default=Draft202012Validator)(schema)
+        usual = validator_for(schema, default=Draft202012Validator)
+        checker: Any = extend(usual, {"multipleOf": _multiples})(schema)
         fault = next(checker.iter_errors(value), None)
     except RecursionError as error:
         raise UnfinishedDocumentError(
@@ -107,6 +112,17 @@ def parse_document(text: str, schema: Mapping[str, JSONValue]) -> JSONValue:
             hint="use a simpler schema",
         )
     return value
+
+
+def _multiples(_: object, step: Any, value: Any, __: object) -> Iterator[ValidationError]:
+    """Check ``multipleOf`` in decimals, as the grammar does: 0.3 is three times 0.1."""
+    from jsonschema import ValidationError
+
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    with localcontext(prec=_MOST_DIGITS):
+        if Decimal(repr(value)) % Decimal(repr(step)):
+            yield ValidationError(f"{value} is not a multiple of {step}")
 
 
 class _Document:

@@ -96,6 +96,28 @@ def test_patterns_match_files_sorted_and_search_folders(folder, monkeypatch):
     assert list(files_like("no*", Filter(include=("*.mp4",)))) == ["notes.txt"]
 
 
+@pytest.mark.parametrize("beginning", ["", "sub/../"])
+def test_what_is_excluded_is_none_of_a_pattern_s_files(folder, monkeypatch, beginning):
+    monkeypatch.chdir(folder)
+
+    def like(pattern: str, *exclude: str) -> list[str]:
+        found = files_like(beginning + pattern, Filter(exclude=exclude))
+        return [path.removeprefix(beginning) for path in found]
+
+    assert like("**/*.mp4", "b*", "[[]1]*") == ["-dash.mp4"]
+    assert like("**/*.mp4", "sub") == ["-dash.mp4", "[1].mp4", "b.mp4"]
+    assert like("**/*.mp4", "sub/b.mp4") == ["-dash.mp4", "[1].mp4", "b.mp4"]
+    assert like("su*", "deep") == ["sub/b.mp4"]
+    assert like("su*", "sub") == []
+
+
+def test_folders_are_searched_behind_a_pattern_of_any_depth(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert list(files_like("**/deep", Filter())) == ["sub/deep/c.avi"]
+    assert list(files_like("**/deep/", Filter())) == ["sub/deep/c.avi"]
+    assert list(files_like("sub/**", Filter())) == ["sub/b.mp4", "sub/deep/c.avi"]
+
+
 @pytest.mark.parametrize(
     ("name", "expected"), [("a.MP4", True), ("a.png", True), ("a.txt", False), ("mp4", False)]
 )

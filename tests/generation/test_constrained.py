@@ -169,5 +169,23 @@ def test_a_document_that_does_not_fit_after_all_is_an_error():
         parse_document("0", {"exclusiveMinimum": 0})
 
 
+@pytest.mark.parametrize(("step", "number"), [("0.1", 0.3), ("0.01", 0.29), ("2", 4), ("1e-9", 3)])
+def test_multiples_are_told_in_decimals(step, number):
+    schema = {"multipleOf": json.loads(step)}
+    assert parse_document(json.dumps(number), schema) == number
+    assert parse_document('["a", true]', {"items": schema}) == ["a", True]
+
+
+@pytest.mark.parametrize(("step", "number"), [("0.1", "0.35"), ("2", "3"), ("1e-9", "1e-10")])
+def test_what_is_no_multiple_does_not_fit(step, number):
+    with pytest.raises(UnfinishedDocumentError, match="is not a multiple of"):
+        parse_document(number, {"multipleOf": json.loads(step)})
+
+
+def test_multiples_of_long_numbers_are_told():
+    assert parse_document("9" * 4300, {"multipleOf": 3}) == int("9" * 4300)
+    assert parse_document("1e308", {"multipleOf": 5e-324}) == 1e308
+
+
 def test_a_pattern_that_python_does_not_know_is_left_to_the_grammar():
     assert parse_document('"a"', {"type": "string", "pattern": r"^\p{L}$"}) == "a"
