@@ -98,7 +98,7 @@ def parse_document(text: str, schema: Mapping[str, JSONValue]) -> JSONValue:
     try:
         value: JSONValue = json.loads(text, parse_float=_finite, parse_int=_integer)
         usual = validator_for(schema, default=Draft202012Validator)
-        checker: Any = extend(usual, {"multipleOf": _multiples})(schema)
+        checker: Any = extend(usual, {"multipleOf": _multiples})(schema)  # type: ignore[no-untyped-call]
         fault = next(checker.iter_errors(value), None)
     except RecursionError as error:
         raise UnfinishedDocumentError(
