@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
+from pathlib import Path
 
 _INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    # A reader that leaves early, as in `linvt ask … | head`, ends linvt without a word.
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    _open_missing_streams()
     try:
         # Inside the block, so that Ctrl-C during the import leaves no traceback either.
         from linvt_cli.cli.app import run
@@ -30,6 +28,14 @@ def main() -> None:
     # As it ends, Python looks for garbage among all objects, again and again.
     gc.freeze()
     sys.exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Stand in for standard streams that were closed by whoever started linvt (``2>&-``)."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - to the end
+            setattr(sys, name, stream)
 
 
 if __name__ == "__main__":

@@ -118,6 +118,8 @@ class GenerationConfig:
                 field="top_p",
                 hint="1 draws from all tokens",
             )
+        if not 0 <= self.seed < 2**64:
+            raise ConfigError(f"No seed is {self.seed}", field="seed", hint="take 0 to 2^64 - 1")
 
 
 @dataclass(frozen=True, slots=True)

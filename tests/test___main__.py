@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -21,9 +24,7 @@ def no_process_ends(monkeypatch):
         raise ProcessEndedError(code)
 
     monkeypatch.setattr(os, "_exit", end)
-    before = signal.getsignal(signal.SIGPIPE)
     yield
-    signal.signal(signal.SIGPIPE, before)
     gc.unfreeze()
 
 
@@ -32,6 +33,20 @@ def test_the_exit_code_is_that_of_the_command_line(monkeypatch):
     with pytest.raises(SystemExit) as ended:
         __main__.main()
     assert ended.value.code == 3
+
+
+def test_a_connection_that_breaks_does_not_end_the_process(monkeypatch):
+    monkeypatch.setattr(app, "run", lambda: int(signal.getsignal(signal.SIGPIPE) != signal.SIG_IGN))
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 0
+
+
+def test_streams_that_are_closed_are_no_bug():
+    command = shlex.join([sys.executable, "-m", "linvt_cli", "config", "path"])
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        done = subprocess.run(["sh", "-c", f"{command} {closed}"], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_python_does_not_look_for_garbage_as_it_ends(monkeypatch):

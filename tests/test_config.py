@@ -33,6 +33,8 @@ WIDE_LINVT = partial(LinVTConfig, embed_dim=768)
         (GenerationConfig, {"max_new_tokens": 0}, "max_new_tokens"),
         (GenerationConfig, {"temperature": -0.1}, "temperature"),
         (GenerationConfig, {"temperature": float("nan")}, "temperature"),
+        (GenerationConfig, {"seed": -1}, "seed"),
+        (GenerationConfig, {"seed": 2**64}, "seed"),
         (GenerationConfig, {"top_p": 0.0}, "top_p"),
         (GenerationConfig, {"top_p": 1.1}, "top_p"),
         (WIDE_LINVT, {"scales": (1, 2)}, "num_queries"),

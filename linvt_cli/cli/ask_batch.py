@@ -128,8 +128,8 @@ class _Asking:
                 )
             options = self._options
             model = options.model.doing(options.frames, options.generation)
-            batch = Batch(model, options.decoding, self._output)
             try:
+                batch = Batch(model, options.decoding, self._output)
                 plan = self._plan(batch.model)
                 self._ask_all(batch, plan.todo)
             except LinVTError as error:
@@ -230,7 +230,7 @@ class _Asking:
     def _give(self, record: dict[str, Any], turn: Turn, asked: Asked, settings: str) -> None:
         if self._file is None and self._output.form == "text":
             if record["error"] is None:
-                question = f"{asked.question} " if self._shows_question else ""
+                question = f"{' '.join(asked.question.split())} " if self._shows_question else ""
                 text = " ".join((record["answer"] or "").split())  # it may abstain
                 self._output.line(f"{printable(turn.video)}: {question}{text}")
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -14,6 +15,8 @@ from linvt_cli.cli.completion import complete_key
 from linvt_cli.cli.options import JsonOption
 from linvt_cli.cli.output import Output
 from linvt_cli.errors import ConfigError
+from linvt_cli.models.files import require_folder
+from linvt_cli.models.source import names_folder, names_repository, parse_source
 from linvt_cli.settings.file import FileSettings, config_file, read_file, write_setting
 from linvt_cli.settings.table import SETTINGS, Setting, Value, find_setting
 
@@ -65,12 +68,26 @@ def set_key(
     setting = find_setting(key)
     parsed = setting.parse(value, source=key)
     if key == "model":
-        _ = ModelOptions(value).spec  # an unknown name is refused here, not at the next question
+        parsed = _usable_model(value)  # a wrong one is refused here, not at the next question
     path = write_setting(key, parsed)
     output = Output()
     output.notice(f"{key} is {shown(parsed)} in {path}")
     if os.environ.get(setting.variable):
         output.warning(f"{setting.variable} is set in the environment, and goes before the file")
+
+
+def _usable_model(named: str) -> str:
+    """Return the name of a model as it holds in every working folder.
+
+    Raises:
+        LinVTError: if there is no such model, or it is no name of a repository.
+    """
+    if ModelOptions(named).spec is None:
+        if names_repository(named):
+            parse_source(named)
+        elif names_folder(named):
+            return str(require_folder(Path(named).expanduser().resolve()))
+    return named
 
 
 @config.command("unset")

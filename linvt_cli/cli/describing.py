@@ -39,7 +39,7 @@ class DescriptionSheet:
     """What comes of describing one video.
 
     As a context manager it closes the sheet: an error that leaves the block becomes a record where
-    the form has records, and goes on.
+    records go to stdout, and goes on. A file is left as it was.
 
     Args:
         video: as the user named it.
@@ -71,11 +71,12 @@ class DescriptionSheet:
     ) -> None:
         """Close the sheet."""
         with self._while_open:
-            if isinstance(error, LinVTError) and self._form in ("json", "jsonl"):
+            has_records = self._file is None and self._form in ("json", "jsonl")
+            if has_records and isinstance(error, LinVTError):
                 from linvt_cli.pipeline.description_records import failed_description_record
 
                 record = failed_description_record(self._video, self._question, error)
-                self._put(self._rendered_record(record))
+                self._output.write(self._rendered_record(record))
 
     @property
     def exit_code(self) -> ExitCode:

@@ -17,9 +17,9 @@ from linvt_cli.cli.option_groups import (
     with_option_groups,
 )
 from linvt_cli.cli.output import Output, utf8_text
-from linvt_cli.cli.output_files import refuse_inputs, write_file
+from linvt_cli.cli.output_files import output_file, write_file
 from linvt_cli.cli.watching import load_model, watch_video
-from linvt_cli.errors import ConfigError, StoreError
+from linvt_cli.errors import ConfigError
 
 
 @with_option_groups
@@ -44,11 +44,11 @@ def explain(
     output = Output(quiet=quiet)
     if file.suffix.lower() != ".png":
         raise ConfigError(f"'{file}' is no name of a PNG", field="output", hint=f"-o {file}.png")
-    refuse_inputs(file, [video])
+    output_file(str(file), [video])
     asked = asked.doing(looked, generation)
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.pipeline.source_figure import draw_sources
-        from linvt_cli.video.files import names_token_file
+        from linvt_cli.video.files import names_token_file, regular_file
 
         if names_token_file(video):
             raise ConfigError(
@@ -56,6 +56,7 @@ def explain(
                 field="video",
                 hint="name the video that it was made from",
             )
+        regular_file(video)
         looked.sampling(asked.default_frames)
         _require_that_it_can_be_drawn(file)
         qa = load_model(settle_model(asked, output), output)
@@ -71,8 +72,3 @@ def _require_that_it_can_be_drawn(file: Path) -> None:
     from linvt_cli.pipeline.figures import require_matplotlib
 
     require_matplotlib("The figure is", extra="figures")
-    if not file.resolve().parent.is_dir():
-        raise StoreError(
-            f"'{file}' cannot be written (there is no folder '{file.parent}')",
-            hint="make the folder, or name another file",
-        )

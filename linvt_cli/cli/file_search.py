@@ -33,21 +33,25 @@ class Filter:
     include: tuple[str, ...] = ()  # instead of the usual endings of videos and pictures
     exclude: tuple[str, ...] = ()  # files, and whole folders
 
+    def excludes(self, path: str) -> bool:
+        """Whether a file is excluded by its own name, or its path as it was named."""
+        return _matches(path, self.exclude)
+
     def takes(self, path: str) -> bool:
         """Whether a file is taken, named by its path below the folder."""
-        if _matches(path, self.exclude):
+        if self.excludes(path):
             return False
         return _matches(path, self.include) if self.include else names_media(path)
 
     def enters(self, path: str) -> bool:
         """Whether a folder is searched, named by its path below the folder."""
-        return not _matches(path, self.exclude)
+        return not self.excludes(path)
 
     def leaves_out(self, path: str) -> bool:
         """Whether a file, or a folder on the way to it, is excluded; named by its path below."""
         parts = path.split(os.sep)  # noqa: PTH206 - names need not be valid text
         ways = accumulate(parts, lambda above, part: f"{above}{os.sep}{part}")
-        return any(_matches(way, self.exclude) for way in ways)
+        return any(map(self.excludes, ways))
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:
@@ -109,12 +113,14 @@ def _order(path: str) -> list[bytes]:
 def files_like(pattern: str, wanted: Filter) -> Iterator[str]:
     """Find what a pattern matches, sorted; ``**`` reaches into folders, and folders are searched.
 
+    With ``**``, links to folders are not followed.
+
     Raises:
         VideoError: if a matching folder cannot be listed.
     """
     beginning = _beginning(pattern)
     *_, last = pattern.rstrip(os.sep).split(os.sep)  # noqa: PTH206
-    for path in sorted(glob.glob(pattern, recursive=True), key=_order):  # noqa: PTH207
+    for path in sorted(set(_matching(pattern)), key=_order):
         if wanted.leaves_out(path[len(beginning) :].rstrip(os.sep)):
             continue
         if not os.path.isdir(path):  # noqa: PTH112
@@ -125,7 +131,45 @@ def files_like(pattern: str, wanted: Filter) -> Iterator[str]:
 
 def matches_nothing(pattern: str) -> bool:
     """Whether no file and no folder is like a pattern."""
-    return next(glob.iglob(pattern, recursive=True), None) is None  # noqa: PTH207
+    return next(_matching(pattern), None) is None
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    """Find what a pattern matches, some of it more than once.
+
+    The library's own ``**`` follows links, and so finds a file under many names, if it ever ends.
+    """
+    before, found, after = _cut_at_stars(pattern)
+    if not found:
+        yield from glob.iglob(pattern)  # noqa: PTH207
+        return
+    for start in glob.iglob(before) if before else ("",):  # noqa: PTH207
+        for folder in _folders_below(start):
+            for path in _matching(glob.escape(folder) + (after or "*")):
+                if not (os.path.islink(path) and os.path.isdir(path)):  # noqa: PTH112, PTH114
+                    yield path
+
+
+def _cut_at_stars(pattern: str) -> tuple[str, bool, str]:
+    """Return what stands before the first ``**``, whether there is one, and what stands after."""
+    parts = pattern.split(os.sep)  # noqa: PTH206
+    if "**" not in parts:
+        return pattern, False, ""
+    place = parts.index("**")
+    before = "".join(part + os.sep for part in parts[:place])
+    return before, True, os.sep.join(parts[place + 1 :])  # noqa: PTH118
+
+
+def _folders_below(start: str) -> Iterator[str]:
+    """Give a folder and all below it, each with a slash at its end, but no links and no dots."""
+    yield start
+    try:
+        entries = list(os.scandir(start or "."))
+    except OSError:
+        return
+    for entry in entries:
+        if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+            yield from _folders_below(f"{start}{entry.name}{os.sep}")
 
 
 def _beginning(pattern: str) -> str:

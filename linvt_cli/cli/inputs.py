@@ -122,6 +122,7 @@ def find_requests(
         VideoNotFoundError: if there is no video at all.
     """
     rows = (*_named(inputs, selection), *_listed(selection))
+    rows = tuple(row for row in rows if not selection.files.excludes(row.video))
     gathered: dict[tuple[str, str | None, str | None], dict[Asked, None]] = {}
     for row in rows:
         if any(_are_same(row.video, file) for file in left_out):

@@ -79,8 +79,8 @@ DecodeWorkersOption = Annotated[
         min=0,
         max=64,
         metavar="N",
-        help="Decode the next videos in N processes; 0 decodes each when its turn comes [default:"
-        " one for each core, at most 4]",
+        help="Decode the next videos in N processes; 0 decodes each when its turn comes, without"
+        " --decode-timeout [default: one for each core, at most 4]",
     ),
 ]
 DecodeTimeoutOption = Annotated[

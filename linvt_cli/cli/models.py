@@ -43,8 +43,6 @@ def list_models(
         for row in rows:
             output.record(row)
         output.finish(as_list=True)
-        if not rows:
-            output.line("[]")
         return
     for line in table(_pulled_rows(here) if pulled else _rows(here)):
         output.line(line)

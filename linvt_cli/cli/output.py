@@ -16,6 +16,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from linvt_cli.cli.broken_pipe import ends_by_sigpipe
 from linvt_cli.errors import ConfigError, LinVTError, MachineError
 
 if TYPE_CHECKING:
@@ -95,8 +96,9 @@ class Output:
         if bar is not None:
             bar.stop()
         try:
-            self._stdout.write(text)
-            self._stdout.flush()
+            with ends_by_sigpipe():
+                self._stdout.write(text)
+                self._stdout.flush()
         except BrokenPipeError:
             raise  # the reader has left, which is no failure
         except OSError as error:
@@ -123,11 +125,10 @@ class Output:
 
     def finish(self, *, as_list: bool) -> None:
         """Print the JSON document: the list of all records, or the only one."""
-        if self.form != "json" or not self._records:
-            return
-        document = self._records if as_list else self._records[0]
-        self.line(json_text(document, indent=2))
-        self._records = []
+        if self.form == "json" and (as_list or self._records):
+            document = self._records if as_list else self._records[0]
+            self.line(json_text(document, indent=2))
+            self._records = []
 
     def notice(self, text: str) -> None:
         """Tell the user something on stderr."""
@@ -246,14 +247,14 @@ def print_error(error: LinVTError) -> None:
 
 def print_message(text: str) -> None:
     """Print one line on stderr."""
-    sys.stderr.write(f"{printable(text)}\n")
-    sys.stderr.flush()
+    print_prompt(f"{printable(text)}\n")
 
 
 def print_prompt(text: str) -> None:
     """Print on stderr what stands before the place where a line is typed."""
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    with ends_by_sigpipe():
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def printable(text: str) -> str:

@@ -12,7 +12,7 @@ from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.option_groups import FramesGroup, WatchingModelGroup, with_option_groups
 from linvt_cli.cli.output import Output, printable
-from linvt_cli.cli.output_files import refuse_inputs, write_file
+from linvt_cli.cli.output_files import output_file, write_file
 from linvt_cli.cli.sizes import bytes_text, date_text, table
 from linvt_cli.cli.watching import load_model, watch_video
 from linvt_cli.config import GenerationConfig
@@ -53,7 +53,7 @@ def make(
             raise ConfigError(
                 f"'{file}' is no name of a token file", field="output", hint=f"-o {file}.linvt"
             )
-        refuse_inputs(file, [video])
+        output_file(str(file), [video])
         looked.sampling(asked.default_frames)
         if names_token_file(regular_file(video)):
             raise ConfigError(
@@ -77,8 +77,6 @@ def list_tokens(as_json: options.JsonOption = False) -> None:
     if as_json:
         for entry, summary in kept:
             output.record(_record(entry, summary))
-        if not kept:
-            output.line("[]")
         output.finish(as_list=True)
         return
     rows = [

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from linvt_cli import __version__
 from linvt_cli.doctor.findings import Circumstances, Finding
 from linvt_cli.errors import MachineError
+from linvt_cli.settings.catalogue import own_models
 from linvt_cli.settings.file import read_file
 from linvt_cli.settings.table import SETTINGS
 
@@ -79,7 +80,7 @@ def check_installation(_: Circumstances) -> Finding:
 
 
 def check_configuration(_: Circumstances) -> Finding:
-    """Read the configuration file and the environment variables as every command does.
+    """Read the configuration, the user's catalogue and the environment as every command does.
 
     Raises:
         ConfigError: if one of them makes no sense.
@@ -89,6 +90,7 @@ def check_configuration(_: Circumstances) -> Finding:
     variables = [setting for setting in SETTINGS if os.environ.get(setting.variable)]
     for setting in variables:
         setting.parse(os.environ[setting.variable], source=setting.variable)
+    own_models()
     names = [setting.variable for setting in variables]
     return Finding(
         f"{_settings(len(values))} in {file.path}"

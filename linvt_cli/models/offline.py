@@ -7,7 +7,7 @@ import sys
 
 VARIABLES = ("LINVT_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
-_TRUE = {"1", "on", "yes", "true"}  # as the hub's library reads them
+_TRUE = {"1", "on", "yes", "y", "true", "t"}  # all that the hub's library and Click take for it
 
 
 def is_offline() -> bool:

@@ -24,6 +24,21 @@ Outcome = Answer | LinVTError
 """How a question ends."""
 
 
+def several(texts: Iterable[str], *, field: str) -> tuple[str, ...]:
+    """Return texts as a tuple.
+
+    Raises:
+        ConfigError: if they are a single one, which would be taken apart into its letters.
+    """
+    if isinstance(texts, str):
+        raise ConfigError(
+            f"{field} should be several texts, not '{texts}' alone",
+            field=field,
+            hint="put it into a list",
+        )
+    return tuple(texts)
+
+
 def answer_each(
     qa: VideoQA,
     watched: WatchedVideo,

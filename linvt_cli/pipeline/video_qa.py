@@ -23,7 +23,7 @@ from linvt_cli.generation.shapes import complete
 from linvt_cli.pipeline.conversation import Conversation
 from linvt_cli.pipeline.loading import load_parts
 from linvt_cli.pipeline.prompter import VideoPrompter
-from linvt_cli.pipeline.questions import Outcome, answer_each, to_answer
+from linvt_cli.pipeline.questions import Outcome, answer_each, several, to_answer
 from linvt_cli.pipeline.token_cache import TokenCache
 from linvt_cli.pipeline.watched import WatchedVideo
 from linvt_cli.types import (
@@ -210,8 +210,12 @@ class VideoQA(VideoPrompter):
         """Choose among two or more answers, and say how probable each is.
 
         Where the best is less probable than ``abstain_below``, the answer is empty.
+
+        Raises:
+            LinVTError: as ``ask`` does, and if these are no two choices.
         """
-        return self.ask(video, question, shape=AnswerShape(tuple(choices), abstain_below))
+        shape = AnswerShape(several(choices, field="choices"), abstain_below)
+        return self.ask(video, question, shape=shape)
 
     def ask_many(
         self,
@@ -250,9 +254,8 @@ class VideoQA(VideoPrompter):
         Raises:
             OutOfMemoryError: if memory does not suffice for a single answer.
         """
-        return answer_each(
-            self, watched, tuple(questions), generation or GenerationConfig(), interrupted
-        )
+        asked = several(questions, field="questions")
+        return answer_each(self, watched, asked, generation or GenerationConfig(), interrupted)
 
     def chat(
         self, video: str | Path | WatchedVideo, generation: GenerationConfig | None = None

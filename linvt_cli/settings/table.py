@@ -20,12 +20,9 @@ from linvt_cli.types import TokenizerName
 
 Value = str | int | float | bool
 
-_WORDS = {"true": True, "yes": True, "on": True, "1": True} | {
-    "false": False,
-    "no": False,
-    "off": False,
-    "0": False,
-}
+_WORDS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True) | dict.fromkeys(
+    ("false", "f", "no", "n", "off", "0"), False
+)  # as Click reads them, which reads the same variables
 
 
 @dataclass(frozen=True, slots=True)

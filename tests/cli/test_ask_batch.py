@@ -151,6 +151,25 @@ def test_a_model_that_cannot_be_used_is_a_record_of_each_question(
     assert not (folder / "x.jsonl").read_text()  # to be asked when the model is there
 
 
+def test_a_device_that_is_not_there_is_a_record_of_each_question(folder, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    arguments = ["in/a.mp4", "in/-d.mp4", "Who?", "--jsonl", "--device", "cuda", *HERE]
+    assert run(["ask", *arguments]) == 6
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["error"]["type"] for row in rows] == ["DeviceError", "DeviceError"]
+
+
+def test_a_part_without_videos_is_an_empty_list(loads, folder, capsys):
+    assert run(["ask", "in/a.mp4", "Who?", "--shard", "2/2", "--json", *HERE]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_question_of_two_lines_is_shown_in_one(loads, folder, capsys):
+    questions = ["-q", "Who\nis it?", "-q", "Why?"]
+    assert run(["ask", "in/a.mp4", "in/-d.mp4", *questions, *HERE]) == 0
+    assert capsys.readouterr().out.startswith("in/a.mp4: Who is it? ")
+
+
 def test_a_list_names_videos_questions_and_rows(loads, folder, capsys):
     rows = [
         {"video": "in/a.mp4", "question": "Who?", "id": "x1"},

@@ -146,13 +146,30 @@ def test_what_is_set_is_shown_and_what_is_unset_is_gone(file, capsys):
         (["unset", "modle"], 2, "There is no setting 'modle'"),
         (["set", "frames", "0"], 2, "frames is '0'. Expected a whole number of 1 or more"),
         (["set", "model", "nanoo"], 4, "Unknown backbone 'nanoo'"),
+        (["set", "model", "./nowhere"], 4, "nowhere"),
+        (["set", "model", "hub:nobody"], 2, "'nobody' is no name of a repository"),
     ],
-    ids=["set a wrong key", "unset a wrong key", "set a wrong value", "set a wrong name"],
+    ids=[
+        "set a wrong key",
+        "unset a wrong key",
+        "set a wrong value",
+        "set a wrong name",
+        "set a folder that is not there",
+        "set a wrong repository",
+    ],
 )
 def test_what_makes_no_sense_is_not_written(file, capsys, arguments, code, message):
     assert run(["config", *arguments]) == code
     assert message in capsys.readouterr().err
     assert not file.exists()
+
+
+def test_a_folder_means_the_same_in_every_working_folder(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text("{}", encoding="utf-8")
+    assert run(["config", "set", "model", "./mine"]) == 0
+    assert f'model = "{tmp_path}/mine"' in file.read_text(encoding="utf-8")
 
 
 def test_an_unknown_key_of_the_file_can_be_removed(file, capsys):

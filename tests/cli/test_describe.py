@@ -65,6 +65,16 @@ def test_a_file_gets_the_form_of_its_ending_and_stdout_gets_nothing(loads, video
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.srt", "a.txt", "a.vtt"]
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.md"])
+def test_a_failure_leaves_the_file_of_an_earlier_run_as_it_is(loads, tmp_path, capsys, name):
+    (tmp_path / name).write_text("earlier", encoding="utf-8")
+    for file in (tmp_path / name, tmp_path / f"new-{name}"):
+        assert run(["describe", str(tmp_path / "no.mp4"), "-o", str(file)]) == 3
+        assert capsys.readouterr().out == ""
+    assert (tmp_path / name).read_text(encoding="utf-8") == "earlier"
+    assert not (tmp_path / f"new-{name}").exists()
+
+
 def test_frames_and_the_part_of_the_video_can_be_chosen(loads, video, capsys):
     arguments = ["describe", str(video), "--frames", "2", "--start", "1", "--end", "2", "--json"]
     assert run(arguments) == 0

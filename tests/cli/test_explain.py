@@ -40,7 +40,7 @@ def test_a_video_that_was_asked_about_before_is_looked_at_again_for_its_pictures
         (None, "why.jpg", "is no name of a PNG"),
         ("clip.linvt", "why.png", "holds tokens"),
         ("missing.mp4", "why.png", "missing.mp4"),
-        (None, "missing/why.png", "cannot be written"),
+        (None, "missing/why.png", "There is no folder"),
     ],
 )
 def test_what_cannot_be_drawn_ends_in_one_line(
@@ -63,9 +63,15 @@ def test_an_empty_question_is_refused(video, tmp_path, capsys):
 
 def test_what_cannot_be_written_is_told_before_a_model_is_loaded(video, tmp_path, looked, capsys):
     file = tmp_path / "none" / "why.png"
-    assert run(["explain", str(video), "What?", "-o", str(file)]) == 6
+    assert run(["explain", str(video), "What?", "-o", str(file)]) == 2
     assert "no folder" in capsys.readouterr().err
     assert looked == []
+
+
+def test_a_video_that_is_not_there_is_told_before_a_model_is_loaded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("linvt_cli.cli.explain.load_model", lambda *_: pytest.fail("loaded"))
+    assert run(["explain", str(tmp_path / "no.mp4"), "What?", "-o", str(tmp_path / "a.png")]) == 3
+    assert "no file" in capsys.readouterr().err
 
 
 def test_without_matplotlib_no_model_is_loaded(video, tmp_path, looked, monkeypatch, capsys):

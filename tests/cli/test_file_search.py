@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from linvt_cli.cli.file_search import Filter, files_in, files_like, names_media
+from linvt_cli.cli.file_search import Filter, files_in, files_like, matches_nothing, names_media
 from linvt_cli.errors import VideoError
 
 NAMES = [
@@ -109,6 +109,20 @@ def test_what_is_excluded_is_none_of_a_pattern_s_files(folder, monkeypatch, begi
     assert like("**/*.mp4", "sub/b.mp4") == ["-dash.mp4", "[1].mp4", "b.mp4"]
     assert like("su*", "deep") == ["sub/b.mp4"]
     assert like("su*", "sub") == []
+
+
+def test_two_stars_follow_no_links_to_folders(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (Path(folder) / "sub" / "up").symlink_to(folder)
+    (Path(folder) / "other.mp4").symlink_to("sub", target_is_directory=True)
+    everything = ["-dash.mp4", "[1].mp4", "b.mp4", "sub/b.mp4"]
+    assert list(files_like("**/*.mp4", Filter())) == everything
+    assert list(files_like("**/**/*.mp4", Filter())) == everything
+    assert list(files_like(f"{folder}/**/b.mp4", Filter())) == [
+        f"{folder}/{name}" for name in ("b.mp4", "sub/b.mp4")
+    ]
+    assert matches_nothing("**/up/**/none.mp4")
+    assert list(files_like("sub/up/[-]*.mp4", Filter())) == ["sub/up/-dash.mp4"]  # named itself
 
 
 def test_folders_are_searched_behind_a_pattern_of_any_depth(folder, monkeypatch):

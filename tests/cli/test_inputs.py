@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatch
 
 import pytest
 
@@ -100,6 +101,16 @@ def test_a_name_that_is_there_is_no_pattern(folder):
 
 def test_patterns_choose_in_folders_only():
     assert videos("a.mp4", "in", files=Filter(include=("*.webm",))) == ["a.mp4", "in/d.webm"]
+
+
+def test_what_is_excluded_is_left_out_however_it_is_named(folder):
+    (folder / "list").write_text("a.mp4\nb.mp4\nin/c.mp4\n")
+    for exclude in ("b.*", "in/c.mp4"):
+        selection = Selection(files=Filter(exclude=(exclude,)), lists=("list",))
+        by_list = [each.video for each in find_requests([], ["Who?"], selection)]
+        by_name = videos("a.mp4", "b.mp4", "in/c.mp4", files=selection.files)
+        left = [name for name in ("a.mp4", "b.mp4", "in/c.mp4") if not fnmatch(name, exclude)]
+        assert by_list == by_name == left
 
 
 @pytest.mark.parametrize("place", ["in/out.csv", "./in/../in/out.csv", "link/out.csv"])

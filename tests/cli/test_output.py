@@ -80,6 +80,13 @@ def test_several_records_make_a_list_even_if_there_is_one(capsys):
     assert json.loads(capsys.readouterr().out) == [{"a": 1}]
 
 
+def test_no_record_is_an_empty_list_where_a_list_is_wanted(capsys):
+    Output("json").finish(as_list=False)
+    assert capsys.readouterr().out == ""
+    Output("json").finish(as_list=True)
+    assert json.loads(capsys.readouterr().out) == []
+
+
 def test_what_others_print_goes_to_stderr(capsys):
     output = Output("json")
     with output.sole_writer():
@@ -233,6 +240,7 @@ def test_a_reader_that_left_is_no_failure_of_the_disk(monkeypatch):
     os.close(outside)
     with os.fdopen(inside, "w", encoding="utf-8") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(os, "kill", lambda *_: None)  # it would end this process
         output = Output()
         with pytest.raises(BrokenPipeError):
             output.line("text")

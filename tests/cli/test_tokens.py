@@ -75,9 +75,12 @@ def test_a_token_file_is_not_made_of_a_token_file(video, tmp_path, capsys):
     assert "token file already" in capsys.readouterr().err
 
 
-def test_a_folder_that_is_not_there_is_an_error(video, tmp_path, capsys):
-    assert run(["tokens", "make", str(video), "-o", str(tmp_path / "no" / "b.linvt")]) == 6
-    assert "cannot be written" in capsys.readouterr().err
+def test_a_folder_that_is_not_there_is_told_before_anything_is_looked_at(
+    video, looked, tmp_path, capsys
+):
+    assert run(["tokens", "make", str(video), "-o", str(tmp_path / "no" / "b.linvt")]) == 2
+    assert "There is no folder" in capsys.readouterr().err
+    assert looked == []
 
 
 def test_a_damaged_token_file_is_an_error_of_the_video(tmp_path, capsys):

@@ -14,6 +14,7 @@ from linvt_cli.doctor.installation import (
     check_installation,
 )
 from linvt_cli.errors import ConfigError, MachineError
+from linvt_cli.settings.catalogue import catalogue_file
 
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
@@ -75,6 +76,10 @@ def test_a_broken_configuration_is_a_failure(file, monkeypatch):
     with pytest.raises(ConfigError, match="There is no setting 'modle'"):
         check_configuration(Circumstances())
     file.unlink()
+    catalogue_file().write_text("[mine]\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="Entry 'mine'"):
+        check_configuration(Circumstances())
+    catalogue_file().unlink()
     monkeypatch.setenv("LINVT_QUANT", "nf5")
     with pytest.raises(ConfigError, match="LINVT_QUANT is 'nf5'"):
         check_configuration(Circumstances())

@@ -99,19 +99,22 @@ def test_a_disk_without_room_is_told_before_anything_is_written(store):
 def test_two_at_once_make_one_copy(store):
     waits: list[int] = []
     runs: list[Path] = []
-    started = threading.Event()
+    started, waited = threading.Event(), threading.Event()
 
     def slow(target: Path) -> None:
         runs.append(target)
         started.set()
-        while not waits:
-            pass
+        waited.wait()
         write(target)
+
+    def on_wait() -> None:
+        waits.append(1)
+        waited.set()
 
     first = threading.Thread(target=make, args=(store, QWEN, slow))
     first.start()
     started.wait()
-    made = make(store, write=slow, on_wait=lambda: waits.append(1))
+    made = make(store, write=slow, on_wait=on_wait)
     first.join()
     assert (len(runs), len(waits)) == (1, 1)
     assert made.missing() == []

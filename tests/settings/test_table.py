@@ -19,6 +19,8 @@ def test_a_key_that_is_near_to_none_is_told_all():
         ("min-coverage", "1", 1.0),
         ("offline", "YES", True),
         ("offline", "0", False),
+        ("offline", "y", True),
+        ("offline", "f", False),
         ("device", "cuda:3", "cuda:3"),
     ],
 )
