@@ -40,10 +40,10 @@ app.command()(describe)
 app.command()(demo_clip)
 app.command()(doctor)
 app.command()(explain)
-app.command()(quantize)
+app.command(short_help="Quantize a model once, so that it starts fast")(quantize)
 app.command()(train)
 app.add_typer(data, name="data")
-app.add_typer(evaluate, name="evaluate")
+app.add_typer(evaluate, name="evaluate", short_help="Measure how well a model answers")
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")
 app.add_typer(tokens, name="tokens")
@@ -64,7 +64,10 @@ def linvt(
         typer.Option("--version", callback=print_version, is_eager=True, help="Show the version"),
     ] = False,
 ) -> None:
-    """Ask questions about videos, on your own machine."""
+    """Ask questions about videos, on your own machine.
+
+    Try: linvt demo-clip clip.mp4, then linvt ask clip.mp4 "What happens?"
+    """
     if context.invoked_subcommand is None:
         Output().line(context.get_help())
     else:

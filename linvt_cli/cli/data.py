@@ -48,8 +48,8 @@ def convert(
 ) -> None:
     """Turn a file of a public data set into a training file.
 
-    FORMAT is videochat2, llava, webvid or internvid. Entries that make no sense are told and left
-    out; the command ends with code 7 then.
+    FORMAT is videochat2, llava, webvid or internvid. Entries that make no sense are reported
+    and skipped; the command ends with code 7 then.
     """
     output = Output(quiet=quiet)
     with prompt_interrupt(), output.sole_writer():
@@ -77,7 +77,7 @@ def check(
         typer.Option(
             "--videos",
             metavar="DIR",
-            help="Where names of videos begin [default: the file's folder]",
+            help="Folder that relative video paths start from [default: the file's folder]",
         ),
     ] = None,
     skip_videos: Annotated[

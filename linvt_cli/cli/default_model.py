@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import torch
 
 DEFAULT_NOTICE = (
-    "note: nano, the built-in model, only knows drawn clips like those of 'linvt demo-clip'"
+    "note: nano, the built-in model, only knows drawn clips like those of 'linvt demo-clip';"
+    " for other videos add --model NAME, see: linvt models list"
 )
 
 

@@ -39,7 +39,7 @@ def doctor(
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Check that everything linvt needs is here and works, and say what to do where it does not.
+    """Check that linvt works on this machine, and say what to fix.
 
     Nothing is downloaded and no setting is changed.
     """

@@ -35,7 +35,7 @@ def explain(
     generation: GenerationGroup,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Answer a question, and draw which parts of which frames the answer was made from.
+    """Answer, and draw what the answer was made from.
 
     The picture shows the frames, what of them the video tokens for this question show, the scores
     of all visual tokens where the tokenizer gives any, and how each video token is spread over the

@@ -20,7 +20,7 @@ from linvt_cli.models.store import PulledModel, Store
 from linvt_cli.settings.catalogue import find_own, own_models
 
 models = typer.Typer(
-    help="Show the image-LLMs that can answer, fetch their files and keep them in order",
+    help="List, fetch, verify and remove image-LLMs",
     no_args_is_help=True,
 )
 

@@ -85,8 +85,8 @@ def _choice(
             min=0.0,
             max=1.0,
             metavar="X",
-            help="Nano, with --begin-with: how far of the way from those weights to the last ones"
-            " those in DIR/nano lie [default: 1.0]",
+            help="Nano, with --begin-with: interpolation weight; 0 is the starting weights, 1 the"
+            " newly trained ones [default: 1.0]",
             show_default=False,
         ),
     ] = None,

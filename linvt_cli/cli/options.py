@@ -139,12 +139,13 @@ QuantOption = Annotated[
     typer.Option(
         "--quant",
         envvar="LINVT_QUANT",
-        help="Bits of the language model: auto takes the most that fit",
+        help="Quantization of the language model: none, int8 or nf4 (4-bit); auto uses the least"
+        " that fits in memory",
     ),
 ]
 DtypeOption = Annotated[
     DtypeChoice,
-    typer.Option("--dtype", envvar="LINVT_DTYPE", help="Number format to compute in"),
+    typer.Option("--dtype", envvar="LINVT_DTYPE", help="Data type (dtype) for computing"),
 ]
 KeepQuantizedOption = Annotated[
     bool,
@@ -189,15 +190,17 @@ MaxNewTokensOption = Annotated[
 ]
 TemperatureOption = Annotated[
     float,
-    typer.Option(
-        "--temperature", metavar="T", help="Draw from the likely tokens; 0 takes the likeliest"
-    ),
+    typer.Option("--temperature", metavar="T", help="Sampling temperature; 0 is greedy decoding"),
 ]
 TopPOption = Annotated[
     float,
-    typer.Option("--top-p", metavar="P", help="Draw from the likeliest tokens that sum to P"),
+    typer.Option(
+        "--top-p",
+        metavar="P",
+        help="Nucleus sampling: sample from the most likely tokens whose probabilities sum to P",
+    ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Start of the random draws")]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Random seed for sampling")]
 ChoicesOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from linvt_cli.pipeline.token_file import TokenFileSummary
 
 tokens = typer.Typer(
-    help="Keep what was seen of videos: the next question costs no decoding and no vision.",
+    help="Make token files, and manage the cache of visual tokens",
     no_args_is_help=True,
 )
 

@@ -48,21 +48,36 @@ def train(
     ] = None,
     stage: Annotated[
         Literal["align", "instruct", "both"],
-        typer.Option("--stage", help="align trains LinVT, instruct also a LoRA, both one by one"),
+        typer.Option(
+            "--stage",
+            help="align trains LinVT alone; instruct trains LinVT and a LoRA; both runs align, then"
+            " instruct",
+        ),
     ] = "both",
     videos: Annotated[
         Path | None,
         typer.Option(
-            "--videos", metavar="DIR", help="Where names of videos begin [default: beside DATA]"
+            "--videos",
+            metavar="DIR",
+            help="Folder that relative video paths start from [default: beside DATA]",
         ),
     ] = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option("--checkpoint", metavar="DIR", help="LinVT to begin with, not a new one"),
+        typer.Option(
+            "--checkpoint",
+            metavar="DIR",
+            help="Start from this LinVT checkpoint instead of a new LinVT",
+        ),
     ] = None,
     frames: Annotated[
         int | None,
-        typer.Option("--frames", min=1, metavar="N", help="Frames [default: the model's number]"),
+        typer.Option(
+            "--frames",
+            min=1,
+            metavar="N",
+            help="Frames sampled from each video [default: the model's number]",
+        ),
     ] = None,
     *,
     optimization: OptimizationGroup,
@@ -72,11 +87,18 @@ def train(
     shape: ShapeGroup,
     cache_features: Annotated[
         bool,
-        typer.Option("--cache-features", help="Look at each video once, and keep what is seen"),
+        typer.Option(
+            "--cache-features",
+            help="Encode each video once and keep its visual tokens in DIR/features",
+        ),
     ] = False,
     features: Annotated[
         Path | None,
-        typer.Option("--features", metavar="DIR", help="Keep it there, for other runs too"),
+        typer.Option(
+            "--features",
+            metavar="DIR",
+            help="Keep them in this folder instead, shared between runs",
+        ),
     ] = None,
     max_bad: Annotated[
         int, typer.Option("--max-bad", min=0, metavar="N", help="Skip up to N bad samples")
@@ -84,7 +106,11 @@ def train(
     seed: Annotated[
         int,
         typer.Option(
-            "--seed", min=0, max=2**32 - 1, metavar="N", help="Of weights, order and dropout"
+            "--seed",
+            min=0,
+            max=2**32 - 1,
+            metavar="N",
+            help="Random seed of initialization, data order and dropout",
         ),
     ] = 0,
     workers: Annotated[
@@ -110,14 +136,14 @@ def train(
         Literal["auto", "float32", "bfloat16"],
         typer.Option(
             "--dtype",
-            help="Number format of the frozen weights; in a recipe, that of the language model's"
-            " products, and auto is float32",
+            help="Data type (dtype) of the frozen weights; in a recipe, that of the language"
+            " model's matrix multiplications, and auto is float32",
         ),
     ] = "auto",
     weights: options.WeightsOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Train LinVT for an image-LLM on DATA, or a model by a recipe.
+    """Train LinVT for an image-LLM, or run a recipe.
 
     Run the same command again to continue after an interruption.
 

@@ -22,11 +22,18 @@ def chosen_shape(
     queries: Annotated[
         str | None,
         typer.Option(
-            "--queries", metavar="N,N,…", help="Video tokens of each scale [default: 32,16,16]"
+            "--queries",
+            metavar="N,N,…",
+            help="Video tokens of each group of queries [default: 32,16,16]",
         ),
     ] = None,
     scales: Annotated[
-        str | None, typer.Option("--scales", metavar="N,N,…", help="Pooling [default: 1,2,4]")
+        str | None,
+        typer.Option(
+            "--scales",
+            metavar="N,N,…",
+            help="Pooling window of each group of queries [default: 1,2,4]",
+        ),
     ] = None,
     kept: Annotated[
         int | None,
@@ -36,7 +43,10 @@ def chosen_shape(
     ] = None,
     positions: Annotated[
         PositionLayout | None,
-        typer.Option("--positions", help="Where video tokens stand for Qwen2-VL [default: flat]"),
+        typer.Option(
+            "--positions",
+            help="Position ids of video tokens in Qwen2-VL and Qwen2.5-VL [default: flat]",
+        ),
     ] = None,
 ) -> TokenizerShape | None:
     """Return the shape of a new LinVT; None where nothing of it was chosen.
@@ -73,10 +83,17 @@ def _optimization(
         float, typer.Option("--epochs", metavar="X", help="Passes over the data, without --steps")
     ] = 1.0,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, metavar="N", help="Samples read at once")
+        int,
+        typer.Option("--batch-size", min=1, metavar="N", help="Samples per GPU in a forward pass"),
     ] = 4,
     accumulate: Annotated[
-        int, typer.Option("--accumulate", min=1, metavar="N", help="Batches in one step")
+        int,
+        typer.Option(
+            "--accumulate",
+            min=1,
+            metavar="N",
+            help="Gradient accumulation: batches per step",
+        ),
     ] = 1,
     learning_rate: Annotated[
         float | None,

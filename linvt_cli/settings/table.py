@@ -107,8 +107,8 @@ SETTINGS: tuple[Setting, ...] = (
         "auto",
         pattern=r"auto|cpu|cuda(:\d+)?",
     ),
-    _choice("quant", "Bits of the language model", get_args(QuantizationChoice), "auto"),
-    _choice("dtype", "Number format to compute in", get_args(DtypeChoice), "auto"),
+    _choice("quant", "Quantization of the language model", get_args(QuantizationChoice), "auto"),
+    _choice("dtype", "Data type (dtype) for computing", get_args(DtypeChoice), "auto"),
     Setting("keep-quantized", bool, "Keep what was quantized once", "true or false", default=True),
     Setting(
         "frames",
