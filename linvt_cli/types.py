@@ -24,6 +24,12 @@ TokenizerName = Literal["linvt", "cluster", "mean", "all"]
 Decoder = Literal["opencv", "pyav", "pillow"]
 WEIGHTS_INDEX = "model.safetensors.index.json"
 """Which of several files each weight of a model is in."""
+TEXT_FILES = ("*.json", "*.model", "merges.txt", "vocab.txt")
+"""Names, as patterns, of all that a model has beside weights: configuration and tokenizer.
+
+Tokenizers are ``tokenizer.json``, ``tokenizer.model``, ``vocab.json`` with ``merges.txt``, or
+``vocab.txt``.
+"""
 QUANTIZED_COPY = "linvt_copy.json"
 """Beside a quantized copy: what it is, and which weights the original has."""
 JSONValue = None | bool | int | float | str | list["JSONValue"] | dict[str, "JSONValue"]

@@ -47,9 +47,7 @@ class Chat:
         self.tokenizer = tokenizer
         self.template = template
         self.image_mark = image_mark
-        names = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
-        longest_first = sorted(filter(None, names), key=len, reverse=True)
-        self._marks = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._marks = _pattern_of_marks(tokenizer)
 
     def render(
         self, question: str, num_images: int, history: Sequence[Turn] = ()
@@ -103,10 +101,13 @@ class Chat:
         """
         text = self.template.answering + answer
         if self._marks.search(text) is None:
-            _, ahead = self._cut_behind_last_mark(self.template.after)
-            before, whole = self.encode_text(ahead), self.encode_text(ahead + text)
+            before, whole = (
+                self.tokenizer.encode(self.template.after + words, add_special_tokens=False)
+                for words in ("", text)
+            )
             if whole[: len(before)] == before:
-                return whole[len(before) :]
+                behind: list[int] = whole[len(before) :]
+                return behind
         return self.encode_text(text)
 
     def encode_text(self, text: str) -> list[int]:
@@ -131,6 +132,18 @@ class Chat:
     def _cut_before_first_mark(self, text: str) -> tuple[str, str]:
         match = self._marks.search(text)
         return (text, "") if match is None else (text[: match.start()], text[match.start() :])
+
+
+def _pattern_of_marks(tokenizer: Any) -> re.Pattern[str]:
+    """Return what finds a tokenizer's marks, each with the blanks around it that it swallows."""
+    known = {token.content: token for token in tokenizer.added_tokens_decoder.values()}
+    names = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
+    longest_first = sorted(filter(None, names), key=len, reverse=True)
+    patterns = []
+    for name in longest_first:
+        left, right = (getattr(known.get(name), side, False) for side in ("lstrip", "rstrip"))
+        patterns.append((r"\s*" if left else "") + re.escape(name) + (r"\s*" if right else ""))
+    return re.compile("|".join(patterns) or r"(?!)")
 
 
 def _cut(ids: list[int], mark: int) -> list[list[int]]:

@@ -20,6 +20,11 @@ from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.types import QUANTIZED_COPY
 
+REMAKE_HINT = (
+    "remove the copy (from the store: linvt models remove --quantized NAME), then quantize the"
+    " model again: linvt quantize NAME"
+)
+"""What to do about a copy that cannot be used: while it is there, it is taken for whole."""
 Shapes = Mapping[str, tuple[int, ...]]
 
 _FORMAT_VERSION = 1
@@ -151,5 +156,5 @@ def _name(dtype: torch.dtype) -> str:
 def _refuse(folder: Path, reason: str) -> NoReturn:
     raise BackboneLoadError(
         f"'{folder / QUANTIZED_COPY}' {reason}",
-        hint="quantize the model again: linvt quantize, or use the files as first published",
+        hint=f"{REMAKE_HINT}, or use the files as first published",
     )

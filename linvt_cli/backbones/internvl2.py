@@ -3,7 +3,8 @@
 The class is transformers' InternVL. The public files of InternVL2 name their weights otherwise, and
 its language models are InternLM2, Qwen2 or Phi-3; here they are renamed while they are loaded.
 InternLM2 becomes Llama, whose arithmetic is the same: its fused query, key and value weights are
-taken apart by groups of heads. Repositories ending in "-hf" load as they are.
+taken apart by groups of heads. Files of 2.5 and 3 in that layout differ in the chat template, which
+their configuration names. Repositories ending in "-hf" load as they are.
 
 Every frame is one tile of 448 x 448 pixels, as InternVL2 was trained on videos.
 """
@@ -11,6 +12,7 @@ Every frame is one tile of 448 x 448 pixels, as InternVL2 was trained on videos.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,10 @@ from linvt_cli.errors import BackboneLoadError
 _SYSTEM = (
     "你是由上海人工智能实验室联合商汤科技开发的书生多模态大模型，"  # noqa: RUF001
     "英文名叫InternVL, 是一个有用无害的人工智能助手。"
+)
+_SYSTEM_25 = (
+    "你是书生·万象，英文名是InternVL，"  # noqa: RUF001
+    "是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。"
 )
 CHATML = ChatTemplate(
     before=f"<|im_start|>system\n{_SYSTEM}<|im_end|><|im_start|>user\n",
@@ -55,6 +61,15 @@ CHATML_25 = ChatTemplate(
     after="<|im_end|>\n<|im_start|>assistant\n",
     going_on="<|im_end|>\n<|im_start|>user\n",
 )
+_TEMPLATES = {
+    "internlm2-chat": CHATML,
+    "Hermes-2": CHATML,
+    "phi3-chat": _PHI3,
+    "internvl2_5": replace(
+        CHATML_25, before=f"<|im_start|>system\n{_SYSTEM_25}<|im_end|>\n{CHATML_25.before}"
+    ),
+}
+"""By their names in configurations of the original layout; the last is that of 2.5 and 3."""
 _LANGUAGES = ("internlm2", "qwen2", "phi3")
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -140,10 +155,9 @@ class InternVL2(ImageLLM):
     image_mark = "<IMG_CONTEXT>"
 
     def __init__(self, name: str, model: Any, tokenizer: Any) -> None:
-        phi3 = model.config.get_text_config().model_type == "phi3"
-        chatml = CHATML if isinstance(model, OriginalInternVL2) else CHATML_25
-        self.template = _PHI3 if phi3 else chatml
-        self.stop_tokens = ("<|end|>",) if phi3 else ("<|im_end|>",)
+        is_original = isinstance(model, OriginalInternVL2)
+        self.template = _TEMPLATES[model.config.template] if is_original else CHATML_25
+        self.stop_tokens = ("<|end|>",) if self.template is _PHI3 else ("<|im_end|>",)
         super().__init__(name, model, tokenizer)
         size, patch = (
             model.config.vision_config.image_size[0],
@@ -170,7 +184,16 @@ class InternVL2(ImageLLM):
                 f" Expected {', '.join(_LANGUAGES)}",
                 hint="linvt models list names the models that can be loaded",
             )
-        return OriginalInternVL2, native_config(raw)
+        config: Any = native_config(raw)
+        usual = "phi3-chat" if language == "phi3" else "internlm2-chat"
+        config.template = raw.get("template") or usual
+        if config.template not in _TEMPLATES:
+            raise BackboneLoadError(
+                f"'{folder}' holds InternVL2 with chat template '{config.template}'."
+                f" Expected {', '.join(_TEMPLATES)}",
+                hint="linvt models list names the models that can be loaded",
+            )
+        return OriginalInternVL2, config
 
     def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
         """Squeeze each picture into one square tile, as the model's own video code does."""

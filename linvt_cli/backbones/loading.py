@@ -11,11 +11,20 @@ from pathlib import Path
 
 import torch
 
+from linvt_cli.backbones.container_memory import memory_left
 from linvt_cli.errors import ConfigError, DeviceError, OutOfMemoryError
 
-# PyTorch has a class for accelerators only: a failed allocation on the CPU is known by its words
-_CPU_ALLOCATION = "can't allocate memory"
+# PyTorch has a class for its own allocator on accelerators: other failures are known by their words
+_ALLOCATION = re.compile(
+    r"can't allocate memory|CUDA error: out of memory|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED"
+)
+_FULL = "close what else uses it, or use another --device"
 _SMALLER = "use fewer frames (--frames), fewer --video-tokens, or a smaller --model"
+HIGHER_DTYPE = {
+    torch.float16: "use --dtype bfloat16 or --dtype float32",
+    torch.bfloat16: "use --dtype float32",
+}
+"""What to do where numbers overflow."""
 
 
 def select_device(choice: str) -> torch.device:
@@ -64,9 +73,18 @@ def select_dtype(device: torch.device, *, half_precision: bool) -> torch.dtype:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return how many bytes a device can still give away."""
+    """Return how many bytes a device can still give away.
+
+    Raises:
+        OutOfMemoryError: if a device is so full that it cannot even be asked.
+    """
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        with memory_errors_translated(device, hint=_FULL):
+            return int(torch.cuda.mem_get_info(device)[0])
+    return min(_free_on_machine(), memory_left())
+
+
+def _free_on_machine() -> int:
     try:
         # Linux alone tells what programs can have without swapping
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -119,4 +137,4 @@ def is_out_of_memory(error: Exception) -> bool:
     """Say whether an error of PyTorch's means that an allocation failed."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return _CPU_ALLOCATION in str(error)
+    return _ALLOCATION.search(str(error)) is not None

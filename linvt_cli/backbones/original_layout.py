@@ -22,7 +22,7 @@ from transformers.core_model_loading import ConversionOps
 from transformers.utils import logging as transformers_logging
 
 from linvt_cli.backbones.attention import AttentionChoice, choose_attention, fall_back
-from linvt_cli.backbones.copy_description import is_copy
+from linvt_cli.backbones.copy_description import REMAKE_HINT, is_copy
 from linvt_cli.backbones.four_bits_on_cpu import settle_four_bits
 from linvt_cli.backbones.loading import is_out_of_memory
 from linvt_cli.backbones.mapped_files import pages_given_back
@@ -36,7 +36,7 @@ from linvt_cli.types import QUANTIZED_COPY
 
 _LOGGER = logging.getLogger(__name__)
 _OTHER_MODEL = "these files belong to another model or to another version of it"
-_OTHER_COPY = f"{QUANTIZED_COPY} describes other weights: quantize the model again (linvt quantize)"
+_OTHER_COPY = f"{QUANTIZED_COPY} describes other weights: {REMAKE_HINT}"
 _MISMATCHED = "ignore_mismatched_sizes"  # in the words of transformers
 _RENAMED: set[type[PreTrainedModel]] = set()  # classes whose public files have other names
 

@@ -24,10 +24,9 @@ from linvt_cli.backbones.copy_description import write_description
 from linvt_cli.backbones.quantization import quantization_settings
 from linvt_cli.backbones.snapshot import read_config, weight_dtypes, weight_shapes
 from linvt_cli.config import Quantization
-from linvt_cli.types import QUANTIZED_COPY, WEIGHTS_INDEX
+from linvt_cli.types import QUANTIZED_COPY, TEXT_FILES, WEIGHTS_INDEX
 
 SHARD_SIZE = 2**30  # bytes; a shard is in memory twice while it is written
-_TEXT_FILES = ("*.json", "*.model", "merges.txt", "vocab.txt")
 _DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16}
 
 
@@ -90,7 +89,7 @@ def as_saved(model_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
 
 
 def _text_files(original: Path) -> list[Path]:
-    found = {path for pattern in _TEXT_FILES for path in original.glob(pattern)}
+    found = {path for pattern in TEXT_FILES for path in original.glob(pattern)}
     own = ("config.json", WEIGHTS_INDEX, QUANTIZED_COPY)
     return sorted(path for path in found if path.name not in own)
 

@@ -1,7 +1,9 @@
 """Text tokenizers of public checkpoints, read from their files alone.
 
-Most repositories hold a ``tokenizer.json``. InternLM2's hold a SentencePiece model and a tokenizer
-class of their own, which is never run: the same byte-fallback BPE is built here from the model.
+Most repositories hold a ``tokenizer.json``. Some hold ``vocab.json`` and ``merges.txt`` alone, as
+slow tokenizers were saved: a class of transformers knows how text is split before the merges.
+InternLM2's hold a SentencePiece model and a tokenizer class of their own, which is never run: the
+same byte-fallback BPE is built here from the model.
 """
 
 from __future__ import annotations
@@ -12,13 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
-from transformers import PreTrainedTokenizerFast
+from transformers import (
+    CodeGenTokenizer,
+    GPT2Tokenizer,
+    PreTrainedTokenizerFast,
+    Qwen2Tokenizer,
+)
 from transformers.tokenization_utils_base import generate_merges
 
-from linvt_cli.backbones.snapshot import COMPLETE_HINT
+from linvt_cli.backbones.snapshot import COMPLETE_HINT, read_object
 from linvt_cli.errors import BackboneLoadError
 
 _SPACE = "\u2581"  # how SentencePiece writes a space
+_OF_MERGES: dict[str, type[PreTrainedTokenizerFast]] = {
+    "CodeGenTokenizer": CodeGenTokenizer,
+    "GPT2Tokenizer": GPT2Tokenizer,
+    "Qwen2Tokenizer": Qwen2Tokenizer,
+}
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
@@ -28,12 +40,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         BackboneLoadError: if there is none, or it cannot be read.
     """
     try:
-        if (folder / "tokenizer.json").exists() or not (folder / "tokenizer.model").exists():
-            tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
-            return tokenizer
-        return _from_sentencepiece(folder)
+        return _load(folder)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise BackboneLoadError(
             f"'{folder}' has no readable tokenizer", hint=COMPLETE_HINT
@@ -58,6 +65,31 @@ def mark_ids(tokenizer: Any, marks: Sequence[str], *, owner: str) -> list[int]:
             f"The text tokenizer of '{owner}' has no {', '.join(missing)}", hint=COMPLETE_HINT
         )
     return [vocabulary[mark] for mark in marks]
+
+
+def _load(folder: Path) -> PreTrainedTokenizerFast:
+    if (folder / "tokenizer.model").exists() and not (folder / "tokenizer.json").exists():
+        return _from_sentencepiece(folder)
+    tokenizer: PreTrainedTokenizerFast = _class_for(folder).from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    return tokenizer
+
+
+def _class_for(folder: Path) -> type[PreTrainedTokenizerFast]:
+    if (folder / "tokenizer.json").exists():
+        return PreTrainedTokenizerFast
+    if not all((folder / name).exists() for name in ("vocab.json", "merges.txt")):
+        return PreTrainedTokenizerFast
+    told = str(read_object(folder, "tokenizer_config.json").get("tokenizer_class"))
+    found = _OF_MERGES.get(told.removesuffix("Fast"))
+    if found is None:
+        raise BackboneLoadError(
+            f"'{folder}' has vocab.json and merges.txt of a '{told}', and no tokenizer.json."
+            f" Expected {', '.join(_OF_MERGES)}",
+            hint="linvt models list names the models that can be loaded",
+        )
+    return found
 
 
 def _from_sentencepiece(folder: Path) -> PreTrainedTokenizerFast:
@@ -114,4 +146,11 @@ def _marks(folder: Path) -> list[AddedToken]:
         "added_tokens_decoder", {}
     )
     in_order = sorted(added.items(), key=lambda item: int(item[0]))
-    return [AddedToken(entry["content"], normalized=False) for _, entry in in_order]
+    return [
+        AddedToken(
+            entry["content"],
+            normalized=False,
+            **{flag: bool(entry.get(flag, False)) for flag in ("lstrip", "rstrip", "single_word")},
+        )
+        for _, entry in in_order
+    ]

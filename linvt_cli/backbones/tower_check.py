@@ -10,15 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from linvt_cli.backbones.loading import is_out_of_memory
+from linvt_cli.backbones.loading import HIGHER_DTYPE, is_out_of_memory
 from linvt_cli.backbones.snapshot import COMPLETE_HINT
 from linvt_cli.errors import BackboneLoadError
 
 _SIDE = 64  # px
-_HIGHER_DTYPE = {
-    torch.float16: "use --dtype bfloat16 or --dtype float32",
-    torch.bfloat16: "use --dtype float32",
-}
 
 
 def require_working_tower(
@@ -50,7 +46,7 @@ def require_working_tower(
         raise BackboneLoadError(
             f"The vision encoder in '{folder}' overflows in {name}:"
             f" {wrong} of {tokens_ND.numel()} values are not finite",
-            hint=_HIGHER_DTYPE.get(dtype, COMPLETE_HINT),
+            hint=HIGHER_DTYPE.get(dtype, COMPLETE_HINT),
         )
     if torch.equal(tokens_ND, tokens_ND[:1].expand_as(tokens_ND)):
         raise BackboneLoadError(

@@ -28,7 +28,8 @@ def quantize(
         ),
     ],
     to: Annotated[
-        Literal["int8", "nf4"], typer.Option("--to", help="Quantization of the language model: 8 or 4 bits")
+        Literal["int8", "nf4"],
+        typer.Option("--to", help="Quantization of the language model: 8 or 4 bits"),
     ] = "nf4",
     folder: Annotated[
         Path | None,

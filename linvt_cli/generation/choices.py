@@ -25,6 +25,7 @@ from torch import Tensor
 
 from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.errors import ContextLengthError
+from linvt_cli.generation.sampler import require_finite
 from linvt_cli.types import Choice, PromptEmbeds
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def score_choices(backbone: Backbone, prompt: PromptEmbeds, texts: Sequence[str]
 
     Raises:
         ContextLengthError: if the longest answer does not fit behind the prompt.
+        DeviceError: if the logits behind the prompt are not finite.
         OutOfMemoryError: if the device runs out of memory.
     """
     forms = [tuple(map(backbone.encode_answer, written_forms(text))) for text in texts]
@@ -103,6 +105,7 @@ def _log_probabilities(
         logits_11V, cache = backbone.step(
             prompt.inputs_embeds, None, positions=prompt.positions, logits_to_keep=1
         )
+        require_finite(logits_11V[:, -1], backbone)
         first_V = torch.log_softmax(logits_11V[0, -1].double(), dim=-1).cpu()
         prompted = time.perf_counter()
         longest, vocabulary = max(map(len, rows)), len(first_V)

@@ -60,6 +60,7 @@ def write_document(
     Raises:
         ConfigError: if the schema cannot be followed.
         UnfinishedDocumentError: if no document of the schema was found that is short enough.
+        DeviceError: if the logits behind the prompt are not finite.
         OutOfMemoryError: if the device runs out of memory.
     """
     grammar = compile_schema(schema)

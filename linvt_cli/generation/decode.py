@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from linvt_cli.backbones.loading import memory_errors_translated
-from linvt_cli.generation.sampler import Sampler, make_sampler
+from linvt_cli.generation.sampler import Sampler, make_sampler, require_finite
 from linvt_cli.generation.streaming import TextStream
 from linvt_cli.types import (
     AnswerChunk,
@@ -47,6 +47,7 @@ def stream_answer(
         interrupted: asked before each step; True ends the answer where it is.
 
     Raises:
+        DeviceError: if the logits behind the prompt are not finite.
         OutOfMemoryError: if the device runs out of memory.
     """
     model = Stepper(backbone, prompt, make_sampler(config))
@@ -137,6 +138,7 @@ class Stepper:
         """Run one step and return the token that was chosen.
 
         Raises:
+            DeviceError: if the logits behind the prompt are not finite.
             OutOfMemoryError: if the device runs out of memory.
         """
         started = time.perf_counter()
@@ -145,6 +147,8 @@ class Stepper:
                 self._embeds_1PD, self._cache, positions=self._positions, logits_to_keep=1
             )
             self._positions = None  # the cache knows where to go on
+            if not self.seconds:
+                require_finite(logits_1PV[:, -1], self._backbone)
             token = self._sample(logits_1PV[0, -1])
             self._embeds_1PD = self._backbone.embed_text([token]).unsqueeze(0)
         self.seconds.append(time.perf_counter() - started)

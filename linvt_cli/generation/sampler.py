@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from linvt_cli.backbones.loading import HIGHER_DTYPE
+from linvt_cli.errors import DeviceError
+
 if TYPE_CHECKING:
+    from linvt_cli.backbones.base import Backbone
     from linvt_cli.config import GenerationConfig
+
+_DAMAGED = "the weights may be damaged: linvt models verify"
 
 Sampler = Callable[[torch.Tensor], int]
 """Takes logits (V,) and returns a token id."""
@@ -42,6 +48,24 @@ def make_samplers(config: GenerationConfig, count: int) -> BatchSampler:
     return lambda logits_BV: [
         sample(logits_V) for sample, logits_V in zip(samplers, logits_BV, strict=True)
     ]
+
+
+def require_finite(logits_BV: torch.Tensor, backbone: Backbone) -> None:
+    """Refuse to choose from what is no number: the greedy choice would be token 0 for ever.
+
+    Meant for what a backbone says behind a prompt, before a schema forbids tokens: what does not
+    overflow there hardly does later.
+
+    Raises:
+        DeviceError: if a logit is not finite.
+    """
+    if not bool(logits_BV.isfinite().all()):
+        name = str(backbone.dtype).removeprefix("torch.")
+        raise DeviceError(
+            f"'{backbone.name}' gives logits that are not finite in {name} on device"
+            f" '{backbone.device}'",
+            hint=HIGHER_DTYPE.get(backbone.dtype, _DAMAGED),
+        )
 
 
 def nucleus(probabilities_V: torch.Tensor, top_p: float) -> torch.Tensor:

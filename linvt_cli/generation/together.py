@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from linvt_cli.backbones.loading import give_memory_back, memory_errors_translated
 from linvt_cli.errors import OutOfMemoryError
 from linvt_cli.generation.decode import Completion, statistics
-from linvt_cli.generation.sampler import make_samplers
+from linvt_cli.generation.sampler import make_samplers, require_finite
 from linvt_cli.types import FinishReason, PromptEmbeds
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def answer_together(
         of the steps that it took part in.
 
     Raises:
+        DeviceError: if the logits behind a prompt are not finite.
         OutOfMemoryError: if memory does not suffice for a single answer.
     """
     longest = max((prompt.inputs_embeds.shape[1] for prompt in prompts), default=0)
@@ -138,6 +139,7 @@ class _Reader:
         """Read what is new and return the logits of what follows: (B, V).
 
         Raises:
+            DeviceError: if the logits behind the prompts are not finite.
             OutOfMemoryError: if the device runs out of memory.
         """
         with memory_errors_translated(self._backbone.device):
@@ -174,6 +176,7 @@ class _Reader:
             mask=torch.arange(longest, device=device) >= missing_B1 if any(missing) else None,
             logits_to_keep=1,
         )
+        require_finite(logits_B1V[:, -1], self._backbone)
         return logits_B1V[:, -1]
 
     def _read_shared(self, count: int) -> None:

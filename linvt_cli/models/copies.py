@@ -21,8 +21,8 @@ from linvt_cli.models.checksum import hash_file
 from linvt_cli.models.manifest import Manifest, ManifestFile, write_manifest
 from linvt_cli.models.source import LOCAL_OWNER, HubSource, is_commit
 from linvt_cli.models.store import QUANTIZED, PulledModel, Shelf, Store
+from linvt_cli.types import TEXT_FILES
 
-_TOKENIZERS = ("*.model", "merges.txt", "vocab.txt")
 _UNFINISHED = "making"  # folder of a copy that is being written
 
 
@@ -174,7 +174,7 @@ def _fingerprint(folder: Path) -> str:
     for path in sorted(folder.glob("*.safetensors")):
         facts = path.stat()
         digest.update(f"{path.name}/{facts.st_size}/{facts.st_mtime_ns}/".encode())
-    for pattern in ("*.json", *_TOKENIZERS):
+    for pattern in TEXT_FILES:
         for path in sorted(folder.glob(pattern)):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:40]

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from linvt_cli.errors import UnsafeFilesError
-from linvt_cli.types import WEIGHTS_INDEX
+from linvt_cli.types import TEXT_FILES, WEIGHTS_INDEX
 
 MAX_TEXT_SIZE = 1 << 27
 """Bytes of the largest JSON or tokenizer file. The largest known, Gemma's, has 35 MB."""
@@ -46,6 +46,11 @@ def require_safe_path(path: str) -> None:
             f"A file is named {path[:_MAX_PATH]!r}, which could be written outside of its folder",
             hint="do not use this repository",
         )
+
+
+def is_text_file(path: str) -> bool:
+    """Whether a file of a model is one of its small ones: configuration or tokenizer."""
+    return any(PurePosixPath(path).match(pattern) for pattern in TEXT_FILES)
 
 
 def require_safe_content(path: str, file: Path) -> None:

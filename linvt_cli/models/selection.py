@@ -11,13 +11,12 @@ from linvt_cli.models.checksum import Checksum
 from linvt_cli.models.safety import (
     MAX_TEXT_SIZE,
     WEIGHTS_SUFFIX,
+    is_text_file,
     require_safe_path,
 )
 from linvt_cli.models.source import HubSource
 from linvt_cli.types import WEIGHTS_INDEX
 
-_SUFFIXES = {WEIGHTS_SUFFIX, ".json", ".model"}
-_NAMES = {"merges.txt", "vocab.txt"}  # of tokenizers
 _FOLDERS = {"", "adapter"}  # a LinVT checkpoint may carry a LoRA
 _LORA = {"adapter_config.json", "adapter_model.safetensors"}  # beside weights: of no use to them
 _CODE_OR_PICKLE = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack"}
@@ -55,9 +54,7 @@ def require_modest_listing(listing: RepoListing) -> None:
     """
     for file in listing.files:
         require_safe_path(file.path)
-        place = PurePosixPath(file.path)
-        is_small = place.suffix in _SUFFIXES - {WEIGHTS_SUFFIX} or place.name in _NAMES
-        if is_small and file.size > MAX_TEXT_SIZE:
+        if is_text_file(file.path) and file.size > MAX_TEXT_SIZE:
             raise UnsafeFilesError(
                 f"'{file.path}' of '{listing.source.repo}' claims {file.size:,} bytes, where at"
                 f" most {MAX_TEXT_SIZE:,} make sense",
@@ -102,7 +99,7 @@ def _is_needed(path: str, shards: frozenset[str] | None) -> bool:
         return False
     if place.suffix == WEIGHTS_SUFFIX and folder == "" and shards is not None:
         return path in shards
-    return place.suffix in _SUFFIXES or place.name in _NAMES
+    return place.suffix == WEIGHTS_SUFFIX or is_text_file(path)
 
 
 def _without_weights(listing: RepoListing) -> str:

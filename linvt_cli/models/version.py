@@ -8,10 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from linvt_cli.models.safety import MAX_HEADER_SIZE, WEIGHTS_SUFFIX
+from linvt_cli.models.safety import MAX_HEADER_SIZE, WEIGHTS_SUFFIX, is_text_file
 from linvt_cli.models.source import is_commit
 
-_READ_WHOLE = {".json", ".model", ".txt"}  # configuration and tokenizers
 _PIECES, _PIECE_BYTES = 4, 64  # of each tensor
 _DIGITS = 16
 
@@ -28,7 +27,7 @@ def version_of(folder: Path) -> str:
         return folder.name
     digest = sha256()
     for path in sorted(folder.glob("*")):
-        if path.suffix in _READ_WHOLE or path.suffix == WEIGHTS_SUFFIX:
+        if path.suffix == WEIGHTS_SUFFIX or is_text_file(path.name):
             digest.update(f"{path.name}\0".encode(errors="surrogateescape"))
             for piece in _pieces(path):
                 digest.update(piece)

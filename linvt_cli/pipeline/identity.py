@@ -60,8 +60,8 @@ def check_identity(path: str, made_by: Identity, read_by: Identity) -> None:
 def identify(backbone: Backbone, tokenizer: VideoTokenizer, model: ModelInfo) -> Identity:
     """Return the identity of loaded weights.
 
-    It does not depend on the number format that they were loaded in, nor on quantization, which
-    leaves everything up to the video tokens as it is.
+    It does not depend on quantization, which leaves everything up to the video tokens as it is, nor
+    on the number format that they were loaded in, with one exception: see ``hash_tensors``.
     """
     with torch.no_grad():
         words = backbone.embed_text(list(range(_WORDS)))
@@ -82,11 +82,15 @@ def identify(backbone: Backbone, tokenizer: VideoTokenizer, model: ModelInfo) ->
 
 
 def hash_tensors(text: str, tensors: Iterable[torch.Tensor]) -> str:
-    """Return a hash of a text and of some values of each tensor, the same in every dtype."""
+    """Return a hash of a text and of some values of each tensor.
+
+    It is the same in float32 and bfloat16, and in float16 for weights that were published in 16
+    bits. Those of float32 files round twice on the way through float16, and some end elsewhere.
+    """
     digest = hashlib.sha256(text.encode())
     for tensor in tensors:
         values = tensor.detach().flatten()
         values = values[:: max(1, len(values) // _VALUES)]
-        rounded = values.to(torch.bfloat16)  # what every number format in use can hold
+        rounded = values.to(torch.bfloat16)
         digest.update(rounded.cpu().view(torch.int16).numpy().tobytes())
     return digest.hexdigest()

@@ -11,18 +11,22 @@ from typing import Any
 import torch
 
 from linvt_cli.backbones.copy_description import version_of_original
-from linvt_cli.backbones.loading import memory_errors_translated
+from linvt_cli.backbones.loading import (
+    give_memory_back,
+    memory_errors_translated,
+    select_dtype,
+)
 from linvt_cli.backbones.prequantized import stored_quantization
 from linvt_cli.backbones.registry import BackboneSpec, load_backbone
-from linvt_cli.config import Quantization
-from linvt_cli.errors import ConfigError
+from linvt_cli.config import Quantization, Workload
+from linvt_cli.errors import ConfigError, OutOfMemoryError
 from linvt_cli.models.copies import find_copy, make_copy, original_of
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import PulledModel, Store
 from linvt_cli.models.version import version_of
+from linvt_cli.pipeline.memory import memory_need
 
 Notify = Callable[[str], None]
-_GIB = 2**30
 
 
 def revision_of(folder: Path) -> str:
@@ -100,13 +104,35 @@ class Published:
             folder.rename(target)
 
     def _write(self, target: Path, quantization: Quantization, device: torch.device) -> None:
+        """Write a copy whose other weights keep the number format of the files, if that fits.
+
+        Else they have that in which the model computes on the device, for which memory was planned.
+        """
+        published = self._published_dtype()
+        lighter = select_dtype(device, half_precision=self.spec.half_precision)
+        try:
+            self._write_in(published, target, quantization, device)
+        except OutOfMemoryError:
+            if lighter.itemsize >= published.itemsize:
+                raise
+        else:
+            return
+        # Not above: there the error still holds all that was loaded.
+        give_memory_back(device)
+        for file in target.iterdir():
+            file.unlink()
+        self._write_in(lighter, target, quantization, device)
+
+    def _write_in(
+        self, dtype: torch.dtype, target: Path, quantization: Quantization, device: torch.device
+    ) -> None:
         """Load the backbone, quantize it, check its vision tower, and write what came of it.
 
         One tensor after the other is read, quantized and let go: memory holds the quantized model
-        and little more. Weights that stay as they are keep the number format of the files.
+        and little more.
         """
         # Here, not above: who only answers with nano need not wait for parts of transformers.
-        from linvt_cli.backbones.quantized_copy import published_dtype, write_copy
+        from linvt_cli.backbones.quantized_copy import write_copy
 
         with memory_errors_translated(
             device, hint="use another --device", quantization=quantization
@@ -115,7 +141,7 @@ class Published:
                 self.spec,
                 folder=self.folder,
                 device=device,
-                dtype=published_dtype(self.folder),
+                dtype=dtype,
                 quantization=quantization,
             )
             write_copy(
@@ -128,7 +154,13 @@ class Published:
             )
 
     def _size(self, quantization: Quantization) -> int:
-        return 0 if self.spec.memory is None else int(self.spec.memory.of(quantization) * _GIB)
+        """How many bytes a copy has, about."""
+        return memory_need(self.spec, quantization, self._published_dtype(), Workload()).weights
+
+    def _published_dtype(self) -> torch.dtype:
+        from linvt_cli.backbones.quantized_copy import published_dtype
+
+        return published_dtype(self.folder)
 
 
 def require_published(spec: BackboneSpec, folder: Path, source: HubSource | None) -> Published:

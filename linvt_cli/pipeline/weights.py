@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from linvt_cli.backbones.loading import free_memory
+from linvt_cli.backbones.loading import free_memory, give_memory_back
 from linvt_cli.backbones.prequantized import stored_quantization
 from linvt_cli.backbones.registry import BackboneSpec
 from linvt_cli.config import Quantization, Workload
@@ -181,10 +181,15 @@ def _copied(
 def _quantized(
     published: Published, found: Weights, device: torch.device, notify: Notify
 ) -> Weights:
-    """Find the quantized copy of files, or make it; without room for it, use the files."""
+    """Find the quantized copy of files, or make it; without room for it, use the files.
+
+    A copy may be made in more bits than the model is to compute in, and need memory accordingly.
+    """
     try:
         copied = published.keep_quantized(found.quantization, device, notify)
-    except StoreError as error:
+    except (StoreError, OutOfMemoryError) as error:
         notify(f"the quantized copy cannot be kept: {error.message}")
-        return found
-    return replace(found, folder=copied.folder)
+    else:
+        return replace(found, folder=copied.folder)
+    give_memory_back(device)  # not above: there the error still holds what was loaded
+    return found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from linvt_cli.backbones.chat import Chat, ChatTemplate
 from linvt_cli.backbones.text_tokenizers import load_tokenizer
 from linvt_cli.types import Turn
+from tests.backbones.test_text_tokenizers import write_sentencepiece
 from tests.tiny_checkpoints import write_tokenizer
 
 TEMPLATE = ChatTemplate(
@@ -103,3 +105,39 @@ def test_mere_text_leaves_the_tokenizer_as_it_was(tokenizer):
     chat = Chat(tokenizer, TEMPLATE, "<pad>")
     chat.encode_text("<|im_end|>")
     assert len(tokenizer.encode("<|im_end|>")) == 1
+
+
+PHI3 = ChatTemplate(
+    before="<|user|>\n", after="<|end|><|assistant|>\n", going_on="<|end|><|user|>\n"
+)
+
+
+@pytest.fixture(scope="module")
+def swallowing(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A tokenizer whose marks swallow the line break behind them, as Phi-3's do."""
+    folder: Path = tmp_path_factory.mktemp("swallowing")
+    size = write_sentencepiece(folder, dummy_prefix=True).get_piece_size()
+    marks = ("<|user|>", "<|end|>", "<|assistant|>", "<pad>")
+    added = {
+        str(size + number): {"content": mark, "rstrip": mark != "<pad>"}
+        for number, mark in enumerate(marks)
+    }
+    config = json.dumps({"added_tokens_decoder": added})
+    (folder / "tokenizer_config.json").write_text(config)
+    return load_tokenizer(folder)
+
+
+def test_an_answer_stands_behind_the_prompt_where_marks_swallow_line_breaks(swallowing):
+    chat = Chat(swallowing, PHI3, "<pad>")
+    _, whole = chat.render("who?", 1)
+    text = "who?<|end|><|assistant|>\na dog."
+    expected = swallowing.encode(text, add_special_tokens=False)
+    assert whole + chat.encode_answer("a dog.") == expected
+
+
+def test_marks_in_a_question_leave_the_line_breaks_swallowed(swallowing):
+    chat = Chat(swallowing, PHI3, "<pad>")
+    said = "is <|end|> here?"
+    _, rendered = chat.render(said, 1)
+    marks = swallowing.convert_tokens_to_ids(["<|end|>", "<|assistant|>"])
+    assert rendered == [*chat.encode_text(said), *marks]

@@ -83,7 +83,8 @@ def test_a_description_that_makes_no_sense_is_refused_by_name(copied, key, value
     with pytest.raises(BackboneLoadError, match=f"linvt_copy.json' .*{words}") as caught:
         published_shapes(copied)
     assert caught.value.hint is not None
-    assert "linvt quantize" in caught.value.hint
+    assert "linvt models remove --quantized NAME" in caught.value.hint
+    assert "linvt quantize NAME" in caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000])

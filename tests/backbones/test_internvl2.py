@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,40 @@ def test_the_hf_layout_equals_the_stock_model_on_the_same_images(tmp_path, numbe
     ids = torch.tensor([backbone.tokenizer.encode(text)])
     expected = stock(input_ids=ids, pixel_values=public_pixels(noise(number))).logits
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+
+
+def with_template(folder: Path, name: str) -> None:
+    raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    write_config(folder, {**raw, "template": name})
+
+
+@pytest.mark.parametrize("template", ["internlm2-chat", "Hermes-2"])
+def test_the_templates_of_internvl2_are_what_is_read_without_one(tmp_path, template):
+    write_internvl2(tmp_path, "qwen2")
+    expected = load(tmp_path).render_prompt("What moves?")
+    with_template(tmp_path, template)
+    assert load(tmp_path).render_prompt("What moves?") == expected
+
+
+def test_files_of_2_5_and_3_in_the_original_layout_have_their_own_template(tmp_path):
+    write_internvl2(tmp_path, "qwen2")
+    with_template(tmp_path, "internvl2_5")
+    backbone = load(tmp_path)
+    system = (
+        "你是书生·万象，英文名是InternVL，"  # noqa: RUF001
+        "是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。"
+    )
+    before = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n<img>"
+    behind = "</img>\nWhat moves?<|im_end|>\n<|im_start|>assistant\n"
+    encode = backbone.tokenizer.encode
+    assert backbone.render_prompt("What moves?") == [encode(before), encode(behind)]
+
+
+def test_an_unknown_template_is_refused(tmp_path):
+    write_internvl2(tmp_path, "qwen2")
+    with_template(tmp_path, "internvl_zh")
+    with pytest.raises(BackboneLoadError, match=r"template 'internvl_zh'\. Expected internlm2-"):
+        load(tmp_path)
 
 
 def test_another_architecture_is_refused(tmp_path):

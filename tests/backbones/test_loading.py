@@ -5,7 +5,9 @@ from contextlib import nullcontext
 import pytest
 import torch
 
+from linvt_cli.backbones import loading
 from linvt_cli.backbones.loading import (
+    free_memory,
     memory_errors_translated,
     select_device,
     select_dtype,
@@ -84,7 +86,17 @@ def test_the_dtype_follows_from_device_and_model(
     assert select_dtype(torch.device(device), half_precision=half_precision) == expected
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        torch.AcceleratorError("CUDA error: out of memory\nCompile with TORCH_USE_CUDA_DSA"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
 def test_running_out_of_memory_is_one_of_our_errors(error):
     with (
         pytest.raises(OutOfMemoryError, match="'cpu' has not enough memory") as caught,
@@ -119,3 +131,21 @@ def test_only_devices_that_work_on_by_themselves_are_waited_for(monkeypatch, dev
     monkeypatch.setattr(torch.cuda, "synchronize", lambda device: waited.append(str(device)))
     wait_for(torch.device(device))
     assert waited == waits
+
+
+def test_a_container_has_no_more_memory_than_it_may_use(monkeypatch):
+    monkeypatch.setattr(loading, "_free_on_machine", lambda: 2**40)
+    monkeypatch.setattr(loading, "memory_left", lambda: 2**30)
+    assert free_memory(CPU) == 2**30
+    monkeypatch.setattr(loading, "_free_on_machine", lambda: 2**20)
+    assert free_memory(CPU) == 2**20
+
+
+def test_a_device_too_full_to_be_asked_is_out_of_memory(monkeypatch):
+    def refuse(device: torch.device) -> tuple[int, int]:
+        raise torch.AcceleratorError("CUDA error: out of memory")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", refuse)
+    with pytest.raises(OutOfMemoryError, match="'cuda:1' has not enough memory") as caught:
+        free_memory(torch.device("cuda:1"))
+    assert caught.value.hint == "close what else uses it, or use another --device"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from linvt_cli.backbones.base import Backbone
-from linvt_cli.errors import ContextLengthError
+from linvt_cli.errors import ContextLengthError, DeviceError
 from linvt_cli.generation import choices as choices_module
 from linvt_cli.generation.choices import score_choices, written_forms
 from linvt_cli.generation.prompt import assemble
@@ -131,3 +131,10 @@ def test_choices_that_do_not_fit_behind_the_prompt_are_an_error():
 def test_the_first_of_equal_choices_is_the_best():
     scored = score_choices(TinyBackbone("x"), prompt_for(TinyBackbone()), ("x", "y"))
     assert scored.best is scored.choices[0]
+
+
+def test_a_model_that_overflows_has_no_probabilities():
+    backbone = TinyBackbone()
+    backbone._head_DV.fill_(torch.nan)
+    with pytest.raises(DeviceError, match="logits that are not finite"):
+        score_choices(backbone, prompt_for(backbone), CHOICES)

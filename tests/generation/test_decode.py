@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from linvt_cli.config import GenerationConfig
-from linvt_cli.errors import OutOfMemoryError
+from linvt_cli.errors import DeviceError, OutOfMemoryError
 from linvt_cli.generation.decode import read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.types import AnswerChunk, PromptEmbeds
@@ -53,6 +53,15 @@ def test_the_prompt_is_read_once_and_then_one_token_a_step():
     backbone = TinyBackbone("abc")
     read_to_end(stream(backbone))
     assert backbone.step_lengths == [prompt_for(backbone).inputs_embeds.shape[1], 1, 1, 1]
+
+
+@pytest.mark.parametrize("temperature", [0, 1.0])
+def test_a_model_that_overflows_is_an_error_and_no_answer(temperature):
+    backbone = TinyBackbone("abc")
+    backbone._head_DV.fill_(torch.nan)
+    config = GenerationConfig(max_new_tokens=3, temperature=temperature)
+    with pytest.raises(DeviceError, match="logits that are not finite"):
+        read_to_end(stream(backbone, config))
 
 
 def test_greedy_answers_are_the_same_each_time():

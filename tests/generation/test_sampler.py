@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from linvt_cli.config import GenerationConfig
-from linvt_cli.generation.sampler import make_sampler, make_samplers, nucleus
+from linvt_cli.errors import DeviceError
+from linvt_cli.generation.sampler import make_sampler, make_samplers, nucleus, require_finite
+from tests.fakes import TinyBackbone
 
 LOGITS = torch.tensor([0.0, 2.0, 1.0, -1.0])
 
@@ -80,3 +82,21 @@ def test_several_answers_are_sampled_as_each_alone(temperature):
     assert list(first) == list(third) == drawn(config, 50)
     sample = make_sampler(config)
     assert list(second) == [sample(LOGITS.flip(0)) for _ in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "hint"),
+    [
+        (torch.float16, "use --dtype bfloat16 or --dtype float32"),
+        (torch.bfloat16, "use --dtype float32"),
+        (torch.float32, "the weights may be damaged: linvt models verify"),
+    ],
+)
+@pytest.mark.parametrize("number", [torch.nan, torch.inf, -torch.inf])
+def test_logits_that_are_not_finite_are_an_error(number, dtype, hint):
+    backbone = TinyBackbone()
+    backbone.dtype = dtype
+    require_finite(LOGITS[None], backbone)
+    with pytest.raises(DeviceError, match="'tiny' gives logits that are not finite in") as caught:
+        require_finite(LOGITS.where(LOGITS != 1, number)[None], backbone)
+    assert caught.value.hint == hint

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from linvt_cli.config import GenerationConfig
-from linvt_cli.errors import OutOfMemoryError
+from linvt_cli.errors import DeviceError, OutOfMemoryError
 from linvt_cli.generation import together
 from linvt_cli.generation.decode import Completion, read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
@@ -198,3 +198,10 @@ def test_gradients_and_inference_mode_stay_as_they_are():
     some = answer_together(backbone, prompts_for(backbone), GREEDY, num_visual_tokens=4)
     next(some)
     assert not torch.is_inference_mode_enabled()
+
+
+def test_a_model_that_overflows_is_an_error_and_no_answers():
+    backbone = TinyBackbone("abc")
+    backbone._head_DV.fill_(torch.nan)
+    with pytest.raises(DeviceError, match="logits that are not finite"):
+        answers(backbone, prompts_for(backbone))

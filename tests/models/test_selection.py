@@ -18,7 +18,8 @@ def chosen(*names: str, shards: frozenset[str] | None = None) -> list[str]:
 
 
 def test_weights_json_and_tokenizers_are_taken_small_files_first():
-    wanted = ["config.json", "merges.txt", "tokenizer.model", "vocab.txt", "model.safetensors"]
+    tokenizers = ["merges.txt", "tokenizer.model", "vocab.json", "vocab.txt"]
+    wanted = ["config.json", *tokenizers, "model.safetensors"]
     others = ["README.md", "model.bin", "a.py", "x.gguf", "chat.jinja", "notes.txt", ".x.json"]
     assert chosen("model.safetensors", *others, *wanted[:-1]) == wanted
 

@@ -38,9 +38,10 @@ def test_each_tensor_and_each_setting_counts(folder):
     versions.add(version_of(folder))
     (folder / "config.json").write_text('{"a": 1}')
     versions.add(version_of(folder))
-    (folder / "tokenizer.json").write_text("{}")
-    versions.add(version_of(folder))
-    assert len(versions) == 4
+    for name in ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "vocab.txt"):
+        (folder / name).write_text("{}")
+        versions.add(version_of(folder))
+    assert len(versions) == 8
 
 
 def test_large_weights_are_not_read_as_a_whole(folder, monkeypatch):

@@ -57,6 +57,11 @@ def test_the_number_format_plays_no_part():
     assert len(set(weights)) == 1
 
 
+def test_weights_of_float32_are_the_same_in_bfloat16():
+    wide = identify(TinyBackbone(), tiny_linvt(0), MODEL)
+    assert identify(TinyBackbone(), tiny_linvt(0).bfloat16(), MODEL) == wide
+
+
 def test_a_token_file_of_another_model_is_refused_with_what_to_type():
     mine = identify(TinyBackbone(), MeanTokenizer(8), MODEL)
     theirs = replace(mine, backbone="other", tokenizer="cluster")

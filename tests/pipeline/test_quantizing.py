@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import torch
 
-from linvt_cli.backbones.registry import find_backbone
-from linvt_cli.errors import BackboneLoadError, ConfigError
+from linvt_cli.backbones.quantized_copy import published_dtype
+from linvt_cli.backbones.registry import BackboneSpec, find_backbone, load_backbone
+from linvt_cli.errors import BackboneLoadError, ConfigError, OutOfMemoryError
+from linvt_cli.pipeline import quantizing
 from linvt_cli.pipeline.quantizing import Published, require_published
 from tests.tiny_internvl2 import write_internvl2
 
@@ -56,6 +59,38 @@ def test_what_cannot_be_loaded_leaves_no_folder(published, tmp_path):
     with pytest.raises(BackboneLoadError):
         published.write_quantized(target, "nf4", CPU)
     assert list(target.parent.iterdir()) == []
+
+
+def test_where_the_files_are_too_wide_for_memory_a_copy_has_the_bits_that_it_computes_in(
+    published, tmp_path, monkeypatch
+):
+    tried: list[torch.dtype] = []
+
+    def load(spec: BackboneSpec, *, dtype: torch.dtype, **options: Any) -> Any:
+        tried.append(dtype)
+        if dtype == torch.float32:
+            raise MemoryError
+        return load_backbone(spec, dtype=dtype, **options)
+
+    monkeypatch.setattr(quantizing, "load_backbone", load)
+    target = tmp_path / "copy"
+    with pytest.raises(OutOfMemoryError):
+        published.write_quantized(target, "nf4", CPU)
+    assert tried == [torch.float32]
+    monkeypatch.setattr(quantizing, "select_dtype", lambda *_, **__: torch.bfloat16)
+    published.write_quantized(target, "nf4", CPU)
+    assert tried == [torch.float32, torch.float32, torch.bfloat16]
+    assert published_dtype(target) == torch.bfloat16
+
+
+def test_the_room_for_a_copy_is_that_of_its_number_format(published, monkeypatch):
+    sizes = {}
+    for dtype in (torch.bfloat16, torch.float32):
+        monkeypatch.setattr(Published, "_published_dtype", lambda self, dtype=dtype: dtype)
+        sizes[dtype] = published._size("nf4")
+    assert SPEC.shapes is not None
+    unquantized = SPEC.parameters - SPEC.shapes.quantized
+    assert sizes[torch.float32] - sizes[torch.bfloat16] == 2 * unquantized
 
 
 def test_nano_is_never_quantized(tmp_path):

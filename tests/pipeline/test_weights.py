@@ -129,6 +129,17 @@ def test_without_room_for_a_copy_the_files_are_quantized_while_loading(
     assert told[-1].startswith("the quantized copy cannot be kept: ")
 
 
+def test_without_memory_for_a_copy_the_files_are_quantized_while_loading(
+    find, cached, told, monkeypatch
+):
+    def refuse(*_: object) -> None:
+        raise OutOfMemoryError("Device 'cuda' has not enough memory")
+
+    monkeypatch.setattr(Published, "_write", refuse)
+    assert find("nf4") == Weights(cached, COMMIT, "nf4")
+    assert told[-1] == "the quantized copy cannot be kept: Device 'cuda' has not enough memory"
+
+
 def test_a_copy_in_a_folder_of_the_user_s_is_used_as_it_is(find, cached, tmp_path):
     target = tmp_path / "copy"
     Published(SPEC, cached, SOURCE).write_quantized(target, "nf4", torch.device("cpu"))
