@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +11,7 @@ from linvt_cli.cli.asked import ModelOptions
 from linvt_cli.cli.benchmark_options import EXACT, LOCAL, BenchmarkOptions
 from linvt_cli.cli.output import Output, json_text
 from linvt_cli.cli.result_files import replace_file
-from linvt_cli.cli.watching import load_model
+from linvt_cli.cli.watching import free_memory, load_model
 from linvt_cli.errors import JudgementError, MachineError, OfflineError
 from linvt_cli.evaluation.benchmarks import Benchmark
 from linvt_cli.evaluation.embeddings import PATH as EMBEDDINGS
@@ -115,7 +114,7 @@ def _judge(benchmark: Benchmark, options: BenchmarkOptions, output: Output) -> S
     if asked.judge == LOCAL:
         from linvt_cli.evaluation.local_judge import LocalJudge
 
-        gc.collect()  # the model that answered is not needed any more
+        free_memory()  # of the model that answered, so that the judge may take it
         model = options.model
         return LocalJudge(
             load_model(

@@ -27,6 +27,7 @@ from linvt_cli.cli.row_formats import JsonLines
 from linvt_cli.cli.watching import fetch_model
 from linvt_cli.config import AnswerShape, GenerationConfig
 from linvt_cli.errors import LinVTError, MachineError
+from linvt_cli.evaluation.answered_by import answered_by, mixture
 from linvt_cli.evaluation.benchmarks import BENCHMARKS, Benchmark, read_items
 from linvt_cli.evaluation.items import BrokenItem, Item, ReadOptions
 from linvt_cli.evaluation.prompts import VERSION
@@ -114,9 +115,10 @@ class _Run:
                 )
                 for each in self._broken
             ]
-            document = to_document(
-                self._benchmark, self._settings(model, judge), scored, [*told, *failures]
-            )
+            settings = self._settings(model, judge)
+            document = to_document(self._benchmark, settings, scored, [*told, *failures])
+            if (mixed := mixture(settings["model"])) is not None:
+                self._output.warning(f"answers of several quantizations are mixed: {mixed}")
             write_results(document, scored, self._benchmark, self._options, self._output)
         tell(document, self._output)
         return self._exit_code(document)
@@ -244,7 +246,8 @@ class _Run:
         return self._benchmark.prompt(item, spoken_at(item.subtitles, watched.frames.times))
 
     def _settings(self, model: ModelOptions, judge: dict[str, Any] | None) -> dict[str, Any]:
-        answered = [row for row in self._rows.values() if row["error"] is None]
+        rows = [self._rows[item.id] for item in self._items]
+        answered = [row for row in rows if row["error"] is None]
         unknown: dict[str, Any] = {
             "backbone": model.chosen,
             "tokenizer": model.tokenizer or "unknown",
@@ -252,7 +255,7 @@ class _Run:
         unknown.update(dict.fromkeys(("checkpoint", "quantization", "revision")))
         counts = [row["frames"]["count"] for row in answered]
         return {
-            "model": answered[-1]["model"] if answered else unknown,
+            "model": answered_by([row["model"] for row in answered]) if answered else unknown,
             "frames": self._options.frames.frames or max(counts, default=None),
             "fps": self._options.frames.fps,
             "by": self._options.by if self._benchmark.rule is not None else "words",

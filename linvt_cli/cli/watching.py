@@ -63,7 +63,7 @@ class Watching:
     def let_go(self) -> None:
         """Give back the memory of the model; it is loaded again when it is needed."""
         self._qa = self._watched = None
-        _free_memory()
+        free_memory()
 
     def load(self) -> VideoQA:
         """Load the model, if it is not loaded yet.
@@ -113,7 +113,7 @@ class Watching:
         self._may_step_down = False
         before, self._model = self._model, replace(self._model, quant=fewer)
         self._qa = self._watched = None
-        _free_memory()
+        free_memory()
         try:
             self._loaded()
         except (ConfigError, BackboneLoadError):  # these files cannot be had in fewer bits
@@ -141,7 +141,7 @@ class Watching:
         return _FEWER_BITS.get(quantization)
 
 
-def _free_memory() -> None:
+def free_memory() -> None:
     """Give back what nothing refers to any more."""
     import torch
 

@@ -124,7 +124,9 @@ def read_items(
     for item in benchmark.read(folder, options):
         known.update(name for _, name in item.groups)
         seen[item.id] = seen.get(item.id, 0) + 1
-        if not options.takes(item.groups):
+        # A broken row that does not tell its groups may be of any category: it is not left out.
+        is_unknown = isinstance(item, BrokenItem) and not item.groups
+        if not is_unknown and not options.takes(item.groups):
             continue
         copies = seen[item.id]
         taken.append(item if copies == 1 else replace(item, id=f"{item.id}#{copies}"))

@@ -14,7 +14,7 @@ from linvt_cli.evaluation.data_files import (
     parquet_rows,
     table_rows,
 )
-from linvt_cli.evaluation.items import Item, Read, ReadOptions, Subtitle
+from linvt_cli.evaluation.items import Groups, Item, Read, ReadOptions, Subtitle
 from linvt_cli.evaluation.rows import Row, item_or_broken, without_letters
 from linvt_cli.evaluation.subtitles import read_longvideobench, read_srt
 
@@ -29,6 +29,8 @@ _LONG_VIDEO_BENCH_FIELDS = (
     "id", "video_path", "question", "correct_choice", "duration_group", "question_category",
     "topic_category", "level",
 )  # fmt: skip
+_VIDEO_MME_DIMENSIONS = ("duration", "domain", "sub_category", "task_type")
+_LONG_VIDEO_BENCH_DIMENSIONS = ("duration_group", "question_category", "topic_category", "level")
 _OPTION_FIELDS = tuple(f"option{place}" for place in range(5))
 _SUBTITLE_FIELDS = ("subtitle_path", "starting_timestamp_for_subtitles", "duration")
 VIDEO_VISTA_REASONING = frozenset({
@@ -58,9 +60,7 @@ def read_next_qa(folder: Path, options: ReadOptions) -> Read:
 
     def make(row: Row) -> Item:
         video, answers = row.text("video"), tuple(row.text(f"a{place}") for place in range(5))
-        kind = row.text("type")
-        if kind[0] not in _NEXT_QA_GROUPS:
-            raise row.error("type", f"is '{kind}', which is no type of NExT-QA")
+        groups = _next_qa_groups(row)
         folders = [folder / "NExTVideo", folder / "videos", folder]
         mapped = str(mapping.get(video, video))
         return Item(
@@ -69,11 +69,19 @@ def read_next_qa(folder: Path, options: ReadOptions) -> Read:
             row.text("question"),
             answers,
             row.place("answer", 5),
-            groups=(("group", _NEXT_QA_GROUPS[kind[0]]), ("type", kind)),
+            groups=groups,
         )
 
     for row in table_rows(files, _NEXT_QA_FIELDS):
-        yield item_or_broken(make, row, f"{row.values['video']}_{row.values['qid']}")
+        id_ = f"{row.values['video']}_{row.values['qid']}"
+        yield item_or_broken(make, row, id_, _next_qa_groups)
+
+
+def _next_qa_groups(row: Row) -> Groups:
+    kind = row.text("type")
+    if kind[0] not in _NEXT_QA_GROUPS:
+        raise row.error("type", f"is '{kind}', which is no type of NExT-QA")
+    return ("group", _NEXT_QA_GROUPS[kind[0]]), ("type", kind)
 
 
 def read_ego_schema(folder: Path, options: ReadOptions) -> Read:
@@ -157,12 +165,12 @@ def read_video_mme(folder: Path, options: ReadOptions) -> Read:
             row.text("question"),
             choices,
             row.place_of_letter("answer", len(choices)),
-            groups=tuple(
-                (dimension, row.text(dimension))
-                for dimension in ("duration", "domain", "sub_category", "task_type")
-            ),
+            groups=groups_of(row),
             subtitles=subtitles_of(row, name),
         )
+
+    def groups_of(row: Row) -> Groups:
+        return row.groups(*_VIDEO_MME_DIMENSIONS)
 
     def subtitles_of(row: Row, name: str) -> tuple[Subtitle, ...]:
         if not options.subtitles:
@@ -178,7 +186,7 @@ def read_video_mme(folder: Path, options: ReadOptions) -> Read:
             f"'{folder}' has no folder 'subtitle'", path=folder, hint="unpack subtitle.zip there"
         )
     for row in parquet_rows(files, _VIDEO_MME_FIELDS):
-        yield item_or_broken(make, row, str(row.values["question_id"]))
+        yield item_or_broken(make, row, str(row.values["question_id"]), groups_of)
 
 
 def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
@@ -197,16 +205,16 @@ def read_long_video_bench(folder: Path, options: ReadOptions) -> Read:
             row.text("question"),
             choices,
             row.place("correct_choice", len(choices)),
-            groups=tuple(
-                (dimension, row.text(dimension))
-                for dimension in ("duration_group", "question_category", "topic_category", "level")
-            ),
+            groups=groups_of(row),
             subtitles=_spoken(folder, row) if options.subtitles else (),
         )
 
+    def groups_of(row: Row) -> Groups:
+        return row.groups(*_LONG_VIDEO_BENCH_DIMENSIONS)
+
     optional = ("candidates", *_OPTION_FIELDS, *_SUBTITLE_FIELDS)
     for row in table_rows(files, _LONG_VIDEO_BENCH_FIELDS, optional):
-        yield item_or_broken(make, row, str(row.values.get("id", row.name)))
+        yield item_or_broken(make, row, str(row.values.get("id", row.name)), groups_of)
 
 
 def _long_video_bench_options(row: Row) -> tuple[str, ...]:
@@ -239,8 +247,7 @@ def read_video_vista(folder: Path, options: ReadOptions) -> Read:
 
     def make(row: Row) -> Item:
         choices = without_letters(row.texts("Answer_Choices"))
-        kind, category = row.text("Type"), row.text("category")
-        ability = "Reasoning" if kind in VIDEO_VISTA_REASONING else "Understanding"
+        category = row.text("category")
         name, folders = row.text("video_name"), ("merged", "videos", "video", ".")
         return Item(
             row.text("question_id"),
@@ -250,8 +257,14 @@ def read_video_vista(folder: Path, options: ReadOptions) -> Read:
             row.text("Question"),
             choices,
             row.place("Answer", len(choices)),
-            groups=(("ability", ability), ("Type", kind), ("category", category)),
+            groups=_video_vista_groups(row),
         )
 
     for row in json_rows(file):
-        yield item_or_broken(make, row, str(row.values.get("question_id", row.name)))
+        id_ = str(row.values.get("question_id", row.name))
+        yield item_or_broken(make, row, id_, _video_vista_groups)
+
+
+def _video_vista_groups(row: Row) -> Groups:
+    ability = "Reasoning" if row.text("Type") in VIDEO_VISTA_REASONING else "Understanding"
+    return ("ability", ability), *row.groups("Type", "category")

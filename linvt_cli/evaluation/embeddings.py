@@ -41,7 +41,8 @@ class EmbeddingMatch:
         """Compare an answer with the right one; it has no rating.
 
         Raises:
-            JudgeError: if the endpoint gives no embeddings.
+            JudgementError: if the endpoint refuses this request, and not others.
+            JudgeError: if it gives no embeddings.
             MachineError: if the cosine cannot be kept.
         """
         body = {"model": self.model, "input": [right.strip(), said.strip()]}
@@ -52,6 +53,7 @@ class EmbeddingMatch:
             self.kept.keep(key, repr(cosine), version)
         else:
             cosine, version = float(kept["reply"]), str(kept["version"])
+            self.endpoint.has_replied = True
         self.versions.add(version)
         return Judgement(float(cosine >= self.least))
 

@@ -12,8 +12,15 @@ from typing import Any
 import httpx2
 
 from linvt_cli import __version__
-from linvt_cli.errors import ConfigError, JudgeError
+from linvt_cli.errors import ConfigError, JudgeError, JudgementError
+from linvt_cli.evaluation.judging import CUT_OFF
 from linvt_cli.evaluation.kept_replies import KeptReplies, key_of
+from linvt_cli.evaluation.refusals import (
+    is_about_content,
+    is_refusal,
+    refused_fields,
+    without_fields,
+)
 
 KEY_VARIABLE = "LINVT_JUDGE_KEY"
 """Environment variable with the key of the judge."""
@@ -48,6 +55,8 @@ class Endpoint:
     timeout: float = 60.0
     attempts: int = 5
     wait: Callable[[float], None] = time.sleep
+    has_replied: bool = False  # so that a later refusal is the fault of one request
+    _refused: frozenset[str] = field(default=frozenset(), init=False)  # fields of a request
 
     def __post_init__(self) -> None:
         """Refuse what is no address."""
@@ -70,9 +79,26 @@ class Endpoint:
     def post(self, body: Mapping[str, Any]) -> Any:
         """Send a request and return the JSON that answers it.
 
+        Fields that the model does not take are left out, then and from then on.
+
         Raises:
-            JudgeError: if it cannot be had.
+            JudgementError: if this request is refused, and others are not.
+            JudgeError: if no reply can be had.
         """
+        refused = self._refused
+        while True:
+            sent = without_fields(body, refused)
+            status, content = self._answer(sent)
+            more = refused_fields(status, _text(content), sent)
+            if not more:
+                break
+            refused |= more
+        reply = self._read(status, content)
+        self._refused, self.has_replied = refused, True
+        return reply
+
+    def _answer(self, body: Mapping[str, Any]) -> tuple[int, bytes]:
+        """Send a request until it is answered; return status and content."""
         trouble, asked_wait = "", 0.0
         for attempt in range(self.attempts):
             if attempt:
@@ -83,7 +109,7 @@ class Endpoint:
                 trouble, asked_wait = f"{type(error).__name__}: {error}".rstrip(": "), 0.0
                 continue
             if response.status_code not in _AGAIN:
-                return self._read(response.status_code, content)
+                return response.status_code, content
             trouble, asked_wait = f"it says {response.status_code}", _asked_wait(response)
         raise JudgeError(
             f"The judge at '{self.url}' gave no reply in {self.attempts} attempts; {trouble}",
@@ -112,8 +138,13 @@ class Endpoint:
                 f"The judge at '{self.url}' refuses access ({status})",
                 hint=f"put its key into the environment variable {KEY_VARIABLE}",
             )
+        said = _text(content)[:200]
+        if is_about_content(status, _text(content)) or (self.has_replied and is_refusal(status)):
+            raise JudgementError(
+                f"The judge at '{self.url}' refuses the request ({status}): {said}",
+                hint="another --judge-model may take it",
+            )
         if status != httpx2.codes.OK:
-            said = " ".join(content[:2000].decode("utf-8", errors="replace").split())[:200]
             raise JudgeError(
                 f"The judge at '{self.url}' says {status}: {said}",
                 hint="check --judge and --judge-model",
@@ -155,6 +186,7 @@ class EndpointJudge:
         """Return the model's reply, from an earlier run where one that means something is kept.
 
         Raises:
+            JudgementError: if the endpoint refuses this request, and not others.
             JudgeError: if it cannot be had.
             MachineError: if it cannot be kept.
         """
@@ -168,6 +200,7 @@ class EndpointJudge:
         kept = self.kept.find(key)
         if kept is not None and means(str(kept["reply"])):
             reply, version = str(kept["reply"]), str(kept["version"])
+            self.endpoint.has_replied = True
         else:
             reply, version = self._ask({**body, "temperature": attempt * _STEP_OF_TEMPERATURE})
             if means(reply):
@@ -178,8 +211,10 @@ class EndpointJudge:
     def _ask(self, body: dict[str, Any]) -> tuple[str, str]:
         answer = self.endpoint.post(body)
         try:
-            reply = answer["choices"][0]["message"]["content"]
-            return str(reply or ""), str(answer.get("model") or self.model)
+            choice = answer["choices"][0]
+            reply = str(choice["message"]["content"] or "")
+            is_cut = choice.get("finish_reason") == "length"
+            return CUT_OFF if is_cut else reply, str(answer.get("model") or self.model)
         except (LookupError, TypeError, AttributeError) as error:
             raise self.endpoint.foreign("chat completion") from error
 
@@ -188,6 +223,11 @@ def label_of(model: str, versions: Collection[str]) -> str:
     """Return the name of a model with what its endpoint calls it."""
     others = sorted({*versions} - {model})
     return f"{model} ({', '.join(others)})" if others else model
+
+
+def _text(content: bytes) -> str:
+    """Return the beginning of what an endpoint says, on one line."""
+    return " ".join(content[:2000].decode("utf-8", errors="replace").split())
 
 
 def _is_address(url: str) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 from linvt_cli.errors import DatasetError
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+Groups = tuple[tuple[str, str], ...]
+"""Pairs such as ``("task", "Action Count")``: a dimension, and a category of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class Item:
     """One question of a benchmark.
 
     ``right`` is the place of the right option, None where the question is open or its answer is
-    not public. ``groups`` are pairs such as ``("task", "Action Count")``; a benchmark says which
-    dimension comes first. With ``frame_rate`` the video is a folder of pictures.
+    not public. A benchmark says which dimension of the ``groups`` comes first. With ``frame_rate``
+    the video is a folder of pictures.
     """
 
     id: str
@@ -35,7 +37,7 @@ class Item:
     options: tuple[str, ...] = ()
     right: int | None = None
     answer: str = ""  # of an open question
-    groups: tuple[tuple[str, str], ...] = ()
+    groups: Groups = ()
     task: str = ""  # how it is asked and scored, where a benchmark has several ways
     start: float | None = None  # s
     end: float | None = None
@@ -60,7 +62,7 @@ class BrokenItem:
     """A row of a benchmark that cannot be asked, and why."""
 
     id: str
-    groups: tuple[tuple[str, str], ...]
+    groups: Groups  # empty where the row does not tell them
     error: DatasetError
     has_answer: bool = True  # False where its right answer is not public
 
@@ -73,7 +75,7 @@ class ReadOptions:
     categories: tuple[str, ...] = ()  # of any dimension; all where empty
     subtitles: bool = False
 
-    def takes(self, groups: tuple[tuple[str, str], ...]) -> bool:
+    def takes(self, groups: Groups) -> bool:
         """Whether something of these groups was asked for."""
         if not self.categories:
             return True

@@ -17,6 +17,9 @@ implies, an answer that no rule matches by right or wrong, and those of MLVU by 
 BEST_RATING: dict[Kind, int] = {"meaning": 5, "sub_scene": 10, "summary": 10}
 """The most that a rating can be, of the kinds that have one."""
 
+CUT_OFF = "(cut off by the limit of tokens)"
+"""What stands for a reply that is not whole: it means nothing."""
+
 _LONGEST_REPLY = 8000  # characters that are read: more is no reply to these requests
 
 _ARTICLES = frozenset({"a", "an", "the"})
@@ -120,6 +123,10 @@ PROMPTS: dict[Kind, str] = {
     "sub_scene": SUB_SCENE,
     "summary": SUMMARY,
 }
+_BEGIN_OF_THOUGHTS = re.compile(r"<think(?:ing)?>", flags=re.IGNORECASE)
+_END_OF_THOUGHTS = re.compile(r"</think(?:ing)?>", flags=re.IGNORECASE)
+_BEGINS_CORRECT = re.compile(r"[\W_]*correct\b(?!\s+(?:answer|option|choice))")
+_NOT_CORRECT = re.compile(r"(?:\b(?:not|never|cannot)|n['\u2019]t)\s+(?:\w+\s+){0,3}correct\b")
 _VERDICT = re.compile(r"""(['"])pred\1\s*:\s*(['"])([^'"]{1,40})\2""")
 _RATING = re.compile(r"""(['"])score\1\s*:\s*(['"]?)(\d(?:\.\d+)?)\2\s*[,}]""")
 
@@ -132,7 +139,17 @@ def request_of(kind: Kind, item: Item, said: str) -> str:
 
 def judgement_of(kind: Kind, item: Item, reply: str) -> Judgement | None:
     """Return what a judge's reply means, None where it is not what was asked for."""
-    return _READERS[kind](reply[:_LONGEST_REPLY], item)
+    said = _without_thoughts(reply)
+    return None if said is None else _READERS[kind](said[:_LONGEST_REPLY], item)
+
+
+def _without_thoughts(reply: str) -> str | None:
+    """Return what follows a model's thoughts, None where they have no end.
+
+    Where the prompt itself opens them, a reply has their end alone.
+    """
+    said = _END_OF_THOUGHTS.split(reply)[-1]
+    return None if _BEGIN_OF_THOUGHTS.search(said) else said
 
 
 def _read_meaning(reply: str, item: Item) -> Judgement | None:
@@ -194,10 +211,13 @@ def _letter(item: Item) -> str | None:
 
 
 def _read_option(reply: str, item: Item) -> Judgement | None:
+    """Read the word at the beginning, else any; one that is negated says the opposite of right."""
     del item
     said = reply.strip().lower()
-    if "incorrect" in said:
-        return Judgement(float(said.startswith("correct")))
+    if _BEGINS_CORRECT.match(said):
+        return Judgement(1.0)
+    if "incorrect" in said or _NOT_CORRECT.search(said):
+        return Judgement(0.0)
     return Judgement(1.0) if "correct" in said else None
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from linvt_cli.config import GenerationConfig
-from linvt_cli.errors import JudgeError, JudgementError, LinVTError
+from linvt_cli.errors import ContextLengthError, JudgeError, JudgementError, LinVTError
+from linvt_cli.evaluation.judging import CUT_OFF
 from linvt_cli.evaluation.kept_replies import KeptReplies, key_of
 from linvt_cli.pipeline import VideoQA, WatchedVideo
 from linvt_cli.types import Frames, VideoInfo
@@ -48,7 +49,7 @@ class LocalJudge:
         """Return the model's reply. It is greedy: another attempt would give the same.
 
         Raises:
-            JudgementError: at another attempt.
+            JudgementError: at another attempt, or if the request is too long for the model.
             JudgeError: if the model fails.
         """
         if attempt:
@@ -62,9 +63,14 @@ class LocalJudge:
             return str(kept["reply"])
         config = GenerationConfig(max_new_tokens=_MAX_NEW_TOKENS)
         try:
-            reply = self.qa.ask(self._watched, request, config).text
+            answer = self.qa.ask(self._watched, request, config)
+        except ContextLengthError as error:
+            raise JudgementError(
+                f"{self.label} failed: {error.message}", hint=error.hint
+            ) from error
         except LinVTError as error:
             raise JudgeError(f"{self.label} failed: {error.message}", hint=error.hint) from error
+        reply = CUT_OFF if answer.finish_reason == "length" else answer.text
         if means(reply):
             self.kept.keep(key, reply, self.label)
         return reply

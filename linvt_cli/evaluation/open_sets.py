@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from linvt_cli.evaluation.data_files import (
     json_table,
     parquet_rows,
 )
-from linvt_cli.evaluation.items import Item, Read, ReadOptions
+from linvt_cli.evaluation.items import Groups, Item, Read, ReadOptions
 from linvt_cli.evaluation.rows import Row, item_or_broken
 
 ACTIVITYNET_TYPES = (
@@ -64,8 +64,12 @@ def reader_of(described: OpenSet) -> Callable[[Path, ReadOptions], Read]:
             def make(row: Row, answered: Row = answered) -> Item:
                 return _item(row, answered, folder, described)
 
+            def groups_of(row: Row, answered: Row = answered) -> Groups:
+                del row
+                return _typed(answered, described)
+
             name = asked.values.get("question_id", asked.values.get("id", asked.name))
-            yield item_or_broken(make, asked, str(name))
+            yield item_or_broken(make, asked, str(name), groups_of)
 
     return read
 
@@ -104,11 +108,14 @@ def read_tgif(folder: Path, options: ReadOptions) -> Read:
             _video(row, "gif_name", folder, TGIF),
             row.text("question"),
             answer=row.text("answer"),
-            groups=(("type", _type(row, TGIF)),),
+            groups=groups_of(row),
         )
 
+    def groups_of(row: Row) -> Groups:
+        return (("type", _type(row, TGIF)),)
+
     for row in csv_rows(file, _FRAME_QA_FIELDS, tabs=True):
-        yield item_or_broken(make, row, str(row.values["vid_id"] or row.name))
+        yield item_or_broken(make, row, str(row.values["vid_id"] or row.name), groups_of)
 
 
 def _joined(questions_file: Path, answers_file: Path) -> Iterator[tuple[Row, Row]]:
@@ -137,8 +144,12 @@ def _item(asked: Row, answered: Row, folder: Path, described: OpenSet) -> Item:
         video,
         asked.text("question"),
         answer=answer,
-        groups=(("type", _type(answered, described)),) if "type" in answered.values else (),
+        groups=_typed(answered, described),
     )
+
+
+def _typed(answered: Row, described: OpenSet) -> Groups:
+    return (("type", _type(answered, described)),) if "type" in answered.values else ()
 
 
 def _video(row: Row, field: str, folder: Path, described: OpenSet) -> Path:
@@ -169,7 +180,7 @@ def read_mm_vet(folder: Path, options: ReadOptions) -> Read:
             row.video("imagename", row.text("imagename"), [file.parent / "images", file.parent]),
             row.text("question"),
             answer=row.text("answer"),
-            groups=tuple(("capability", name) for name in _capabilities(row)),
+            groups=_capabilities(row),
         )
 
     for name, values in json_table(file).items():
@@ -179,11 +190,11 @@ def read_mm_vet(folder: Path, options: ReadOptions) -> Read:
                 path=file,
                 hint="fetch the file again, as it is published",
             )
-        yield item_or_broken(make, Row(values, file, name), name)
+        yield item_or_broken(make, Row(values, file, name), name, _capabilities)
 
 
-def _capabilities(row: Row) -> Sequence[str]:
+def _capabilities(row: Row) -> Groups:
     value = row.values.get("capability")
     if not isinstance(value, list) or not value:
         raise row.error("capability", "is no list of capabilities")
-    return [_CAPABILITIES.get(str(each), str(each)) for each in value]
+    return tuple(("capability", _CAPABILITIES.get(str(each), str(each))) for each in value)

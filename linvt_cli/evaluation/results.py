@@ -13,14 +13,13 @@ from linvt_cli import __version__
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.benchmarks import Benchmark
 from linvt_cli.evaluation.bootstrap import Comparison, Estimate, compare, estimate, estimate_value
-from linvt_cli.evaluation.items import Item
+from linvt_cli.evaluation.items import Groups, Item
 from linvt_cli.evaluation.judging import BEST_RATING
 from linvt_cli.evaluation.paper import differences, reported
 from linvt_cli.evaluation.scoring import Verdict
 
 SCHEMA_VERSION = 1
 _DECIMALS = 6
-Groups = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

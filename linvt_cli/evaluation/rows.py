@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from linvt_cli.errors import DatasetError
-from linvt_cli.evaluation.items import LETTERS, BrokenItem, Item
+from linvt_cli.evaluation.items import LETTERS, BrokenItem, Groups, Item
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".MP4")
 _LONGEST = 10**6  # s, of a video: eleven days
@@ -171,6 +171,14 @@ class Row:
             hint="fetch the videos of the benchmark, and unpack them there",
         )
 
+    def groups(self, *dimensions: str) -> Groups:
+        """Return the categories in fields that have the names of dimensions.
+
+        Raises:
+            DatasetError: if one is missing.
+        """
+        return tuple((dimension, self.text(dimension)) for dimension in dimensions)
+
     def _value(self, field: str) -> Any:
         value = self.values.get(field, _MISSING)
         if value is _MISSING or value is None:
@@ -203,15 +211,32 @@ def item_or_broken(
     make: Callable[[Row], Item],
     row: Row,
     id_: str,
-    groups: tuple[tuple[str, str], ...] = (),
+    groups: Groups | Callable[[Row], Groups] = (),
     *,
     has_answer: bool = True,
 ) -> Item | BrokenItem:
-    """Return the item of a row, or why there is none."""
+    """Return the item of a row, or why there is none.
+
+    Args:
+        make: makes the item.
+        row: of a file.
+        id_: of the item where none can be made.
+        groups: of such an item, or what reads them from the row; none where it cannot.
+        has_answer: whether the right answer is public.
+    """
     try:
         return make(row)
     except DatasetError as error:
-        return BrokenItem(id_, groups, error, has_answer)
+        return BrokenItem(id_, _known_groups(groups, row), error, has_answer)
+
+
+def _known_groups(groups: Groups | Callable[[Row], Groups], row: Row) -> Groups:
+    if not callable(groups):
+        return groups
+    try:
+        return groups(row)
+    except DatasetError:
+        return ()
 
 
 def without_letters(options: Sequence[str]) -> tuple[str, ...]:

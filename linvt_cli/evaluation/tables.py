@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from linvt_cli.evaluation.answered_by import mixture
 from linvt_cli.evaluation.bootstrap import Comparison
 
 _MOST_FAILURES = 20  # that are listed; all are in results.json
@@ -65,6 +66,8 @@ def _counts(document: Mapping[str, Any]) -> Iterator[str]:
     if questions["without_option"]:
         told.append(f"{questions['without_option']} answers name no option and count as wrong")
     yield f"{', '.join(told)}."
+    if (mixed := mixture(document["settings"]["model"])) is not None:
+        yield f"**Warning:** answers of several quantizations are mixed: {_plain(mixed)}."
     if questions["failed"] and document["accuracy_if_failures_are_wrong"] is not None:
         share = document["accuracy_if_failures_are_wrong"]
         yield f"If failures counted as wrong, the accuracy would be {100 * share:.1f} %."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,14 @@ def usual_workers() -> int:
 
     None is left to the model alone: it often waits for a video, and then all of them decode.
     """
-    return min(_MOST_WORKERS, usable_cores())
+    return min(_MOST_WORKERS, _own_cores())
+
+
+def _own_cores() -> int:
+    """Return this process's share of the cores, where torchrun started several on this machine."""
+    told = os.environ.get("LOCAL_WORLD_SIZE", "")
+    sharers = int(told) if told.isascii() and told.isdecimal() else 1
+    return max(1, usable_cores() // max(1, sharers))
 
 
 class DecodeAhead:
@@ -63,7 +71,7 @@ class DecodeAhead:
         self._known = known
         count = min(usual_workers() if workers is None else workers, len(jobs))
         # Two videos on a core each are done sooner than one after the other on two.
-        threads = max(1, usable_cores() // max(1, count))
+        threads = max(1, _own_cores() // max(1, count))
         self._processes = [
             DecodeProcess(timeout=timeout, threads=threads, command=command) for _ in range(count)
         ]

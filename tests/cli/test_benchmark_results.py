@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from linvt_cli.cli import benchmark_results
 from linvt_cli.cli.app import run
 from tests.cli.schema import validate_evaluation
 from tests.evaluation import samples
@@ -98,6 +99,18 @@ def test_a_later_run_asks_again_for_replies_that_were_no_judgement(data, tmp_pat
     assert results_of(out)["accuracy"]["value"] == 1.0
 
 
+def test_a_request_that_the_judge_refuses_leaves_the_others_scored(data, tmp_path, capsys):
+    refusal = (400, '{{"error": {"code": "content_filter"}}}')
+    with judge_server(refusal, (200, "{'pred': 'yes', 'score': 4}")) as server:
+        more = ("--judge", server.url, "--judge-model", "tiny", "--judge-workers", "1")
+        assert evaluate(data, tmp_path / "out", *more) == 7
+    document = results_of(tmp_path / "out")
+    assert document["questions"]["scored"] == 1
+    (failure,) = document["failures"]
+    assert failure["type"] == "JudgementError"
+    assert "content_filter" in failure["message"]
+
+
 def test_a_judge_that_refuses_ends_the_run_and_answers_are_kept(data, tmp_path, capsys):
     out = tmp_path / "out"
     with judge_server((401, "")) as server:
@@ -113,7 +126,11 @@ def test_offline_no_judge_on_the_network_is_asked(data, tmp_path, capsys):
     assert "told to stay offline" in capsys.readouterr().err
 
 
-def test_a_local_model_judges(data, tmp_path, capsys):
+def test_a_local_model_judges_in_the_memory_of_the_one_that_answered(
+    data, tmp_path, capsys, loads, monkeypatch
+):
+    freed: list[int] = []
+    monkeypatch.setattr(benchmark_results, "free_memory", lambda: freed.append(len(loads)))
     # The fake model says the same as judge: that is no judgement.
     more = ("--judge", "local", "--judge-model", "nano")
     assert evaluate(data, tmp_path / "out", *more) == 5
@@ -121,3 +138,4 @@ def test_a_local_model_judges(data, tmp_path, capsys):
     assert document["settings"]["judge"]["kind"] == "local"
     assert document["settings"]["judge"]["label"] == "tiny (none) on this machine"
     assert len(document["failures"]) == 2
+    assert (freed, len(loads)) == ([1], 2)  # before the judge is loaded

@@ -82,6 +82,25 @@ def test_a_run_goes_on_where_it_stood(tmp_path, video, says, qa, capsys):
     assert results_of(out)["accuracy"]["value"] == pytest.approx(1 / 3, abs=1e-6)
 
 
+def test_answers_of_several_quantizations_are_told_apart(tmp_path, video, says, capsys):
+    samples.next_qa(tmp_path / "data", video)
+    out = tmp_path / "out"
+    says("C")
+    assert evaluate("next-qa", tmp_path / "data", "-o", str(out), "--limit", "2") == 0
+    answers = out / "answers.jsonl"
+    answers.write_text(
+        answers.read_text().replace('"quantization": "none"', '"quantization": "int8"')
+    )
+    assert '"int8"' in answers.read_text()
+    capsys.readouterr()
+    assert evaluate("next-qa", tmp_path / "data", "-o", str(out), "--resume") == 0
+    mixed = "int8 (2 answers), none (1 answer)"
+    assert results_of(out)["settings"]["model"]["quantization"] == mixed
+    told = capsys.readouterr()
+    assert f"answers of several quantizations are mixed: {mixed}" in told.err
+    assert f"**Warning:** answers of several quantizations are mixed: {mixed}." in told.out
+
+
 def test_missing_videos_and_broken_rows_are_told_counted_and_shown(tmp_path, video, says, capsys):
     data, out = tmp_path / "data", tmp_path / "out"
     samples.ego_schema(data, video)

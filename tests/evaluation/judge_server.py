@@ -23,6 +23,7 @@ class JudgeServer(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.pause = 0.0  # seconds after each byte of a reply
+        self.finish_reason = "stop"
 
     @property
     def url(self) -> str:
@@ -39,7 +40,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.keys.append(self.headers.get("authorization"))
         outcomes = self.server.outcomes
         status, reply = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
-        completion = {"model": "tiny-2026-01", "choices": [{"message": {"content": reply}}]}
+        choice = {"message": {"content": reply}, "finish_reason": self.server.finish_reason}
+        completion = {"model": "tiny-2026-01", "choices": [choice]}
         content = (reply if reply.startswith(("{{", " ")) else json.dumps(completion)).encode()
         self.send_response(status)
         if status == 429:

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from linvt_cli.errors import ConfigError, JudgeError
+from linvt_cli.errors import ConfigError, JudgeError, JudgementError
 from linvt_cli.evaluation.endpoint import CHAT, Endpoint, EndpointJudge, judge_key
+from linvt_cli.evaluation.judging import CUT_OFF
 from linvt_cli.evaluation.kept_replies import KeptReplies
 from tests.evaluation.judge_server import judge_server
 
@@ -107,6 +108,64 @@ def test_what_trying_again_does_not_help_is_told_at_once(status, reply, said, hi
             judge_at(server.url).reply("right?", 0, anything)
         assert len(server.requests) == 1
     assert hint in str(caught.value.hint)
+
+
+FILTERED = (400, '{{"error": {"code": "content_filter"}}}')
+
+
+def test_a_request_that_is_refused_for_what_it_says_costs_only_itself():
+    with judge_server(FILTERED, (413, "{{}}"), (200, "yes")) as server:
+        judge = judge_at(server.url)
+        for status in (400, 413):
+            with pytest.raises(JudgementError, match=rf"refuses the request \({status}\)"):
+                judge.reply("right?", 0, anything)
+        assert judge.reply("right?", 0, anything) == "yes"
+    assert len(server.requests) == 3
+
+
+def test_a_refusal_is_the_fault_of_one_request_where_another_was_answered(tmp_path):
+    path, refusal = tmp_path / "judge.jsonl", (400, "{{bad request}}")
+    with judge_server(refusal) as server, pytest.raises(JudgeError) as caught:
+        judge_at(server.url).reply("right?", 0, anything)
+    assert not isinstance(caught.value, JudgementError)  # the name of the model may be wrong
+    with judge_server((200, "yes"), refusal) as server:
+        judge = judge_at(server.url, KeptReplies(path))
+        judge.reply("right?", 0, anything)
+        with pytest.raises(JudgementError, match="bad request"):
+            judge.reply("and this?", 0, anything)
+        later = judge_at(server.url, KeptReplies(path))
+        later.reply("right?", 0, anything)  # which is kept
+        with pytest.raises(JudgementError, match="bad request"):
+            later.reply("and this?", 0, anything)
+        server.outcomes = [(404, "{{gone}}")]
+        with pytest.raises(JudgeError, match="says 404"):
+            later.reply("and this?", 0, anything)
+
+
+def test_fields_that_a_model_does_not_take_are_left_out_for_the_whole_run(tmp_path):
+    path = tmp_path / "judge.jsonl"
+    tokens = (400, "{{'max_tokens' is not supported. Use 'max_completion_tokens' instead.}}")
+    greedy = (400, "{{'temperature' does not support 0.0 with this model.}}")
+    with judge_server(tokens, greedy, (200, "yes")) as server:
+        judge = judge_at(server.url, KeptReplies(path))
+        for question in ("right?", "and this?"):
+            assert judge.reply(question, 0, anything) == "yes"
+    first, second, third, fourth = server.requests
+    assert (first["max_tokens"], first["temperature"]) == (512, 0.0)
+    assert (second["max_completion_tokens"], second["temperature"]) == (4096, 0.0)
+    for request in (third, fourth):
+        assert request["max_completion_tokens"] == 4096
+        assert not request.keys() & {"max_tokens", "temperature"}
+    with judge_server((200, "no")) as server:  # kept under what was asked, however it was sent
+        judge = EndpointJudge(judge.endpoint, "tiny", KeptReplies(path))
+        assert judge.reply("right?", 0, anything) == "yes"
+
+
+def test_a_reply_that_is_cut_off_means_nothing():
+    with judge_server((200, "{'pred': 'yes', 'score': 4}")) as server:
+        server.finish_reason = "length"
+        reply = judge_at(server.url).reply("right?", 0, lambda reply: "pred" in reply)
+    assert reply == CUT_OFF
 
 
 def test_a_reply_without_end_and_one_that_trickles_are_left():

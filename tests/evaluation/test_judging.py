@@ -6,6 +6,7 @@ import pytest
 
 from linvt_cli.evaluation.items import Item
 from linvt_cli.evaluation.judging import (
+    CUT_OFF,
     Judgement,
     judgement_of,
     match_words,
@@ -92,11 +93,34 @@ def test_a_caption_is_right_if_it_leads_to_the_right_option_alone(reply, score):
     ("reply", "score"),
     [
         ("Correct", 1.0), ("correct.", 1.0), ("Incorrect", 0.0), ("It is incorrect", 0.0),
-        ("Correct, not incorrect", 1.0), ("Well", None),
+        ("Correct, not incorrect", 1.0), ("Well", None), ("**Correct**", 1.0),
+        ("Not correct", 0.0), ("It isn't correct.", 0.0), ("It is not quite correct", 0.0),
+        ("This is the correct one.", 1.0), ("Correct answer: B. Incorrect", 0.0),
+        (CUT_OFF, None),
     ],
 )  # fmt: skip
 def test_right_or_wrong_is_read_from_one_word(reply, score):
     judged = judgement_of("option", OPEN, reply)
+    assert (None if judged is None else judged.score) == score
+
+
+YES, NO = "{'pred': 'yes', 'score': 4}", "{'pred': 'no', 'score': 0}"
+
+
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [
+        (f"<think>{YES}? No.</think>\n{NO}", 0.0),
+        (f"{YES}? No.</think>\n\n{NO}", 0.0),
+        (f"<think>{YES}", None),
+        (f"<think>So.</think><THINK>{YES}", None),
+        (f"<thinking>{'so ' * 5000}</thinking>{YES}", 1.0),
+        (f"<think></think>{YES}", 1.0),
+        (CUT_OFF, None),
+    ],
+)
+def test_thoughts_are_no_verdict(reply, score):
+    judged = judgement_of("meaning", OPEN, reply)
     assert (None if judged is None else judged.score) == score
 
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from linvt_cli.errors import JudgeError, JudgementError
+from linvt_cli.errors import JudgeError, JudgementError, OutOfMemoryError
+from linvt_cli.evaluation import local_judge
+from linvt_cli.evaluation.judging import CUT_OFF
 from linvt_cli.evaluation.kept_replies import KeptReplies
 from linvt_cli.evaluation.local_judge import LocalJudge
 from linvt_cli.pipeline import VideoQA
@@ -43,6 +45,22 @@ def test_another_attempt_would_say_the_same():
         judge_that_says("well").reply("right?", 1, anything)
 
 
-def test_a_request_that_is_too_long_is_an_error_of_the_judge():
-    with pytest.raises(JudgeError, match=r"tiny .* failed"):
+def test_a_request_that_is_too_long_costs_only_its_question():
+    with pytest.raises(JudgementError, match=r"tiny .* failed"):
         judge_that_says("yes").reply("x" * 5000, 0, anything)
+
+
+def test_a_model_that_fails_is_an_error_of_the_judge(monkeypatch):
+    def fail(*_: object) -> None:
+        raise OutOfMemoryError("The memory is full")
+
+    judge = judge_that_says("yes")
+    monkeypatch.setattr(judge.qa, "ask", fail)
+    with pytest.raises(JudgeError, match=r"failed: The memory is full") as caught:
+        judge.reply("right?", 0, anything)
+    assert not isinstance(caught.value, JudgementError)
+
+
+def test_a_reply_that_is_cut_off_means_nothing(monkeypatch):
+    monkeypatch.setattr(local_judge, "_MAX_NEW_TOKENS", 2)
+    assert judge_that_says("yes, and so on").reply("right?", 0, anything) == CUT_OFF

@@ -135,3 +135,19 @@ def test_the_processes_share_the_cores(monkeypatch, cores, num_jobs, threads):
     monkeypatch.setattr(decode_ahead, "DecodeProcess", start)
     DecodeAhead(jobs(*"1" * num_jobs))
     assert started == [threads] * min(num_jobs, cores, 4)
+
+
+@pytest.mark.parametrize(
+    ("told", "workers", "threads"),
+    [("8", 2, 1), ("2", 4, 2), ("64", 1, 1), ("1", 4, 4), ("0", 4, 4), ("many", 4, 4)],
+)
+def test_processes_that_train_together_share_the_cores(monkeypatch, told, workers, threads):
+    monkeypatch.setattr(decode_ahead, "usable_cores", lambda: 16)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", told)
+    started: list[int] = []
+    monkeypatch.setattr(
+        decode_ahead, "DecodeProcess", lambda **options: started.append(options["threads"])
+    )
+    assert usual_workers() == workers
+    DecodeAhead(jobs(*"1" * 9))
+    assert started == [threads] * workers

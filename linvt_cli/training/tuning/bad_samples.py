@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from linvt_cli.errors import DatasetError
@@ -20,13 +20,25 @@ class BadSamples:
         path: the file that they are written to, a JSON line for each.
         most: with one more, the run ends.
         on_bad: told each.
+        files: of samples; what was bad in others, of another stage say, does not count. All count
+            where left open.
     """
 
-    def __init__(self, path: Path, *, most: int, on_bad: Callable[[BadSample], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        most: int,
+        on_bad: Callable[[BadSample], None],
+        files: Collection[Path] | None = None,
+    ) -> None:
         self._path = path
         self._most = most
         self._on_bad = on_bad
-        self._places = _read(path)
+        names = None if files is None else {str(file) for file in files}
+        self._places = {
+            place for place in _read(path) if names is None or place.rpartition(":")[0] in names
+        }
         self._new: list[str] = []  # of this process, which others have not heard of
 
     def __len__(self) -> int:
@@ -91,7 +103,7 @@ def _read(path: Path) -> set[str]:
     # Not splitlines: a reason may hold other ends of lines.
     for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
-            places.add(json.loads(line)["place"])
+            places.add(str(json.loads(line)["place"]))
         except (ValueError, KeyError, TypeError):
             continue
     return places

@@ -39,6 +39,8 @@ def make_accelerator(settings: TuningSettings) -> Accelerator:
         mixed_precision="bf16" if dtype == torch.bfloat16 else "no",
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
+    if device.type == "cuda" and accelerator.num_processes == 1:
+        torch.cuda.set_device(device)  # or accelerate, and kernels, would take the first one
     if accelerator.distributed_type not in _SUPPORTED:
         raise ConfigError(
             f"Processes that share the work as {accelerator.distributed_type.value} are not"
@@ -139,13 +141,21 @@ def first_checkpoint(settings: TuningSettings, stage: str) -> Path | None:
 
     Raises:
         BackboneLoadError: if a repository that is named is not on this machine.
-        ConfigError: if the stage has no place for the LoRA of the checkpoint.
+        ConfigError: if the stage has no place for the LoRA of the checkpoint, or the stage before
+            is not finished.
     """
     aligned = settings.run_dir / "align"
     goes_on = settings.checkpoint is None or "align" in settings.stages
     if stage == "instruct" and aligned.is_dir() and goes_on:
         return aligned
     if settings.checkpoint is None:
+        if stage == "instruct" and (settings.run_dir / "align.safetensors").exists():
+            raise ConfigError(
+                f"The align stage in '{settings.run_dir}' is not finished, and the instruct stage"
+                " begins with its LinVT",
+                field="stage",
+                hint="finish it with --stage align, or name a --checkpoint to begin with",
+            )
         return None
     source = find_checkpoint(settings.checkpoint)
     if stage == "align" and (source / ADAPTER).exists():

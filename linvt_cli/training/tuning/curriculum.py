@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import overload
@@ -114,9 +114,13 @@ class Curriculum:
         with DecodeAhead(jobs, workers=self._workers, known=self._known) as decoded:
             outcomes = iter(decoded)
             for batch in batches:
-                tried = [self._study(self.tasks[each], next(outcomes)) for each in batch]
-                found = [study for study in tried if study is not None]
-                yield [each.weighing(1 / (each.num_answer_tokens * len(batch))) for each in found]
+                # No name for it here, where it would outlive its use.
+                yield self._studies_of(batch, outcomes)
+
+    def _studies_of(self, batch: Batch, outcomes: Iterator[Decoded]) -> list[Study]:
+        tried = [self._study(self.tasks[each], next(outcomes)) for each in batch]
+        found = [study for study in tried if study is not None]
+        return [each.weighing(1 / (each.num_answer_tokens * len(batch))) for each in found]
 
     def _study(self, task: Task, decoded: Decoded) -> Study | None:
         try:

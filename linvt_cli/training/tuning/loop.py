@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
@@ -143,9 +143,10 @@ def _step(
     set_learning_rate(optimizer, rate)
     order = accelerator.num_processes, accelerator.process_index
     torch.manual_seed((stage.seed * 1_000_003 + step) * order[0] + order[1])  # of dropout
-    batches = list(taken)
     optimizer.zero_grad(set_to_none=True)
-    loss = accumulate_gradients(accelerator, model, batches, most=settings.batch_size)
+    learnt = accumulate_gradients(
+        accelerator, model, taken, count=settings.accumulate, most=settings.batch_size
+    )
     norm = float(nn.utils.clip_grad_norm_(stage.learner.learnt().values(), settings.max_grad_norm))
     if not math.isfinite(norm):
         raise ConfigError(
@@ -154,7 +155,7 @@ def _step(
             hint="begin with a lower --learning-rate, in another folder",
         )
     optimizer.step()
-    sums = _over_all(accelerator, loss, batches, settings)
+    sums = _over_all(accelerator, learnt, settings, stage.learner.backbone.device)
     if accelerator.num_processes > 1:
         bad.exchange(gather_object)
     return StepMetrics(
@@ -171,26 +172,65 @@ def _step(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What one process learnt from in a step."""
+
+    loss: float  # mean of the batches
+    num_samples: int
+    num_tokens: int
+
+
 def accumulate_gradients(
-    accelerator: Accelerator, model: nn.Module, batches: Sequence[Sequence[Study]], *, most: int
-) -> float:
-    """Add up the gradients of batches, and return their mean loss in this process.
+    accelerator: Accelerator,
+    model: nn.Module,
+    batches: Iterable[Sequence[Study]],
+    *,
+    count: int,
+    most: int,
+) -> Learnt:
+    """Add up the gradients of batches, each of which is let go before the next is asked for.
 
     Args:
         accelerator: averages gradients over processes, with the last of them.
         model: a learner, as the accelerator prepared it.
-        batches: of one step.
+        batches: of one step, with their features on the device.
+        count: how many batches there are.
         most: lessons that are read at once.
     """
-    groups = [group for studies in batches for group in cut(studies, most)]
+    total: Any = 0.0
+    num_samples = num_tokens = 0
+    rest = iter(batches)
+    for number in range(1, count + 1):
+        studies = next(rest)  # by hand: enumerate and zip would hold the last one too
+        total = total + _read_batch(
+            accelerator, model, studies, most=most, count=count, is_last=number == count
+        )
+        num_samples += len(studies)
+        num_tokens += sum(study.num_answer_tokens for study in studies)
+        del studies  # or its features would lie beside those of the next
+    return Learnt(float(total), num_samples, num_tokens)
+
+
+def _read_batch(
+    accelerator: Accelerator,
+    model: nn.Module,
+    studies: Sequence[Study],
+    *,
+    most: int,
+    count: int,
+    is_last: bool,
+) -> Any:
+    """Add the gradients of one batch; return its share of the mean loss."""
+    groups = list(cut(studies, most))
     total: Any = 0.0
     for number, group in enumerate(groups, start=1):
-        last = number == len(groups)
-        with nullcontext() if last else accelerator.no_sync(model):
-            loss = model(group) / len(batches)
+        syncs = is_last and number == len(groups)
+        with nullcontext() if syncs else accelerator.no_sync(model):
+            loss = model(group) / count
             accelerator.backward(loss)
         total = total + loss.detach().double()
-    return float(total)
+    return total
 
 
 def learning_rate_at(step: int, stage: Stage) -> float:
@@ -214,19 +254,12 @@ class _Sums:
 
 
 def _over_all(
-    accelerator: Accelerator,
-    loss: float,
-    batches: Sequence[Sequence[Study]],
-    settings: Optimization,
+    accelerator: Accelerator, learnt: Learnt, settings: Optimization, device: torch.device
 ) -> _Sums:
-    studies = [study for batch in batches for study in batch]
     planned = settings.batch_size * settings.accumulate
-    mine = [
-        loss * planned,  # a mean over all planned samples, of which bad ones count for nothing
-        len(studies),
-        sum(study.num_answer_tokens for study in studies),
-    ]
-    told = torch.tensor(mine, dtype=torch.float64, device=accelerator.device)
+    # The loss is a mean over all planned samples, of which bad ones count for nothing.
+    mine = [learnt.loss * planned, learnt.num_samples, learnt.num_tokens]
+    told = torch.tensor(mine, dtype=torch.float64, device=device)
     summed: Any = accelerator.reduce(told, reduction="sum")
     lost, num_samples, num_tokens = summed.tolist()
     return _Sums(lost / num_samples if num_samples else None, int(num_samples), int(num_tokens))

@@ -88,7 +88,12 @@ def _run(settings: TuningSettings, observer: Observer | None) -> Path:
     if accelerator.is_main_process and not _is_begun(settings.run_dir):
         (settings.run_dir / BAD_FILE).unlink(missing_ok=True)
     accelerator.wait_for_everyone()
-    bad = BadSamples(settings.run_dir / BAD_FILE, most=settings.max_bad, on_bad=observer.on_bad)
+    bad = BadSamples(
+        settings.run_dir / BAD_FILE,
+        most=settings.max_bad,
+        on_bad=observer.on_bad,
+        files=settings.data,
+    )
     tasks = make_tasks(
         _samples(settings),
         bad if accelerator.is_main_process else None,
@@ -102,7 +107,7 @@ def _run(settings: TuningSettings, observer: Observer | None) -> Path:
         )
     loaded, backbone = load_frozen(settings, accelerator, frames=tasks[0].sampling.num_frames)
     run = _Run(settings, accelerator, observer, loaded, backbone, tasks, bad)
-    with memory_errors_translated(accelerator.device, hint=_LIGHTER):
+    with memory_errors_translated(backbone.device, hint=_LIGHTER):
         for stage in settings.stages:
             run.train(stage)
     if accelerator.is_main_process:
@@ -135,9 +140,10 @@ class _Run:
             _save_memory(backbone)
         set_dropout(backbone.decoder(), active=True)
         stage = self._stage(name, learner, source)
+        begins = "from a new LinVT" if source is None else f"from the LinVT of '{source}'"
         self.observer.on_notice(
             f"{name}: {len(self.tasks)} samples, {stage.num_steps} steps of"
-            f" {self._samples_per_step} samples"
+            f" {self._samples_per_step} samples, {begins}"
         )
         learnt = run_stage(
             stage, self.accelerator, settings.run_dir, self.bad, self.observer.on_step

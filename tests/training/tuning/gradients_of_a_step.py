@@ -57,7 +57,7 @@ def studies(accelerator: Accelerator, accumulate: int, name: str) -> None:
         for batch in batches
     ]
     model = accelerator.prepare_model(learner, device_placement=False)
-    accumulate_gradients(accelerator, model, read, most=MOST)
+    accumulate_gradients(accelerator, model, read, count=accumulate, most=MOST)
     if accelerator.is_main_process:
         found = {
             key: w.grad.contiguous() for key, w in learner.learnt().items() if w.grad is not None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +80,17 @@ def test_a_name_that_is_not_unicode_is_written(tmp_path):
     path = tmp_path / "bad.jsonl"
     BadSamples(path, most=9, on_bad=lambda _: None).add(BadSample("\udcff.jsonl:1", "broken"))
     assert len(BadSamples(path, most=9, on_bad=lambda _: None)) == 1
+
+
+def test_bad_samples_of_other_files_do_not_count(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    before = BadSamples(path, most=9, on_bad=lambda _: None)
+    for place in ("a.jsonl:1", "a.jsonl:2", "b:c.jsonl:3"):
+        before.add(BadSample(place, "broken"))
+    bad = BadSamples(path, most=2, on_bad=lambda _: None, files=(Path("b:c.jsonl"),))
+    assert len(bad) == 1
+    bad.add(BadSample("b:c.jsonl:3", "broken"))
+    bad.add(BadSample("b:c.jsonl:4", "broken"))
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 4
+    with pytest.raises(DatasetError, match="3 samples are bad"):
+        bad.add(BadSample("b:c.jsonl:5", "broken"))

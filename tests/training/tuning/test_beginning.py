@@ -7,8 +7,10 @@ from typing import Any, cast
 
 import pytest
 import torch
+from accelerate import DistributedType
 
 from linvt_cli.errors import CheckpointMismatchError, ConfigError
+from linvt_cli.training.tuning import beginning
 from linvt_cli.training.tuning.adapter import add_lora
 from linvt_cli.training.tuning.beginning import (
     content_of,
@@ -97,6 +99,33 @@ def test_the_second_stage_begins_where_the_first_ended(tmp_path):
     assert first_checkpoint(named, "instruct") == aligned
     alone = replace(named, stages=("instruct",))
     assert first_checkpoint(alone, "instruct") == tmp_path / "named"
+
+
+def test_the_second_stage_does_not_begin_anew_beside_a_first_that_is_not_finished(tmp_path):
+    settings = replace(SETTINGS, run_dir=tmp_path, stages=("instruct",), shape=None)
+    (tmp_path / "align.safetensors").touch()
+    with pytest.raises(ConfigError, match=r"align stage in .* is not finished") as caught:
+        first_checkpoint(settings, "instruct")
+    assert "--stage align" in str(caught.value.hint)
+    named = replace(settings, checkpoint=str(write(tmp_path / "named")))
+    assert first_checkpoint(named, "instruct") == tmp_path / "named"
+    assert first_checkpoint(settings, "align") is None
+    aligned = write(tmp_path / "align")
+    assert first_checkpoint(settings, "instruct") == aligned
+
+
+def test_the_device_that_was_asked_for_is_the_current_one_of_a_process_alone(monkeypatch):
+    current: list[torch.device] = []
+    second = torch.device("cuda", 1)
+    monkeypatch.setattr(beginning, "select_device", lambda _: second)
+    monkeypatch.setattr(beginning, "training_dtype", lambda *_: torch.float32)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    for processes, expected in ((1, [second]), (2, [])):
+        current.clear()
+        made = SimpleNamespace(num_processes=processes, distributed_type=DistributedType.NO)
+        monkeypatch.setattr(beginning, "Accelerator", lambda made=made, **_: made)
+        assert make_accelerator(SETTINGS) is made
+        assert current == expected
 
 
 def test_checkpoints_are_told_apart_by_what_they_hold(tmp_path):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,15 @@ def test_samples_become_studies_in_the_order_of_the_batches(tasks, bad):
     assert torch.equal(first[0].features.tokens, second[1].features.tokens)
     for each in first:
         assert each.weight * each.num_answer_tokens == pytest.approx(1 / 2)
+
+
+def test_studies_are_kept_by_nobody_but_who_asked_for_them(tasks, bad):
+    curriculum = Curriculum(tiny_nano(), small_linvt(24), tasks, bad, workers=0)
+    with closing(curriculum.studies([(0,), (1,)])) as studies:
+        (only,) = next(studies)
+        features = weakref.ref(only.features.tokens)
+        del only
+        assert features() is None
 
 
 def test_a_bad_sample_is_noted_and_weighs_nothing(tasks, bad):

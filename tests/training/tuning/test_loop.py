@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -12,6 +15,7 @@ from safetensors.torch import load_file
 from linvt_cli.errors import ConfigError, DatasetError
 from linvt_cli.training.tuning.bad_samples import BadSamples
 from linvt_cli.training.tuning.curriculum import Curriculum, make_tasks
+from linvt_cli.training.tuning.learner import Study
 from linvt_cli.training.tuning.loop import (
     Stage,
     accumulate_gradients,
@@ -62,11 +66,65 @@ def test_accumulated_batches_have_the_gradients_of_one():
     for batches in ([studies], [studies[:2], studies[2:]]):
         learner.zero_grad()
         weighed = [[each.weighing(each.weight / len(batch)) for each in batch] for batch in batches]
-        loss = accumulate_gradients(accelerator, learner, weighed, most=2)
-        found.append((loss, [gradient_of(weight) for weight in learner.learnt().values()]))
+        learnt = accumulate_gradients(accelerator, learner, weighed, count=len(batches), most=2)
+        assert (learnt.num_samples, learnt.num_tokens) == (
+            4, sum(each.num_answer_tokens for each in studies)
+        )  # fmt: skip
+        found.append((learnt.loss, [gradient_of(weight) for weight in learner.learnt().values()]))
     assert found[0][0] == pytest.approx(found[1][0], abs=1e-5)
     for one, other in zip(found[0][1], found[1][1], strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_a_batch_is_let_go_before_the_next_is_asked_for():
+    learner = make_learner("tiny nano")
+    seen: list[weakref.ref[torch.Tensor]] = []
+
+    def one(number: int) -> list[Study]:
+        made = study(learner.backbone, "Why?", "No.", num_frames=2 + number)
+        seen.append(weakref.ref(made.features.tokens))
+        return [made]
+
+    def batches() -> Iterator[list[Study]]:
+        for number in range(3):
+            assert all(features() is None for features in seen)
+            yield one(number)
+
+    learnt = accumulate_gradients(Accelerator(cpu=True), learner, batches(), count=3, most=2)
+    assert (len(seen), learnt.num_samples) == (3, 3)
+
+
+def test_gradients_are_averaged_once_with_the_last_group_of_a_step():
+    learner = make_learner("tiny nano")
+    kept_back: list[bool] = []
+
+    class Counting(Accelerator):  # type: ignore[misc]
+        @contextmanager
+        def no_sync(self, model: torch.nn.Module) -> Iterator[None]:
+            kept_back.append(True)
+            yield
+            kept_back.append(False)
+
+        def backward(self, loss: torch.Tensor, **_: object) -> None:
+            loss.backward()  # type: ignore[no-untyped-call]
+            backwards.append(bool(kept_back) and kept_back[-1])
+
+    backwards: list[bool] = []
+    studies = [study(learner.backbone, "Why?", "No.") for _ in range(3)]
+    accumulate_gradients(Counting(cpu=True), learner, [studies, [], studies], count=3, most=2)
+    assert backwards == [True, True, True, True, False]
+
+
+def test_figures_are_added_up_on_the_device_of_the_model(tmp_path):
+    class Elsewhere(Accelerator):  # type: ignore[misc]
+        @property
+        def device(self) -> torch.device:
+            return torch.device("meta")  # where no number can be read
+
+    bad = BadSamples(tmp_path / "bad.jsonl", most=9, on_bad=lambda _: None)
+    steps: list[StepMetrics] = []
+    run_stage(make_stage(tmp_path, num_steps=1), Elsewhere(cpu=True), tmp_path, bad, steps.append)
+    assert [each.num_samples for each in steps] == [2]
 
 
 def test_the_rate_warms_up_and_follows_a_cosine():

@@ -246,6 +246,20 @@ def test_a_run_without_matplotlib_is_whole_and_says_what_is_missing(tmp_path, mo
     assert any("linvt[train]" in notice for notice in notices)
 
 
+def test_a_stage_tells_what_it_begins_with_and_counts_bad_samples_of_its_own_data(tmp_path):
+    data = write_data(tmp_path, 2)
+    other = tmp_path / "other.jsonl"
+    other.write_text(data.read_text(encoding="utf-8") + "no JSON\n" * 2, encoding="utf-8")
+    notices: list[str] = []
+    observer = replace(Observer(), on_notice=notices.append)
+    align = quick_settings(tmp_path, other, stages=("align",), max_bad=2)
+    run_tuning(align, observer)
+    run_tuning(replace(align, data=(data,), stages=("instruct",), max_bad=0), observer)
+    first, second = (each for each in notices if "samples, " in each)
+    assert first.endswith("from a new LinVT")
+    assert second.endswith(f"from the LinVT of '{align.run_dir / 'align'}'")
+
+
 def test_a_result_that_is_missing_is_written_again(tmp_path):
     settings = quick_settings(tmp_path, write_data(tmp_path, 2), stages=("align",))
     folder = run_tuning(settings)
