@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _INTERRUPTED = 130
@@ -19,7 +20,8 @@ def main() -> None:
 
         code = run()
     except KeyboardInterrupt:
-        os.write(2, b"interrupted\n")
+        with suppress(OSError):
+            os.write(2, b"interrupted\n")
         code = _INTERRUPTED
     if code == _INTERRUPTED:
         # Not sys.exit: Python would turn some interrupted imports into death by the signal.

@@ -20,11 +20,13 @@ class _Names:
 
     limit: str
     usage: str
-    reclaimable: str  # a line of memory.stat: files kept in memory that nothing needs just now
+    files: tuple[str, str]  # lines of memory.stat: what is kept of files, which can be read again
 
 
-_V1 = _Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-_V2 = _Names("memory.max", "memory.current", "inactive_file")
+_V1 = _Names(
+    "memory.limit_in_bytes", "memory.usage_in_bytes", ("total_inactive_file", "total_active_file")
+)
+_V2 = _Names("memory.max", "memory.current", ("inactive_file", "active_file"))
 
 
 def memory_left(own: Path = _OWN, mount: Path = _MOUNT) -> int:
@@ -69,8 +71,7 @@ def _room(group: Path, names: _Names) -> int:
 def _reclaimable(group: Path, names: _Names) -> int:
     try:
         lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
-        return next(
-            int(line.split()[1]) for line in lines if line.startswith(f"{names.reclaimable} ")
-        )
-    except (OSError, ValueError, IndexError, StopIteration):
+        sizes = dict(line.split() for line in lines)
+        return sum(int(sizes.get(name, 0)) for name in names.files)
+    except (OSError, ValueError):
         return 0

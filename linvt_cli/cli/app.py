@@ -11,6 +11,7 @@ import typer
 
 from linvt_cli import __version__
 from linvt_cli.cli.ask import ask
+from linvt_cli.cli.broken_pipe import ends_by_sigpipe
 from linvt_cli.cli.chat import chat
 from linvt_cli.cli.config import config, defaults_of_command, defaults_of_user
 from linvt_cli.cli.data import data
@@ -95,6 +96,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print_error(error.failure)
         return exit_code_of(error.failure)
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # of which Click makes a bug's exit code
+            with ends_by_sigpipe():
+                raise end.__context__ from None
         if end.code == ExitCode.INTERRUPTED:
             print_message("interrupted")
         if end.code == ExitCode.USAGE:

@@ -128,15 +128,17 @@ class _Asking:
                 )
             options = self._options
             model = options.model.doing(options.frames, options.generation)
+            is_done = False
             try:
                 batch = Batch(model, options.decoding, self._output)
                 plan = self._plan(batch.model)
                 self._ask_all(batch, plan.todo)
+                is_done = True
             except LinVTError as error:
                 self._give_up(error)
                 raise
             finally:
-                self._output.finish(as_list=True)
+                self._output.finish(as_list=True, may_be_empty=is_done)
                 self._tell()
             if self._file is not None and not self._stopped:
                 self._file.complete()

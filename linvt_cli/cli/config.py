@@ -86,7 +86,7 @@ def _usable_model(named: str) -> str:
         if names_repository(named):
             parse_source(named)
         elif names_folder(named):
-            return str(require_folder(Path(named).expanduser().resolve()))
+            return str(require_folder(Path(named).expanduser().absolute()))
     return named
 
 

@@ -33,25 +33,25 @@ class Filter:
     include: tuple[str, ...] = ()  # instead of the usual endings of videos and pictures
     exclude: tuple[str, ...] = ()  # files, and whole folders
 
-    def excludes(self, path: str) -> bool:
-        """Whether a file is excluded by its own name, or its path as it was named."""
-        return _matches(path, self.exclude)
-
     def takes(self, path: str) -> bool:
         """Whether a file is taken, named by its path below the folder."""
-        if self.excludes(path):
+        if _matches(path, self.exclude):
             return False
         return _matches(path, self.include) if self.include else names_media(path)
 
     def enters(self, path: str) -> bool:
         """Whether a folder is searched, named by its path below the folder."""
-        return not self.excludes(path)
+        return not _matches(path, self.exclude)
 
     def leaves_out(self, path: str) -> bool:
-        """Whether a file, or a folder on the way to it, is excluded; named by its path below."""
+        """Whether a file, or a folder on the way to it, is excluded.
+
+        Args:
+            path: below the folder, or as the user named the file.
+        """
         parts = path.split(os.sep)  # noqa: PTH206 - names need not be valid text
         ways = accumulate(parts, lambda above, part: f"{above}{os.sep}{part}")
-        return any(map(self.excludes, ways))
+        return any(_matches(way, self.exclude) for way in ways)
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:
@@ -145,9 +145,18 @@ def _matching(pattern: str) -> Iterator[str]:
         return
     for start in glob.iglob(before) if before else ("",):  # noqa: PTH207
         for folder in _folders_below(start):
+            if not after:
+                yield folder
             for path in _matching(glob.escape(folder) + (after or "*")):
-                if not (os.path.islink(path) and os.path.isdir(path)):  # noqa: PTH112, PTH114
+                if not _passes_a_link(path, len(folder)):
                     yield path
+
+
+def _passes_a_link(path: str, known: int) -> bool:
+    """Whether a path leads through a link to a folder, behind its first characters."""
+    ends = [place for place in range(known, len(path)) if path[place] == os.sep]
+    ways = (path[:end] for end in (*ends, len(path)))
+    return any(os.path.islink(way) and os.path.isdir(way) for way in ways)  # noqa: PTH112, PTH114
 
 
 def _cut_at_stars(pattern: str) -> tuple[str, bool, str]:
@@ -157,7 +166,8 @@ def _cut_at_stars(pattern: str) -> tuple[str, bool, str]:
         return pattern, False, ""
     place = parts.index("**")
     before = "".join(part + os.sep for part in parts[:place])
-    return before, True, os.sep.join(parts[place + 1 :])  # noqa: PTH118
+    after = os.sep.join(parts[place + 1 :]).lstrip(os.sep)  # noqa: PTH118 - '**//' is '**/'
+    return before, True, after
 
 
 def _folders_below(start: str) -> Iterator[str]:

@@ -122,7 +122,6 @@ def find_requests(
         VideoNotFoundError: if there is no video at all.
     """
     rows = (*_named(inputs, selection), *_listed(selection))
-    rows = tuple(row for row in rows if not selection.files.excludes(row.video))
     gathered: dict[tuple[str, str | None, str | None], dict[Asked, None]] = {}
     for row in rows:
         if any(_are_same(row.video, file) for file in left_out):
@@ -159,19 +158,25 @@ def _are_same(file: str, other: str) -> bool:
 def _named(inputs: Iterable[str], selection: Selection) -> Iterator[ListRow]:
     for named in inputs:
         if named == STANDARD_INPUT:
-            yield from read_list(named, separated_by_nul=selection.separated_by_nul)
+            yield from _read(named, selection)
         elif os.path.isdir(named):  # noqa: PTH112
             yield from map(ListRow, files_in(named, selection.files))
         else:
             if os.path.lexists(named) or not is_pattern(named) or matches_nothing(named):
-                yield ListRow(named)
+                yield from () if selection.files.leaves_out(named) else (ListRow(named),)
             else:
                 yield from map(ListRow, files_like(named, selection.files))
 
 
 def _listed(selection: Selection) -> Iterator[ListRow]:
     for source in selection.lists:
-        yield from read_list(source, separated_by_nul=selection.separated_by_nul)
+        yield from _read(source, selection)
+
+
+def _read(source: str, selection: Selection) -> Iterator[ListRow]:
+    for row in read_list(source, separated_by_nul=selection.separated_by_nul):
+        if not selection.files.leaves_out(row.video):
+            yield row
 
 
 def _shown(inputs: Sequence[str], selection: Selection) -> str:

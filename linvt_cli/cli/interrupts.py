@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from linvt_cli.cli.failures import ExitCode
 
@@ -90,5 +90,6 @@ def ended_by_sigterm() -> Iterator[None]:
 def _wait(arriving: socket.socket, left: threading.Event, grace: float) -> None:
     while received := arriving.recv(64):
         if _ENDING.intersection(received) and not left.wait(grace):
-            os.write(2, (_RESTORED if os.isatty(2) else b"") + b"interrupted\n")
+            with suppress(OSError):  # whoever reads it may have been interrupted first
+                os.write(2, (_RESTORED if os.isatty(2) else b"") + b"interrupted\n")
             os._exit(ExitCode.INTERRUPTED)

@@ -42,7 +42,7 @@ def list_models(
         rows = _pulled_records(here) if pulled else _records(here)
         for row in rows:
             output.record(row)
-        output.finish(as_list=True)
+        output.finish(as_list=True, may_be_empty=True)
         return
     for line in table(_pulled_rows(here) if pulled else _rows(here)):
         output.line(line)

@@ -123,9 +123,9 @@ class Output:
         else:
             self._records.append(record)
 
-    def finish(self, *, as_list: bool) -> None:
-        """Print the JSON document: the list of all records, or the only one."""
-        if self.form == "json" and (as_list or self._records):
+    def finish(self, *, as_list: bool, may_be_empty: bool = False) -> None:
+        """Print the JSON document: the list of all records, or the only one, if there is any."""
+        if self.form == "json" and (self._records or may_be_empty):
             document = self._records if as_list else self._records[0]
             self.line(json_text(document, indent=2))
             self._records = []

@@ -77,7 +77,7 @@ def list_tokens(as_json: options.JsonOption = False) -> None:
     if as_json:
         for entry, summary in kept:
             output.record(_record(entry, summary))
-        output.finish(as_list=True)
+        output.finish(as_list=True, may_be_empty=True)
         return
     rows = [
         (

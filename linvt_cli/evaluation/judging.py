@@ -126,7 +126,10 @@ PROMPTS: dict[Kind, str] = {
 _BEGIN_OF_THOUGHTS = re.compile(r"<think(?:ing)?>", flags=re.IGNORECASE)
 _END_OF_THOUGHTS = re.compile(r"</think(?:ing)?>", flags=re.IGNORECASE)
 _BEGINS_CORRECT = re.compile(r"[\W_]*correct\b(?!\s+(?:answer|option|choice))")
-_NOT_CORRECT = re.compile(r"(?:\b(?:not|never|cannot)|n['\u2019]t)\s+(?:\w+\s+){0,3}correct\b")
+_NOT_CORRECT = re.compile(
+    r"(?:\b(?:not(?!\s+only)|never|cannot)|n['\u2019]t)\s+(?:\w+\s+){0,3}correct\b"
+    r"(?!\s+(?:answer|option|choice))"
+)
 _VERDICT = re.compile(r"""(['"])pred\1\s*:\s*(['"])([^'"]{1,40})\2""")
 _RATING = re.compile(r"""(['"])score\1\s*:\s*(['"]?)(\d(?:\.\d+)?)\2\s*[,}]""")
 

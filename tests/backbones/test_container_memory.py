@@ -8,8 +8,8 @@ import pytest
 from linvt_cli.backbones.container_memory import memory_left
 
 GIB = 2**30
-V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-V2 = ("memory.max", "memory.current", "inactive_file")
+V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_active_file")
+V2 = ("memory.max", "memory.current", "active_file")
 
 
 @pytest.fixture
@@ -29,7 +29,8 @@ def write_group(
     (folder / names[0]).write_text(f"{limit}\n")
     (folder / names[1]).write_text(f"{usage}\n")
     (folder / "memory.stat").write_text(
-        f"anon 5\n{names[2]} {reclaimable}\n{names[2]}_more 7\nslab 3\n"
+        f"anon 5\n{names[2]} {reclaimable // 2}\n{names[2]}_more 7\nslab 3\n"
+        f"{names[2].replace('active', 'inactive')} {reclaimable - reclaimable // 2}\n"
     )
 
 

@@ -121,6 +121,11 @@ def test_two_stars_follow_no_links_to_folders(folder, monkeypatch):
     assert list(files_like(f"{folder}/**/b.mp4", Filter())) == [
         f"{folder}/{name}" for name in ("b.mp4", "sub/b.mp4")
     ]
+    assert list(files_like("**//b.mp4", Filter())) == ["b.mp4", "sub/b.mp4"]
+    assert list(files_like("**/*/b.mp4", Filter())) == ["sub/b.mp4"]
+    assert list(files_like("**/up/", Filter())) == []
+    (Path(folder) / "empty").mkdir()
+    assert not matches_nothing("empty/**")
     assert matches_nothing("**/up/**/none.mp4")
     assert list(files_like("sub/up/[-]*.mp4", Filter())) == ["sub/up/-dash.mp4"]  # named itself
 

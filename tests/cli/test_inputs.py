@@ -105,12 +105,17 @@ def test_patterns_choose_in_folders_only():
 
 def test_what_is_excluded_is_left_out_however_it_is_named(folder):
     (folder / "list").write_text("a.mp4\nb.mp4\nin/c.mp4\n")
-    for exclude in ("b.*", "in/c.mp4"):
+    for exclude in ("b.*", "in/c.mp4", "in"):
         selection = Selection(files=Filter(exclude=(exclude,)), lists=("list",))
         by_list = [each.video for each in find_requests([], ["Who?"], selection)]
         by_name = videos("a.mp4", "b.mp4", "in/c.mp4", files=selection.files)
-        left = [name for name in ("a.mp4", "b.mp4", "in/c.mp4") if not fnmatch(name, exclude)]
+        left = [
+            name
+            for name in ("a.mp4", "b.mp4", "in/c.mp4")
+            if not fnmatch(name, exclude) and exclude not in name.split("/")
+        ]
         assert by_list == by_name == left
+    assert videos("in", files=Filter(exclude=("in/*",))) == ["in/c.mp4", "in/d.webm"]  # below it
 
 
 @pytest.mark.parametrize("place", ["in/out.csv", "./in/../in/out.csv", "link/out.csv"])

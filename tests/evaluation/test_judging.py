@@ -95,6 +95,7 @@ def test_a_caption_is_right_if_it_leads_to_the_right_option_alone(reply, score):
         ("Correct", 1.0), ("correct.", 1.0), ("Incorrect", 0.0), ("It is incorrect", 0.0),
         ("Correct, not incorrect", 1.0), ("Well", None), ("**Correct**", 1.0),
         ("Not correct", 0.0), ("It isn't correct.", 0.0), ("It is not quite correct", 0.0),
+        ("It is not only correct but complete", 1.0), ("It does not miss the correct answer", 1.0),
         ("This is the correct one.", 1.0), ("Correct answer: B. Incorrect", 0.0),
         (CUT_OFF, None),
     ],
