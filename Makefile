@@ -19,7 +19,7 @@ demo: $(VENV)/.linvt ## install linvt, then ask it about the clip that it ships
 	$(BIN)/linvt ask linvt_cli/assets/demo.mp4 "What happens?"
 
 test: check ## check the format, the code, the layers and the types, then run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/.development
 	$(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import itertools
 import os
 import tempfile
@@ -12,6 +13,7 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 import pytest
+import typer.main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,9 @@ os.environ["HF_HOME"] = _hub_folder.name
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["LINVT_HOME"] = f"{_hub_folder.name}/linvt"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # toy tensors: more threads only wait
+
+# Typer makes the tree of all commands anew for each command line, which takes a tenth of a second.
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 _homes = itertools.count()
 

@@ -11,6 +11,7 @@ from linvt_cli.types import Frames, Turn, VideoPlacement, VisualFeatures
 
 STOP, VIDEO, VIDEO_END, ANSWER = range(256, 260)
 _VOCABULARY = 260
+_PADDING = 1e9
 
 
 class TinyBackbone:
@@ -36,6 +37,7 @@ class TinyBackbone:
         self.frames_seen = 0
         self.step_lengths: list[int] = []  # of new embeddings, for each call of step
         self._script: list[int] | None = None
+        self._read: tuple[torch.Tensor, list[torch.Tensor]] = torch.empty(0), []
         if script is not None:
             self.answer(script)
         generator = torch.Generator().manual_seed(0)
@@ -99,17 +101,27 @@ class TinyBackbone:
         if mask is not None:
             inputs_embeds = inputs_embeds.masked_fill(~mask[..., None], torch.nan)
         all_BSD = inputs_embeds if kv_cache is None else torch.cat([kv_cache, inputs_embeds], dim=1)
-        state_BD = torch.zeros(len(all_BSD), self.embed_dim)
-        states = []
-        for embedding_BD in all_BSD.unbind(dim=1):
-            next_BD = torch.tanh(0.9 * state_BD.roll(1, dims=1) + embedding_BD)
-            state_BD = next_BD.where(~embedding_BD.isnan(), state_BD)
-            states.append(state_BD)
-        logits_BSV = torch.stack(states, dim=1) @ self._head_DV
+        logits_BSV = torch.stack(self._states(all_BSD), dim=1) @ self._head_DV
         if self._script is not None:
             biases = [self._script_bias(all_SD, self._script) for all_SD in all_BSD]
             logits_BSV = logits_BSV + torch.stack(biases)
         return logits_BSV[:, -(logits_to_keep or inputs_embeds.shape[1]) :], all_BSD
+
+    def _states(self, all_BSD: torch.Tensor) -> list[torch.Tensor]:
+        """The states after each embedding: those that the last call knew, and what follows."""
+        read_BSD, known = self._read
+        begun_BSD = all_BSD[:, : len(known)]
+        begins_alike = begun_BSD.shape == read_BSD.shape and torch.equal(
+            begun_BSD.nan_to_num(_PADDING), read_BSD.nan_to_num(_PADDING)
+        )
+        states = [*known] if begins_alike else []
+        state_BD = states[-1] if states else torch.zeros(len(all_BSD), self.embed_dim)
+        for embedding_BD in all_BSD[:, len(states) :].unbind(dim=1):
+            next_BD = torch.tanh(0.9 * state_BD.roll(1, dims=1) + embedding_BD)
+            state_BD = next_BD.where(~embedding_BD.isnan(), state_BD)
+            states.append(state_BD)
+        self._read = all_BSD, states
+        return states
 
     def repeat_cache(self, kv_cache: torch.Tensor, batch: int) -> torch.Tensor:
         return kv_cache.expand(batch, -1, -1)

@@ -9,11 +9,12 @@ import sys
 import tempfile
 import termios
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tests.cli.warm import Request, warm
+from tests.cli.warm import Request, WarmProcess, warm
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = (sys.executable, "-m", "tests.cli.fake_linvt")
@@ -85,6 +86,30 @@ def start(
     )
 
 
+def start_warm(
+    *arguments: str | Path,
+    command: tuple[str, ...] = FAKE,
+    typed: bytes = b"",
+    stdout: int,
+    stderr: int,
+    folder: Path = ROOT,
+    variables: Mapping[str, str] | None = None,
+) -> WarmProcess:
+    """Start linvt in a process whose libraries are loaded: see ``warm``."""
+    stdin, typing = os.pipe()
+    request: Request = {
+        "module": command[-1],
+        "words": [str(argument) for argument in arguments],
+        "folder": str(folder),
+        "variables": {**os.environ, **(variables or {})},
+    }
+    process = warm().start(request, [stdin, stdout, stderr])
+    os.close(stdin)
+    os.write(typing, typed)
+    os.close(typing)
+    return process
+
+
 def run_warm(
     *arguments: str | Path,
     command: tuple[str, ...] = FAKE,
@@ -95,21 +120,18 @@ def run_warm(
 ) -> Finished:
     """Do what ``run_linvt`` does, in a process whose libraries are loaded: see ``warm``."""
     outlets = [Outlet(stdout), Outlet(stderr)]
-    stdin, typing = os.pipe()
-    files = [stdin, *[outlet.inside for outlet in outlets]]
-    request: Request = {
-        "module": command[-1],
-        "words": [str(argument) for argument in arguments],
-        "folder": str(ROOT),
-        "variables": {**os.environ, **variables},
-    }
-    warm().start(request, files)
-    for file in files:
-        os.close(file)
-    os.write(typing, typed or b"")
-    os.close(typing)
+    process = start_warm(
+        *arguments,
+        command=command,
+        typed=typed or b"",
+        stdout=outlets[0].inside,
+        stderr=outlets[1].inside,
+        variables=variables,
+    )
+    for outlet in outlets:
+        os.close(outlet.inside)
     live = {outlet: outlet.read() for outlet in outlets if outlet.kind != "file"}
-    code = warm().wait()
+    code = process.wait()
     written = [live[outlet] if outlet in live else outlet.read() for outlet in outlets]
     return Finished(code, *written)
 

@@ -7,8 +7,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,9 +17,10 @@ import pytest
 
 from linvt_cli.cli.parquet import read_table
 from tests.cli.faults import FAULTS, write_folder
+from tests.cli.processes import start_warm
 from tests.cli.schema import validate
 from tests.cli.test_ask_batch import rows_of
-from tests.test_architecture import ROOT
+from tests.cli.warm import WarmProcess
 
 LONG = pytest.mark.skipif("LINVT_LONG_TESTS" not in os.environ, reason="takes minutes")
 
@@ -30,25 +29,21 @@ class Processes:
     """Runs linvt with a fake model in processes of their own.
 
     Not by forking this one: a copy of a process whose threads compute may wait for them for ever.
+    What is forked has loaded the libraries and computed nothing.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def start(self, arguments: list[str], **variables: str) -> subprocess.Popen[bytes]:
+    def start(self, arguments: list[str], **variables: str) -> WarmProcess:
         """Begin a run, with environment variables of its own."""
         with (self._folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "tests.cli.fake_linvt", *arguments],
-                cwd=self._folder,
-                stdout=log,
-                stderr=log,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": str(ROOT),
-                    "FAKE_ANSWER": "all that is seen",
-                    **variables,
-                },
+            return start_warm(
+                *arguments,
+                stdout=log.fileno(),
+                stderr=log.fileno(),
+                folder=self._folder,
+                variables={"FAKE_ANSWER": "all that is seen", **variables},
             )
 
 
@@ -151,7 +146,7 @@ def test_a_run_that_is_killed_and_goes_on_ends_like_one_that_is_not(
 
 
 def kill(
-    process: subprocess.Popen[bytes], growing: Path, size: int, chance: random.Random, within: float
+    process: WarmProcess, growing: Path, size: int, chance: random.Random, within: float
 ) -> int:
     """Kill a run at some moment of its first seconds, or else soon after it has written rows.
 
@@ -216,7 +211,7 @@ def test_a_signal_does_not_wait_for_a_process_that_hangs(processes, tmp_path, nu
     wait_for(lambda: len(workers()) == 1)
     os.kill(int(next(iter(workers()))), signal.SIGSTOP)
     process.send_signal(number)
-    assert process.wait(timeout=300) == 130
+    assert process.wait() == 130
     wait_for(lambda: not workers())
 
 
@@ -229,7 +224,7 @@ def test_a_signal_does_not_wait_for_a_model_that_hangs(processes, tmp_path, numb
     process = processes.start(command, FAKE_FAULT="hang while answering")
     wait_for(lambda: "hanging" in (tmp_path / "log").read_text())
     process.send_signal(number)
-    assert process.wait(timeout=300) == 130
+    assert process.wait() == 130
     wait_for(lambda: not workers())
 
 
@@ -238,7 +233,7 @@ def test_a_signal_does_not_wait_for_a_model_that_hangs(processes, tmp_path, numb
 def test_a_video_that_hangs_is_a_row_and_the_others_are_answered(processes, tmp_path):
     write_folder(tmp_path / "in", 8, 0)
     command = ["ask", "in", "Who?", "-o", "out.jsonl", "--model", "nano", "--decode-workers", "1"]
-    process = processes.start([*command, "--decode-timeout", "15"])
+    process = processes.start([*command, "--decode-timeout", "5"])
     wait_for(lambda: len(workers()) == 1)
     os.kill(int(next(iter(workers()))), signal.SIGSTOP)  # as if a file made it hang
     assert process.wait() == 7

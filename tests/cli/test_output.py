@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from linvt_cli.cli.output import (
     utf8_text,
 )
 from linvt_cli.errors import ConfigError
-from tests.cli.processes import start
+from tests.cli.processes import FAKE, REAL, Outlet, start, start_warm
 
 
 class Terminal(io.StringIO):
@@ -81,9 +82,9 @@ def test_several_records_make_a_list_even_if_there_is_one(capsys):
 
 
 def test_no_record_is_an_empty_list_where_a_list_is_wanted(capsys):
-    Output("json").finish(as_list=False)
-    assert capsys.readouterr().out == ""
     Output("json").finish(as_list=True)
+    assert capsys.readouterr().out == ""
+    Output("json").finish(as_list=True, may_be_empty=True)
     assert json.loads(capsys.readouterr().out) == []
 
 
@@ -220,19 +221,43 @@ def test_a_prompt_is_followed_by_nothing(capsys):
     ids=" ".join,
 )
 def test_a_full_disk_behind_stdout_ends_in_one_line(video, arguments):
+    shown = Outlet("pipe")
+    with Path("/dev/full").open("wb") as full:
+        process = start_warm(
+            *(str(video) if each == "VIDEO" else each for each in arguments),
+            typed=b"What?\nWho?\n",
+            stdout=full.fileno(),
+            stderr=shown.inside,
+        )
+    os.close(shown.inside)
+    stderr = shown.read()
+    expect_full_disk(process.wait(), stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [(("ask", "VIDEO", "What?", "--json"), FAKE), (("models", "list"), REAL)],
+    ids=["ask", "models list"],
+)
+def test_so_it_does_where_python_takes_itself_apart(video, arguments, command):
     with Path("/dev/full").open("wb") as full:
         process = start(
             *(str(video) if each == "VIDEO" else each for each in arguments),
-            stdin=subprocess.PIPE,
+            command=command,
+            stdin=subprocess.DEVNULL,
             stdout=full.fileno(),
         )
-        _, stderr = process.communicate(b"What?\nWho?\n", timeout=100)
+        _, stderr = process.communicate(timeout=100)
+    expect_full_disk(process.returncode, stderr)
+
+
+def expect_full_disk(code: int, stderr: bytes) -> None:
     said = [line for line in stderr.splitlines() if line.startswith((b"error", b"hint"))]
     assert said == [
         b"error: The output cannot be written: No space left on device",
         b"hint: make room where it goes, or let it go elsewhere",
     ]
-    assert (process.returncode, b"Traceback" in stderr, b"ignored" in stderr) == (6, False, False)
+    assert (code, b"Traceback" in stderr, b"ignored" in stderr) == (6, False, False)
 
 
 def test_a_reader_that_left_is_no_failure_of_the_disk(monkeypatch):
@@ -240,7 +265,8 @@ def test_a_reader_that_left_is_no_failure_of_the_disk(monkeypatch):
     os.close(outside)
     with os.fdopen(inside, "w", encoding="utf-8") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        monkeypatch.setattr(os, "kill", lambda *_: None)  # it would end this process
+        for module, name in ((os, "kill"), (signal, "signal")):  # they would end this process
+            monkeypatch.setattr(module, name, lambda *_: None)
         output = Output()
         with pytest.raises(BrokenPipeError):
             output.line("text")

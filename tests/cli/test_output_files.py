@@ -12,7 +12,7 @@ from PIL import Image
 from linvt_cli.cli.app import run
 from linvt_cli.cli.output_files import output_file, refuse_inputs, write_file, write_text
 from linvt_cli.errors import ConfigError, MachineError
-from tests.cli.processes import run_linvt, start
+from tests.cli.processes import run_warm, start_warm
 
 
 def read_pipe(path: Path, read: list[bytes]) -> threading.Thread:
@@ -165,16 +165,18 @@ def test_every_command_writes_into_a_pipe(tmp_path, video, arguments, name, head
 
 @pytest.mark.parametrize("place", ["pipe", "file", "terminal"])
 def test_standard_output_can_be_named_as_a_file(video, place):
-    done = run_linvt("describe", video, "--format", "text", "-o", "/dev/stdout", stdout=place)
+    done = run_warm("describe", video, "--format", "text", "-o", "/dev/stdout", stdout=place)
     assert (done.code, done.stdout.splitlines()[0]) == (0, b"A grey wall.")
 
 
 def test_what_stands_in_the_file_behind_standard_output_stays(video, tmp_path):
     kept = tmp_path / "log"
     kept.write_bytes(b"before\n")
-    with kept.open("ab") as log:
-        process = start(
-            "describe", video, "--format", "text", "-o", "/dev/stdout", stdout=log.fileno()
+    with kept.open("ab") as log, Path(os.devnull).open("wb") as nothing:
+        process = start_warm(
+            *("describe", video, "--format", "text", "-o", "/dev/stdout"),
+            stdout=log.fileno(),
+            stderr=nothing.fileno(),
         )
-        process.communicate(timeout=100)
+        assert process.wait() == 0
     assert kept.read_bytes().startswith(b"before\nA grey wall.\n")

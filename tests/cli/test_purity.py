@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.cli.processes import REAL, Outlet, run_linvt, run_warm, start
+from tests.cli.processes import REAL, Finished, Kind, Outlet, run_linvt, run_warm, start_warm
 from tests.cli.schema import validate, validate_description
 
 PLACES = [
@@ -25,6 +25,15 @@ PLACES = [
 
 @pytest.mark.parametrize(("place", "variables"), PLACES)
 def test_the_answer_is_the_same_everywhere(video, place, variables):
+    done = run_warm("ask", video, "What?", stdout=place, stderr=place, **variables)
+    assert (done.code, done.stdout) == (0, b"A grey wall.\n")
+
+
+@pytest.mark.parametrize(
+    ("place", "variables"),
+    [each for each in PLACES if each.id in ("file", "terminal", "forced colour")],
+)
+def test_so_it_is_where_libraries_are_loaded(video, place, variables):
     done = run_linvt("ask", video, "What?", stdout=place, stderr=place, **variables)
     assert (done.code, done.stdout) == (0, b"A grey wall.\n")
 
@@ -98,22 +107,41 @@ def test_a_conversation_in_json_lines_is_valid_everywhere(video, place):
     assert (done.code, [row["question"] for row in rows]) == (0, ["What?", "Who?"])
 
 
-def test_one_interrupt_ends_a_conversation_in_a_pipe(video):
-    process = start(
-        "chat", video, "--quiet", stdin=subprocess.PIPE, FAKE_FAULT="hang while answering"
+def interrupted(
+    *arguments: str | Path,
+    fault: str,
+    typed: bytes = b"",
+    stderr: Kind = "pipe",
+    **variables: str,
+) -> Finished:
+    """Run linvt until it hangs, interrupt it once, and wait for its end."""
+    outlets = [Outlet("pipe"), Outlet(stderr)]
+    process = start_warm(
+        *arguments,
+        typed=typed,
+        stdout=outlets[0].inside,
+        stderr=outlets[1].inside,
+        variables={"FAKE_FAULT": fault, **variables},
     )
-    assert process.stdin is not None
-    assert process.stderr is not None
-    process.stdin.write(b"What?\n")
-    process.stdin.flush()
-    assert process.stderr.readline() == b"hanging\n"
+    for outlet in outlets:
+        os.close(outlet.inside)
+    shown = b""
+    while b"hanging" not in shown:
+        chunk = os.read(outlets[1].outside, 65536)
+        assert chunk, shown
+        shown += chunk
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=100)
-    assert (process.returncode, stdout, stderr) == (130, b"", b"interrupted\n")
+    shown += outlets[1].read()
+    return Finished(process.wait(), outlets[0].read(), shown)
+
+
+def test_one_interrupt_ends_a_conversation_in_a_pipe(video):
+    done = interrupted("chat", video, "--quiet", typed=b"What?\n", fault="hang while answering")
+    assert done == (130, b"", b"hanging\ninterrupted\n")
 
 
 def test_a_terminal_shows_the_closing_line_last_and_dim(video):
-    done = run_linvt("ask", video, "What?", stderr="terminal", TERM="xterm-256color")
+    done = run_warm("ask", video, "What?", stderr="terminal", TERM="xterm-256color")
     last_shown = done.stderr.decode().split("\x1b[2K")[-1]
     assert last_shown.startswith("\x1b[2m4 frames · 0.3 to 2.6 s · 16 visual → 8 video tokens · ")
     assert last_shown.endswith(" s\x1b[0m\n")
@@ -130,14 +158,14 @@ def test_quiet_silences_a_terminal(video):
 
 
 def test_what_a_library_prints_goes_to_stderr(video):
-    done = run_linvt("ask", video, "What?", FAKE_FAULT="chatter")
+    done = run_warm("ask", video, "What?", FAKE_FAULT="chatter")
     assert b"chatter of a library" in done.stderr
 
 
 def test_a_file_name_that_is_no_utf8_stays_readable_in_json(video, tmp_path):
     path = tmp_path / os.fsdecode(b"clip\xff.mp4")
     path.symlink_to(video)
-    done = run_linvt("ask", path, "What?", "--json")
+    done = run_warm("ask", path, "What?", "--json")
     assert done.code == 0
     assert json.loads(done.stdout.decode("utf-8"))["video"] == f"{tmp_path}/clip\\xff.mp4"
 
@@ -154,43 +182,32 @@ def test_a_locale_without_the_characters_of_an_answer_does_not_lose_it(video):
     assert (done.code, done.stdout) == (0, b"\\xe9 \\u2713\n")
 
 
-def test_a_reader_that_leaves_early_ends_linvt_without_a_word(video):
+@pytest.mark.parametrize("arguments", [("ask", "VIDEO", "What?", "--quiet"), ("ask", "--help")])
+def test_a_reader_that_leaves_early_ends_linvt_without_a_word(video, arguments):
     outside, inside = os.pipe()
-    process = start("ask", video, "What?", "--quiet", stdout=inside)
-    os.close(inside)
     os.close(outside)
-    _, stderr = process.communicate(timeout=100)
-    assert (process.returncode, stderr) == (-signal.SIGPIPE, b"")
+    stderr = Outlet("pipe")
+    words = [video if word == "VIDEO" else word for word in arguments]
+    process = start_warm(*words, stdout=inside, stderr=stderr.inside)
+    os.close(inside)
+    os.close(stderr.inside)
+    assert (stderr.read(), process.wait()) == (b"", -signal.SIGPIPE)
 
 
 def test_one_interrupt_ends_a_library_that_does_not_listen(video):
-    process = start("ask", video, "What?", "--quiet", FAKE_FAULT="hang while answering")
-    assert process.stderr is not None
-    assert process.stderr.readline() == b"hanging\n"
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=100)
-    assert (process.returncode, stdout, stderr) == (130, b"", b"interrupted\n")
+    done = interrupted("ask", video, "What?", "--quiet", fault="hang while answering")
+    assert done == (130, b"", b"hanging\ninterrupted\n")
 
 
 def test_an_interrupt_leaves_a_terminal_with_its_cursor_and_without_progress(video):
-    stderr = Outlet("terminal")
-    process = start(
-        "ask",
-        video,
-        "What?",
-        stderr=stderr.inside,
-        FAKE_FAULT="hang while looking",
+    done = interrupted(
+        *("ask", video, "What?"),
+        fault="hang while looking",
+        stderr="terminal",
         TERM="xterm-256color",
     )
-    os.close(stderr.inside)
-    shown = b""
-    while b"hanging" not in shown:
-        shown += os.read(stderr.outside, 65536)
-    process.send_signal(signal.SIGINT)
-    shown += stderr.read()
-    process.communicate(timeout=100)
-    assert process.returncode == 130
-    assert shown.rpartition(b"\x1b[2K")[2] == b"\x1b[?25hinterrupted\n"
+    assert done.code == 130
+    assert done.stderr.rpartition(b"\x1b[2K")[2] == b"\x1b[?25hinterrupted\n"
 
 
 @pytest.mark.parametrize("run", [run_linvt, run_warm])

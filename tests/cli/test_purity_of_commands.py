@@ -70,10 +70,15 @@ def benchmark(folder: Path) -> None:
 
 
 def two_runs(folder: Path) -> None:
-    benchmark(folder)
-    for name in "ab":
-        line = f"evaluate next-qa --data {folder}/data -o {folder}/{name} --model nano"
-        assert run_warm(*line.split()).code in (0, 7)
+    """The results of two runs, made once."""
+    kept = folder.parent / "two runs"
+    if not kept.exists():
+        benchmark(folder)
+        for name in "ab":
+            line = f"evaluate next-qa --data {folder}/data -o {folder}/{name} --model nano"
+            assert run_warm(*line.split()).code in (0, 7)
+        shutil.copytree(folder, kept)
+    shutil.copytree(kept, folder, dirs_exist_ok=True)
 
 
 ANSWERING = ("ask", "describe", "chat", "explain", "tokens make", "evaluate next-qa")
@@ -115,7 +120,7 @@ CASES = (
     Case("data check {}/data.jsonl --json", "json", prepare=training_data),
     Case("data convert videochat2 {}/public.json -o {}/new.jsonl", prepare=public_data),
     Case("data world -o {}/new --clips 1"),
-    Case("train {}/data.jsonl -o {}/run --model nano --steps 1",
+    Case("train {}/data.jsonl -o {}/run --model nano --steps 1 --stage align --frames 2",
          prepare=training_data),
     Case("evaluate world --clips 1 --questions 1 --foreign 0"),
     Case("evaluate world --clips 1 --questions 1 --foreign 0 --json", "json"),

@@ -18,12 +18,15 @@ import subprocess
 import sys
 import traceback
 from functools import cache
+from pathlib import Path
 from typing import TypedDict
 
+_ROOT = Path(__file__).resolve().parents[2]
 _FAKE = "tests.cli.fake_linvt"
 _LOADED = ("linvt_cli.cli.app", "linvt_cli.pipeline", "linvt_cli.training.tuning.run",
-           "transformers.models.llama.modeling_llama", _FAKE)  # fmt: skip
+           "transformers.models.llama.modeling_llama", "typer._adapters", _FAKE)  # fmt: skip
 _LONGEST = 1 << 20  # bytes of a request
+_RUNNING = b"running"
 
 
 class Request(TypedDict):
@@ -43,22 +46,55 @@ class Warm:
         with inside:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.cli.warm", str(inside.fileno())],
+                cwd=_ROOT,  # a test may have gone elsewhere
                 pass_fds=[inside.fileno()],
                 stdin=subprocess.DEVNULL,
             )
         atexit.register(self.socket.close)
 
-    def start(self, request: Request, files: list[int]) -> None:
+    def start(self, request: Request, files: list[int]) -> WarmProcess:
         """Start a command line with these as stdin, stdout and stderr, which may be closed then."""
         socket.send_fds(self.socket, [json.dumps(request).encode()], files)
+        return WarmProcess(int(self._answer()), self)
 
-    def wait(self) -> int:
-        """Wait for the end of the command line that was started last; return its exit code."""
-        self.socket.send(b"wait")
+    def end_of(self, pid: int, *, is_awaited: bool) -> int | None:
+        """Return the exit code of a command line, or None while it runs."""
+        self.socket.send(json.dumps([pid, 0 if is_awaited else os.WNOHANG]).encode())
+        answer = self._answer()
+        return None if answer == _RUNNING else int(answer)
+
+    def _answer(self) -> bytes:
         answer = self.socket.recv(64)
         if not answer:
             raise RuntimeError("The process that starts linvt is gone")
-        return int(answer)
+        return answer
+
+
+class WarmProcess:
+    """A command line in a fork, with as much of ``subprocess.Popen`` as tests need."""
+
+    def __init__(self, pid: int, server: Warm) -> None:
+        self.pid = pid
+        self._server = server
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+        if self._code is None:
+            self._code = self._server.end_of(self.pid, is_awaited=False)
+        return self._code
+
+    def wait(self) -> int:
+        """Wait for the end, and return the exit code."""
+        if self._code is None:
+            self._code = self._server.end_of(self.pid, is_awaited=True)
+        assert self._code is not None
+        return self._code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if the end is not known yet."""
+        if self._code is None:
+            os.kill(self.pid, number)
 
 
 @cache
@@ -69,22 +105,24 @@ def warm() -> Warm:
 
 def serve(requests: socket.socket) -> None:
     """Fork for each request, until nobody can send one any more."""
-    pid = 0
     while True:
         message, files, _, _ = socket.recv_fds(requests, _LONGEST, 3)
         if not message:
             os._exit(0)
-        if message == b"wait":
-            _, status = os.waitpid(pid, 0)
-            requests.send(str(os.waitstatus_to_exitcode(status)).encode())
+        order = json.loads(message)
+        if isinstance(order, list):
+            ended, status = os.waitpid(*order)
+            code = str(os.waitstatus_to_exitcode(status)).encode()
+            requests.send(code if ended else _RUNNING)
             continue
         pid = os.fork()
         if pid == 0:
             requests.close()
-            become(json.loads(message), files)
+            become(order, files)
             return
         for file in files:
             os.close(file)
+        requests.send(str(pid).encode())
 
 
 def become(request: Request, files: list[int]) -> None:
@@ -106,8 +144,12 @@ def main() -> None:
     """Load, serve, and in every fork run linvt to the end of its own code."""
     from importlib import import_module
 
+    import typer.main
+
     for name in _LOADED:
         import_module(name)
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_command(import_module("linvt_cli.cli.app").app)  # no fork need make it anew
     gc.collect()
     gc.freeze()  # forks share the memory of all that is there as long as nobody looks at it
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from linvt_cli.generation import closing
 from linvt_cli.generation.closing import Closer
 from linvt_cli.generation.schema import compile_schema
 
@@ -77,7 +78,8 @@ def test_what_is_no_beginning_has_no_end():
     assert Closer(compile_schema({"type": "boolean"})).close(b'"') is None
 
 
-def test_a_document_without_end_is_given_up():
+def test_a_document_without_end_is_given_up(monkeypatch):
+    monkeypatch.setattr(closing, "_MAX_BYTES", 1 << 11)
     endless: dict[str, Any] = {
         "type": "array",
         "items": {"type": "string", "minLength": 100},

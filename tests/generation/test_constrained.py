@@ -11,6 +11,7 @@ import torch
 from linvt_cli.backbones.base import Backbone
 from linvt_cli.config import GenerationConfig
 from linvt_cli.errors import ConfigError, UnfinishedDocumentError
+from linvt_cli.generation import closing
 from linvt_cli.generation.constrained import parse_document, write_document
 from linvt_cli.generation.decode import Completion
 from linvt_cli.generation.prompt import assemble
@@ -123,7 +124,8 @@ def test_where_no_document_fits_the_hint_says_how_many_tokens_one_takes():
     check(write(TinyBackbone(), SCENE, max_new_tokens=needed), SCENE)
 
 
-def test_a_schema_whose_documents_are_all_huge_is_an_error():
+def test_a_schema_whose_documents_are_all_huge_is_an_error(monkeypatch):
+    monkeypatch.setattr(closing, "_MAX_BYTES", 1 << 11)
     huge = {"type": "array", "items": {"type": "string", "minLength": 100}, "minItems": 200}
     with pytest.raises(UnfinishedDocumentError, match="No document of the schema was found"):
         write(TinyBackbone(), huge, max_new_tokens=5)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ from safetensors.torch import load_file, save_file
 
 from linvt_cli.backbones.nano_model import load_nano
 from linvt_cli.errors import BackboneLoadError, CheckpointError, ConfigError
-from linvt_cli.training import linvt_stage
+from linvt_cli.training import linvt_stage, still_drawing
+from linvt_cli.training import recipe as recipe_module
 from linvt_cli.training.continued import ContinuedRecipe, ReadersStage, run_continued
 from linvt_cli.training.recipe import run_recipe
 from linvt_cli.training.trainer import read_metrics
-from linvt_cli.video_tokenizer.checkpoint import read_checkpoint_info
+from linvt_cli.training.vision_stage import VisionStage
+from linvt_cli.video_tokenizer.checkpoint import load_checkpoint, read_checkpoint_info
 from tests.training.test_joint_stage import tiny_joint_stage
 from tests.training.test_recipe import TINY
 
@@ -37,9 +41,78 @@ MORE = ContinuedRecipe(
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recipe_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of a tiny recipe, with few stills to learn and validate with."""
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe_module, "VisionStage", partial(VisionStage, batch_size=8))
+        patch.setattr(still_drawing, "_VALIDATION_CLIPS", 4)
+        assert run_recipe(folder, TINY, on_progress=lambda _: None) == folder / "nano"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(recipe_run: Path) -> Path:
     """A tiny nano's weights."""
-    return run_recipe(tmp_path_factory.mktemp("run"), TINY, on_progress=lambda _: None)
+    return recipe_run / "nano"
+
+
+@pytest.fixture(scope="module")
+def told() -> list[str]:
+    """What the run below tells."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def whole(finished: Path, told: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run from those weights that nothing breaks off."""
+    folder = tmp_path_factory.mktemp("whole")
+    run_continued(folder, finished, MORE, on_progress=told.append)
+    return folder
+
+
+@pytest.fixture
+def begun(whole: Path, tmp_path: Path) -> Path:
+    """A folder for another run, with the features of its clips, which would take longest."""
+    shutil.copytree(whole / "features", tmp_path / "begun" / "features")
+    return tmp_path / "begun"
+
+
+@pytest.mark.slow
+def test_the_recipe_makes_a_model_that_loads_and_a_second_run_has_nothing_to_do(
+    recipe_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = recipe_run / "nano"
+    model, tokenizer = load_nano(folder)
+    assert model.config.embed_dim == 48
+    assert tokenizer.get_vocab_size() == 400
+    linvt = load_checkpoint(
+        folder / "linvt",
+        backbone_name="nano",
+        embed_dim=48,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+    assert linvt.num_video_tokens == 32
+    metrics = (recipe_run / "metrics.jsonl").read_text().splitlines()
+    stages = {json.loads(line)["stage"] for line in metrics}
+    assert stages == {"vision", "image", "linvt-cover", "linvt-instruct", "joint"}
+
+    lines: list[str] = []
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    monkeypatch.setattr("linvt_cli.pipeline.figures.find_spec", lambda name: None)
+    run_recipe(recipe_run, TINY, on_progress=lines.append)
+    assert "linvt[train]" in lines[-1]
+    assert (recipe_run / "metrics.jsonl").read_text().splitlines() == metrics
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+    with pytest.raises(ConfigError, match="joint_steps was 4, and is 5"):
+        run_recipe(recipe_run, replace(TINY, joint_steps=5), on_progress=lines.append)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+    (recipe_run / "recipe.json").unlink()  # as in a folder of old
+    run_recipe(recipe_run, TINY, on_progress=lines.append)
+    assert json.loads((recipe_run / "recipe.json").read_text())["joint_steps"] == 4
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -47,62 +120,61 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-def test_finished_weights_go_on_learning_and_say_from_how_much(finished, tmp_path):
-    lines: list[str] = []
-    folder = run_continued(tmp_path, finished, MORE, on_progress=lines.append)
+def test_finished_weights_go_on_learning_and_say_from_how_much(finished, whole, told):
+    folder = whole / "nano"
     load_nano(folder)
     before, after = weights(finished), weights(folder)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
     assert not any(name.startswith(("vision.", "projector.", "feature_")) for name in changed)
-    told = read_checkpoint_info(folder / "linvt").training
-    assert told["joint_steps"] == TINY.joint_steps + MORE.joint_steps
-    assert told["cover_steps"] == TINY.cover_steps + MORE.cover_steps
-    assert told["num_clips"] == TINY.num_clips + MORE.num_clips
-    assert any(line.startswith("readers: step 2 of 2") for line in lines)
-    assert any(line.startswith("joint: step 4 of 4") for line in lines)
+    learnt = read_checkpoint_info(folder / "linvt").training
+    assert learnt["joint_steps"] == TINY.joint_steps + MORE.joint_steps
+    assert learnt["cover_steps"] == TINY.cover_steps + MORE.cover_steps
+    assert learnt["num_clips"] == TINY.num_clips + MORE.num_clips
+    assert any(line.startswith("readers: step 2 of 2") for line in told)
+    assert any(line.startswith("joint: step 4 of 4") for line in told)
 
 
 @pytest.mark.slow
-def test_a_run_that_is_broken_off_ends_at_the_same_weights(finished, tmp_path):
-    whole = run_continued(tmp_path / "whole", finished, MORE, on_progress=lambda _: None)
-
+def test_a_run_that_is_broken_off_ends_at_the_same_weights(finished, whole, begun):
     def stop(line: str) -> None:
         if line.startswith("readers: step 2"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_continued(tmp_path / "cut", finished, MORE, on_progress=stop)
-    again = run_continued(tmp_path / "cut", finished, MORE, on_progress=lambda _: None)
-    for one, other in ((whole, again), (whole / "linvt", again / "linvt")):
+        run_continued(begun, finished, MORE, on_progress=stop)
+    again = run_continued(begun, finished, MORE, on_progress=lambda _: None)
+    for one, other in ((whole / "nano", again), (whole / "nano" / "linvt", again / "linvt")):
         expected, found = weights(one), weights(other)
         assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
 @pytest.mark.slow
-def test_products_in_bfloat16_leave_the_losses_as_they_are_but_for_rounding(finished, tmp_path):
-    losses = []
-    for bfloat16 in (False, True):
-        folder = tmp_path / str(bfloat16)
-        run_continued(folder, finished, MORE, bfloat16=bfloat16, on_progress=lambda _: None)
-        losses.append([metrics.loss for metrics in read_metrics(folder / "metrics.jsonl")])
+def test_products_in_bfloat16_leave_the_losses_as_they_are_but_for_rounding(finished, whole, begun):
+    run_continued(begun, finished, MORE, bfloat16=True, on_progress=lambda _: None)
+    losses = [
+        [metrics.loss for metrics in read_metrics(folder / "metrics.jsonl")]
+        for folder in (whole, begun)
+    ]
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
     assert losses[1] != losses[0]
 
 
 @pytest.mark.slow
 def test_weights_may_go_a_part_of_the_way_and_another_part_without_learning_again(
-    finished, tmp_path
+    finished, whole, tmp_path
 ):
     lines: list[str] = []
     folders = {}
+    shutil.copytree(whole, tmp_path / "run")
     for way in (1.0, 0.0, 0.25):
-        run_continued(tmp_path, finished, MORE, way=way, on_progress=lines.append)
+        if way != 1.0:
+            run_continued(tmp_path / "run", finished, MORE, way=way, on_progress=lines.append)
         folders[way] = {
-            name: {key: tensor.float() for key, tensor in weights(tmp_path / name).items()}
+            name: {key: tensor.float() for key, tensor in weights(tmp_path / "run" / name).items()}
             for name in ("nano", "nano/linvt")
         }
-    assert sum(line.startswith("joint: step 4 of 4") for line in lines) == 1
+    assert not any(line.startswith("joint: step") for line in lines)
     moved = 0.0
     for name, last in folders[1.0].items():
         for key, end in last.items():
@@ -114,16 +186,16 @@ def test_weights_may_go_a_part_of_the_way_and_another_part_without_learning_agai
         assert torch.equal(folders[0.0]["nano"][key], tensor.float())
 
 
-def test_the_heads_learn_first_and_alone(finished, tmp_path, monkeypatch):
+def test_the_heads_learn_first_and_alone(finished, begun):
     seen: dict[str, dict[str, torch.Tensor]] = {}
 
     def note(line: str) -> None:
         if line.startswith("readers: step 2"):
-            seen.update({"readers": load_file(tmp_path / "readers.safetensors")})
+            seen.update({"readers": load_file(begun / "readers.safetensors")})
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_continued(tmp_path, finished, MORE, on_progress=note)
+        run_continued(begun, finished, MORE, on_progress=note)
     learnt = {name.split(".")[1] for name in seen["readers"] if name.startswith("weight.")}
     assert learnt == {"narrator", "mentions", "sizes", "order"}
 

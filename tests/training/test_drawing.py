@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from linvt_cli.errors import MachineError
+from linvt_cli.training import drawing
 from linvt_cli.training.drawing import begin_loading, default_workers, drawn_ahead
 
 pytestmark = pytest.mark.slow  # the process that workers come from loads the library once
@@ -106,6 +107,11 @@ def run_until_interrupted() -> None:
                 sys.stdout.flush()
 
 
+def load_little() -> None:
+    """Let the server that workers come from load no more than what is drawn here needs."""
+    drawing._LOADED_ONCE[:] = [surroundings.__module__]
+
+
 def load_and_wait() -> None:
     """Let the server load, and do nothing; the test below ends this process."""
     begin_loading()
@@ -116,7 +122,7 @@ def load_and_wait() -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_the_process_that_it_draws_for(ending: signal.Signals) -> None:
-    code = "from tests.training.test_drawing import *\nrun_until_interrupted()"
+    code = "from tests.training.test_drawing import *\nload_little()\nrun_until_interrupted()"
     with subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from linvt_cli.training import still_drawing
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.image_stage import ImageStage
 from linvt_cli.training.linvt_stage import LinVTStage
@@ -77,6 +78,12 @@ def run(
     return losses, [
         weight for _, module in stage.trained_modules() for weight in module.parameters()
     ]
+
+
+@pytest.fixture(autouse=True)
+def few_stills_to_validate_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take no part in the steps."""
+    monkeypatch.setattr(still_drawing, "_VALIDATION_CLIPS", 4)
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -60,7 +60,7 @@ def test_a_slow_video_is_not_overtaken():
 
 def test_files_that_hang_or_crash_cost_only_themselves():
     names = jobs("1", "hang", "2", "crash", "half", "3")
-    with DecodeAhead(names, workers=2, timeout=5, command=FAKE_WORKER) as decoded:
+    with DecodeAhead(names, workers=2, timeout=2, command=FAKE_WORKER) as decoded:
         kinds = [type(outcome.frames) for outcome in decoded]
     expected = [Frames, DecodeTimeoutError, Frames, DecoderCrashedError, DecoderCrashedError]
     assert kinds == [*expected, Frames]

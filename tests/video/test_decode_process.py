@@ -34,7 +34,7 @@ def fake() -> Iterator[DecodeProcess]:
 
 @pytest.fixture
 def hasty() -> Iterator[DecodeProcess]:
-    process = DecodeProcess(timeout=5, command=FAKE_WORKER)
+    process = DecodeProcess(timeout=2, command=FAKE_WORKER)
     yield process
     process.close()
 
@@ -55,7 +55,7 @@ def test_frames_are_those_of_the_reader(video):
 def test_a_file_that_hangs_costs_its_time_and_the_next_is_decoded(hasty):
     error = hasty.decode(job("hang.mp4")).frames
     assert isinstance(error, DecodeTimeoutError)
-    assert error.message == "'hang.mp4' could not be decoded within 5 s"
+    assert error.message == "'hang.mp4' could not be decoded within 2 s"
     assert "--decode-timeout" in (error.hint or "")
     assert isinstance(hasty.decode(job("a.mp4")).frames, Frames)
 

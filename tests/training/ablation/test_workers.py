@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,26 +12,10 @@ from linvt_cli.training.ablation.clip_sets import clip_sets, is_cache_of
 from linvt_cli.training.ablation.results import RunResult, sole_ablation
 from linvt_cli.training.ablation.run import AblationChoice, run_ablation
 from linvt_cli.training.ablation.variants import VARIANTS, handed_out, runs_of
-from linvt_cli.training.ablation.workers import Listener, Run, Work, run_side_by_side
+from linvt_cli.training.ablation.workers import Listener, Run, run_side_by_side
 from tests.tiny_models import tiny_nano
-from tests.training.ablation.test_results import result
+from tests.training.ablation.making import Making
 from tests.training.ablation.test_run import TINY
-
-
-@dataclass(frozen=True)
-class Making:
-    """Work whose runs fail, or kill their process, by the name of the variant."""
-
-    def __call__(self, on_progress: Callable[[str], None]) -> Work:
-        def work(name: str, seed: int) -> RunResult:
-            on_progress(f"{name} at work")
-            if name == "fails":
-                raise ValueError("no good")
-            if name == "dies":
-                os._exit(3)
-            return result(name, seed)
-
-        return work
 
 
 def test_runs_that_fail_or_die_do_not_stop_the_others() -> None:

@@ -1,6 +1,6 @@
-"""Writes the gradients of one step, in this process or as one of several.
+"""Writes the gradients of one step of each backbone, in this process or as one of several.
 
-Arguments: the file, how many batches this process reads, and the name of the backbone.
+Arguments: the folder, how many batches this process reads, and the names of the backbones.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ ANSWERS = (
 SIZE, MOST = 2, 3
 
 
-def studies(accelerator: Accelerator, accumulate: int, name: str) -> None:
-    torch.set_num_threads(1)
+def take_step(accelerator: Accelerator, file: Path, accumulate: int, name: str) -> None:
     learner = make_learner(name)
     torch.manual_seed(1)
     add_lora(learner.backbone, LoraShape(rank=2, alpha=4, dropout=0.0))
@@ -62,10 +61,13 @@ def studies(accelerator: Accelerator, accumulate: int, name: str) -> None:
         found = {
             key: w.grad.contiguous() for key, w in learner.learnt().items() if w.grad is not None
         }
-        save_file(found, sys.argv[1])
-    accelerator.end_training()
+        save_file(found, file)
 
 
 if __name__ == "__main__":
     settings = TuningSettings("nano", Path("run"), (Path("data.jsonl"),), device="cpu")
-    studies(make_accelerator(settings), int(sys.argv[2]), sys.argv[3])
+    torch.set_num_threads(1)
+    together = make_accelerator(settings)
+    for each in sys.argv[3:]:
+        take_step(together, Path(sys.argv[1]) / f"{each}.safetensors", int(sys.argv[2]), each)
+    together.end_training()

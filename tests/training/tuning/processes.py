@@ -24,7 +24,12 @@ def run_together(arguments: Sequence[str], processes: int) -> None:
     port = free_port()
     started = []
     for rank in range(processes):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "TORCHDYNAMO_DISABLE": "1",  # bitsandbytes would load a compiler that nothing uses
+        }
         if processes > 1:
             environment |= {
                 "RANK": str(rank),

@@ -30,21 +30,24 @@ from tests.training.tuning.processes import run_together
 from tests.training.tuning.small import make_learner, study, write_clip
 
 SCRIPT = Path(__file__).with_name("gradients_of_a_step.py")
+TAKING_STEPS = ("tiny nano", "qwen2-vl")
 
 
-def gradients(folder: Path, processes: int, accumulate: int, name: str) -> dict[str, torch.Tensor]:
-    """Let so many processes take a step together."""
-    file = folder / f"{processes}.safetensors"
-    run_together([str(SCRIPT), str(file), str(accumulate), name], processes)
-    return load_file(file)
+@pytest.fixture(scope="module")
+def steps_taken(tmp_path_factory) -> list[Path]:
+    """Gradients of a step of each backbone, by one process and by two together."""
+    folders = []
+    for processes, accumulate in ((1, 4), (2, 2)):
+        folders.append(tmp_path_factory.mktemp("gradients"))
+        run_together([str(SCRIPT), str(folders[-1]), str(accumulate), *TAKING_STEPS], processes)
+    return folders
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["tiny nano", "qwen2-vl"])
-def test_two_processes_have_the_gradients_of_one(name, tmp_path):
-    alone = gradients(tmp_path, 1, 4, name)
-    shared = gradients(tmp_path, 2, 2, name)
+@pytest.mark.parametrize("name", TAKING_STEPS)
+def test_two_processes_have_the_gradients_of_one(name, steps_taken):
+    alone, shared = (load_file(folder / f"{name}.safetensors") for folder in steps_taken)
     assert alone.keys() == shared.keys()
     assert any("lora" in key for key in alone)
     assert any(key.startswith("linvt") for key in alone)
