@@ -11,7 +11,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from linvt_cli.errors import VideoDecodeError
-from linvt_cli.video.files import shown_name
+from linvt_cli.video.files import begins_like_sound, shown_name
 
 MAX_SIDE = 16_384  # px
 MAX_PIXELS = 256_000_000
@@ -46,6 +46,8 @@ def open_container(path: Path) -> InputContainer:
     try:
         return av.open(str(path), mode="r", options=dict(_OPTIONS), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
+        if begins_like_sound(path):
+            raise _sound_only(path) from error
         raise VideoDecodeError(
             f"{shown_name(path)} is not a video that can be read",
             path=path,
@@ -54,18 +56,26 @@ def open_container(path: Path) -> InputContainer:
 
 
 def main_video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The first video stream that is not the cover picture of a song.
+    """The first video stream with a picture that is not the cover of a song.
 
     Raises:
-        VideoDecodeError: When there is none, or its frames are too large to hold.
+        VideoDecodeError: When there is none, its frames are too large to hold, or the streams are
+            parts of one photograph.
     """
-    cover = av.stream.Disposition.attached_pic
+    cover, part = av.stream.Disposition.attached_pic, av.stream.Disposition.dependent
     streams = [stream for stream in container.streams.video if not stream.disposition & cover]
     if not streams:
+        raise _sound_only(path)
+    parts = [stream for stream in streams if stream.disposition & part]
+    if len(parts) > 1 or parts == streams:  # a single one may be the enhancement of a video
         raise VideoDecodeError(
-            f"{shown_name(path)} has no video in it", path=path, hint="it may be sound only"
+            f"{shown_name(path)} is a photograph in tiles, which linvt does not put together",
+            path=path,
+            hint="save it as JPEG",
         )
-    stream = streams[0]
+    # A stream that a broadcast announces and does not send has no size.
+    sent = (each for each in streams if each.codec_context is None or each.width > 0)
+    stream = next(sent, streams[0])
     if stream.codec_context is None:
         raise VideoDecodeError(
             f"{shown_name(path)} has video in a format that cannot be decoded",
@@ -74,6 +84,12 @@ def main_video_stream(container: InputContainer, path: Path) -> VideoStream:
         )
     check_size(stream.width, stream.height, path)
     return stream
+
+
+def _sound_only(path: Path) -> VideoDecodeError:
+    return VideoDecodeError(
+        f"{shown_name(path)} has no video in it", path=path, hint="it may be sound only"
+    )
 
 
 def demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:

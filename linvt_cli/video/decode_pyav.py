@@ -121,8 +121,11 @@ class _Feeder:
         self.container = open_container(index.path)
         self.stream: VideoStream = self.container.streams.video[index.video_stream]
         self.codec = self.stream.codec_context
-        self.codec.options = dict(_STRICT) if strict else {}
-        self.codec.thread_count = threads
+        self._set_up()
+
+    def _set_up(self) -> None:
+        self.codec.options = dict(_STRICT) if self.strict else {}
+        self.codec.thread_count = self.threads
         self.codec.thread_type = "AUTO"
         self.codec.copy_opaque = True
 
@@ -145,9 +148,25 @@ class _Feeder:
                 frames = self.codec.decode(packet)
         if self.strict and tell_of_damage(messages):
             frames = None
-        if frames is None and not self.careful:
+        # Damage that libav paints over raises nothing; frames after it may be wrong without a mark.
+        painted_over = any(frame.is_corrupt for frame in frames or ())
+        if not self.careful and (frames is None or painted_over):
             raise DamageFound
         return frames
+
+    def forget(self) -> None:
+        """Empty the decoder of all that damage has left in it."""
+        if self.codec.name != "h264":
+            self.codec.flush_buffers()
+            return
+        # Slices of a broken-off picture outlive a flush and spoil the next key frame.
+        reordered = getattr(self.codec, "reorder_depth", None)  # from PyAV 17 on
+        extradata = self.codec.extradata
+        self.codec = av.CodecContext.create("h264", "r")
+        self.codec.extradata = extradata
+        self._set_up()
+        if reordered is not None:
+            self.codec.reorder_depth = reordered
 
 
 class _Decoder:
@@ -201,7 +220,9 @@ class _Decoder:
         if origin == begin:  # a closed GOP may begin with frames shown before its key frame
             self.sound_from = min(self.sound_from, self.stamps[self.index.shown[0]])
         for number, packet in enumerate(packets, start=first):
-            if number >= len(self.stamps) or packet.pts not in (None, self.stamps[number]):
+            if number >= len(self.stamps):
+                return
+            if not self.index.joined and packet.pts not in (None, self.stamps[number]):
                 return
             if number >= origin:
                 yield number, packet
@@ -265,5 +286,5 @@ class _Decoder:
         self.damaged = True
         self.discredited.add(self.index.restarts[number])
         frames = self.feeder.feed(None) or []  # what is still inside
-        self.feeder.codec.flush_buffers()
+        self.feeder.forget()
         return frames

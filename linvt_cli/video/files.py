@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +32,12 @@ _SPECIAL_FILES = (
     (stat.S_ISBLK, "a device", "record to a file first: linvt reads files only"),
 )
 _HEAD_BYTES = 64
+_AVIF_BRANDS = {b"avif", b"avis"}
+_SOUND = (
+    *(b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"\xff\xe3"),  # MP3
+    *(b"\xff\xf1", b"\xff\xf9"),  # AAC
+    *(b"fLaC", b"#!AMR"),
+)
 
 
 def shown_name(path: str | Path) -> str:
@@ -86,6 +94,8 @@ def _missing(path: str | Path) -> VideoError:
 def content_of(path: Path) -> Content:
     """What the first bytes of the file promise: a still, a WebP (still or animated) or a video.
 
+    AVIF, still or animated, counts as a still where Pillow can read it.
+
     Raises:
         VideoDecodeError: When the file is a playlist.
         VideoError: When the file cannot be read.
@@ -112,4 +122,32 @@ def content_of(path: Path) -> Content:
         return "video" if path.suffix.lower() in {".mjpg", ".mjpeg"} else "picture"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "video" if b"acTL" in head else "picture"
-    return "video"
+    return "picture" if _is_avif(head) and pillow_reads_avif() else "video"
+
+
+def _is_avif(head: bytes) -> bool:
+    """Whether the first box, of the file's type, names AVIF."""
+    if head[4:8] != b"ftyp":
+        return False
+    kind, also = head[8:12], head[16 : int.from_bytes(head[:4], "big")]
+    brands = {also[place : place + 4] for place in range(0, len(also), 4)}
+    return kind in _AVIF_BRANDS or (kind in {b"mif1", b"msf1"} and bool(brands & _AVIF_BRANDS))
+
+
+@cache
+def pillow_reads_avif() -> bool:
+    """Whether the installed Pillow has been built with AVIF, which it knows from 11.3 on."""
+    from PIL import features
+
+    return "avif" in features.modules and features.check_module("avif")
+
+
+def begins_like_sound(path: Path) -> bool:
+    """Whether the first bytes are those of MP3, AAC, WAV, AIFF, FLAC or AMR: no video."""
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(12)
+        return head.startswith(_SOUND) or (head[:4], head[8:]) in {
+            (b"RIFF", b"WAVE"),
+            (b"FORM", b"AIFF"),
+        }
+    return False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 
 _LARGEST_REORDERING = 5  # s; no coder changes the order of frames that far apart
+# In a transport stream a longer one is a clock that was set, or a signal that was gone.
+_LONGEST_PAUSE = 10  # s
+_FRAMES_OF_A_PAUSE = 20  # at least, so that a slide show keeps its pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +40,62 @@ class Timing:
     frame_times: array[float]
     lost: frozenset[int] = frozenset()
     countable: int | None = None
+    joined: bool = False
 
 
 def timing_of(scan: Scan, container: str, clock: Clock) -> Timing:
     """The order and times of the frames as the packets tell them."""
+    joined = container == "mpegts" and _join_clocks(scan, round(1 / clock.rate / clock.base))
     stamps = _usable_stamps(scan, container, jump=round(_LARGEST_REORDERING / clock.base))
     shown = _shown_order(scan, stamps)
     if stamps is None:
         times = array("d", _steady_clock(scan, clock)[: len(shown)])
         return Timing(None, array("d"), shown, times)
     origin = stamps[shown[0]] if shown else 0
-    packet_times = array("d", (float((stamp - origin) * clock.base) for stamp in stamps))
-    return Timing(stamps, packet_times, shown, array("d", (packet_times[n] for n in shown)))
+    ticks: Sequence[int] = stamps
+    if container == "mpegts":
+        ticks = _without_leaps(stamps, shown, clock)
+    packet_times = array("d", (float((stamp - origin) * clock.base) for stamp in ticks))
+    frame_times = array("d", (packet_times[n] for n in shown))
+    return Timing(stamps, packet_times, shown, frame_times, joined=joined)
+
+
+def _join_clocks(scan: Scan, usual: int) -> bool:
+    """Let the clock run on where it begins anew, as in joined recordings; tell whether it did.
+
+    Decode stamps only ever rise, but for single ones that are damaged. ``usual`` is the distance of
+    two frames.
+    """
+    known = [number for number, stamp in enumerate(scan.decode_stamps) if stamp != NO_STAMP]
+    clock = [scan.decode_stamps[number] for number in known]
+    fours = zip(clock, clock[1:], clock[2:], clock[3:], strict=False)
+    falls = (min(one, two) > max(three, four) for one, two, three, four in fours)
+    joints = [known[place + 2] for place, fall in enumerate(falls) if fall]
+    begins_free: int | None = None  # the first stamp that is behind the parts so far
+    for begin, end in itertools.pairwise([0, *joints, len(scan.stamps)] if joints else ()):
+        part = [number for number in range(begin, end) if scan.stamps[number] != NO_STAMP]
+        if not part:
+            continue
+        stamps = [scan.stamps[number] for number in part]
+        shift = 0 if begins_free is None else begins_free - min(stamps)
+        for number in part:
+            scan.stamps[number] += shift
+        begins_free = max(stamps) + shift + usual
+    return bool(joints)
+
+
+def _without_leaps(stamps: Sequence[int], shown: Sequence[int], clock: Clock) -> Sequence[int]:
+    """The stamps as if after each leap of the clock the next frame had followed at once."""
+    usual = round(1 / clock.rate / clock.base)
+    longest = max(round(_LONGEST_PAUSE / clock.base), _FRAMES_OF_A_PAUSE * usual)
+    begins, saved = array("q", [NO_STAMP]), array("q", [0])
+    for one, two in itertools.pairwise(shown):
+        if stamps[two] - stamps[one] > longest:
+            begins.append(stamps[two])
+            saved.append(saved[-1] + stamps[two] - stamps[one] - usual)
+    if len(begins) == 1:
+        return stamps
+    return [stamp - saved[bisect_right(begins, stamp) - 1] for stamp in stamps]
 
 
 def with_gaps(timing: Timing, places: Places, scan: Scan, clock: Clock) -> Timing:

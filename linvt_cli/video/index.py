@@ -6,6 +6,7 @@ order in which they are shown. Times are seconds from the first shown frame.
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection
@@ -43,12 +44,18 @@ class Picture:
     aspect: Fraction  # width of a pixel over its height
     orientation: Orientation
     interlaced: bool
+    resized: bool = False  # whether packets say that the size changes
 
     @property
     def shown_size(self) -> tuple[int, int]:
         """Height and width in square pixels, upright."""
         width = max(1, round(self.width * self.aspect))
         return (width, self.height) if self.orientation.transpose else (self.height, width)
+
+    def grown_to(self, sizes: Collection[tuple[int, int]]) -> Picture:
+        """The geometry with the largest of these coded heights and widths, or its own if larger."""
+        height, width = max([(self.height, self.width), *sizes], key=math.prod)
+        return replace(self, width=width, height=height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,7 @@ class VideoIndex:
     shown: array[int]  # per frame: its packet
     frame_times: array[float]  # s, per frame, strictly ascending
     lost: frozenset[int]  # frames that damage hides; ``shown`` has another packet in their place
+    joined: bool  # whether the clock in the file begins anew and ``stamps`` runs on: no seeking
     countable: int | None  # packets up to which frames are what one counts; None: all, to the end
     end: float  # s, when the last frame in the file ends
     promised: float  # s, how long the file says it is; more than ``end`` where it was cut off

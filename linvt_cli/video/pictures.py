@@ -1,4 +1,4 @@
-"""Stills and animated WebP, read with Pillow: a still is a video of one frame."""
+"""Stills and animated WebP and AVIF, read with Pillow: a still is a video of one frame."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from linvt_cli.errors import VideoDecodeError
 from linvt_cli.types import VideoInfo
 from linvt_cli.video.container import check_size
-from linvt_cli.video.files import shown_name
+from linvt_cli.video.files import pillow_reads_avif, shown_name
 from linvt_cli.video.sampling import Timeline
 
 _FORMATS = ("PNG", "JPEG", "WEBP")
-_MOVING = ("PNG", "WEBP")  # pictures that cameras put behind a JPEG are no frames of a video
+_MOVING = (
+    "PNG",
+    "WEBP",
+    "AVIF",
+)  # pictures that cameras put behind a JPEG are no frames of a video
 _DAMAGED = (
     UnidentifiedImageError,
     Image.DecompressionBombError,
@@ -42,7 +46,8 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             # Pillow warns from 89 million pixels; the limit here is checked below.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(path, formats=_FORMATS)
+            formats = (*_FORMATS, "AVIF") if pillow_reads_avif() else _FORMATS
+            picture = Image.open(path, formats=formats)
             with picture:
                 check_size(picture.width, picture.height, path)
                 yield picture
@@ -55,7 +60,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
 
 
 def probe_picture(path: Path) -> VideoInfo:
-    """What is known of a still or an animated WebP.
+    """What is known of a still or an animation.
 
     Raises:
         VideoDecodeError: When it is damaged or too large.
@@ -66,7 +71,7 @@ def probe_picture(path: Path) -> VideoInfo:
 
 @contextmanager
 def read_picture(path: Path) -> Iterator[PictureReader]:
-    """A reader of the frames of a still or an animated WebP.
+    """A reader of the frames of a still or an animation.
 
     Raises:
         VideoDecodeError: When it is damaged or too large.
@@ -98,6 +103,7 @@ class PictureReader:
         """Each frame's number and upright ``(H, W, 3)`` uint8 RGB; transparency lies on black."""
         for number in frames:
             self.picture.seek(number)
+            _decode(self.picture)
             yield number, np.array(_opaque(ImageOps.exif_transpose(self.picture)))
 
 
@@ -111,9 +117,18 @@ def _frame_times(picture: Image.Image) -> Iterator[float]:
     time = 0.0
     for number in range(count):
         picture.seek(number)
-        picture.load()  # Pillow learns a duration only by decoding
+        _decode(picture)  # Pillow learns a duration only so
+        if picture.format == "AVIF":  # in which it rounds every duration, but no time twice
+            time = picture.info["timestamp"] / 1000
         time += (picture.info.get("duration") or _SILENT_DURATION) / 1000
         yield time
+
+
+def _decode(picture: Image.Image) -> None:
+    try:
+        picture.load()
+    except RuntimeError as error:  # of AVIF; other formats raise an OSError
+        raise OSError(str(error)) from error
 
 
 def _opaque(picture: Image.Image) -> Image.Image:

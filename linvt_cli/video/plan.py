@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from linvt_cli.video.index import VideoIndex
 
@@ -69,7 +70,7 @@ def pyav_planner(index: VideoIndex, frames: Sequence[int]) -> Planner:
         for number, droppable in enumerate(index.droppable)
     )
     # Behind a gap, the numbers that a seek tells are not those that a walk counts.
-    seekable = index.container.startswith(_SEEKABLE) and not index.lost
+    seekable = index.container.startswith(_SEEKABLE) and not (index.lost or index.joined)
     restart = index.restarts.__getitem__ if seekable else lambda _: index.begin
 
     def plan(part: Sequence[int]) -> Plan:
@@ -104,24 +105,44 @@ def opencv_planner(index: VideoIndex, _frames: Sequence[int]) -> Planner:
 
 
 def opencv_obstacle(index: VideoIndex) -> str | None:
-    """Why OpenCV would give wrong frames of this video; None where it does not."""
+    """Why OpenCV would give wrong frames of this video, or none; None where it does not."""
+    return _obstacle_to_opening(index) or _obstacle_to_order(index)
+
+
+def _obstacle_to_opening(index: VideoIndex) -> str | None:
+    if not _is_utf8(index.path):
+        return "its name is not UTF-8"  # OpenCV would end the process, by a segmentation fault
     if index.picture.interlaced:
         return "it garbles interlaced video"
+    if index.picture.resized:
+        return "the size of its picture changes"
     if index.stamps is None:
         return "it has no times by which frames could be checked"
     if index.lost:
         return "it does not notice that frames are missing"
     if not index.container.startswith(_OPENCV_EXACT):
         return "a broken end of this kind of file cannot be told from a whole one"
+    if not index.only_video_stream:
+        return "the file has several video streams"
+    return None
+
+
+def _obstacle_to_order(index: VideoIndex) -> str | None:
     in_order = all(a < b for a, b in itertools.pairwise(index.shown))
     if index.container == "avi" and not in_order:
         return "AVI files do not say when reordered frames are shown"
-    if not index.only_video_stream:
-        return "the file has several video streams"
     gaps = (later - earlier for earlier, later in itertools.pairwise(index.frame_times))
     if min(gaps, default=1.0) < _SHORTEST_GAP:
         return "frames follow each other too fast for its clock"
     return None
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def suspicious(index: VideoIndex, frames: Sequence[int]) -> tuple[int, ...]:

@@ -31,7 +31,6 @@ from linvt_cli.video.scan import Scan, scan_packets
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.sidedata.sidedata import SideData
-    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 _DEFAULT_RATE = Fraction(25)  # FFmpeg's own for raw streams that do not tell
@@ -108,7 +107,7 @@ def read_index(path: Path) -> VideoIndex:
             codec=stream.codec_context.name,
             video_stream=container.streams.video.index(stream),
             only_video_stream=len(container.streams.video) == 1,
-            picture=_picture(stream, scan.first_frame),
+            picture=_picture(stream, scan),
             frame_rate=float(clock.rate),
             opencv_shift=_opencv_shift(timing, stream),
             stamps=timing.stamps,
@@ -120,6 +119,7 @@ def read_index(path: Path) -> VideoIndex:
             shown=timing.shown,
             frame_times=timing.frame_times,
             lost=timing.lost,
+            joined=timing.joined,
             countable=len(scan.keys) if cut_off and timing.countable is None else timing.countable,
             end=end,
             promised=max(end, _promise(container, stream)) if cut_off else end,
@@ -149,7 +149,8 @@ def _opencv_shift(timing: Timing, stream: VideoStream) -> float:
     return float((timing.stamps[timing.shown[0]] - (stream.start_time or 0)) * stream.time_base)
 
 
-def _picture(stream: VideoStream, frame: VideoFrame | None) -> Picture:
+def _picture(stream: VideoStream, scan: Scan) -> Picture:
+    frame = scan.first_frame
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     if not aspect or not 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT:
         aspect = Fraction(1)
@@ -165,7 +166,7 @@ def _picture(stream: VideoStream, frame: VideoFrame | None) -> Picture:
             orientation = Orientation.from_matrix(
                 struct.unpack("9i", bytes(cast("SideData", matrix)))
             )
-    return Picture(width, height, aspect, orientation, interlaced)
+    return Picture(width, height, aspect, orientation, interlaced, resized=len(scan.geometries) > 1)
 
 
 def _promise(container: InputContainer, stream: VideoStream) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -29,13 +29,17 @@ from linvt_cli.video.plan import (
 )
 from linvt_cli.video.probe import read_index, video_info
 from linvt_cli.video.sampling import Timeline, choose_frames
-from linvt_cli.video.shrink import resize, target_size, upright
+from linvt_cli.video.shrink import fit, target_size, upright
 from linvt_cli.video.side_by_side import decode_shares, shares_of, usable_cores
 
 OnProgress = Callable[[float], None]
 _PROGRESS_STEPS = 100
 # Every choice avoids the packets that turned out to hold no picture; one or two are enough.
 _MOST_CHOICES = 4
+_RESIZED = (
+    "The picture changes its size: all frames have that of the largest,"
+    " with black edges where their shape is another one"
+)
 
 
 def read_frames(
@@ -83,34 +87,37 @@ def _read_video(
     file: Path, sampling: FrameSampling, on_progress: OnProgress, threads: int
 ) -> Frames:
     index = read_index(file)
-    size = target_size(index.picture.shown_size, sampling.short_side)
     for _ in range(_MOST_CHOICES):
         timeline = Timeline(index.frame_times, index.end, index.promised, index.cut_off)
         choice = choose_frames(sampling, timeline, file)
+        size = target_size(index.picture.shown_size, sampling.short_side)
         collected = Collected(choice, size, file, lost=index.lost)
         decoder = _choose_decoder(index, collected.missing, sampling)
         advance = _progress_counter(index, collected.missing, on_progress)
-        hollow = _decode_into(collected, index, decoder, sampling, advance, threads)
+        work = _Decoding(collected, index, advance, threads)
+        hollow = _decode_into(work, decoder, sampling)
+        grown = index.picture.grown_to(work.sizes)
+        if target_size(grown.shown_size, sampling.short_side) != size:
+            index = replace(index, picture=grown)
+            continue
         if not hollow or len(hollow) == len(index.shown):
             break
         index = index.without(hollow)
     on_progress(1.0)
-    return collected.frames(video_info(index, decoder=decoder), timeline)
+    frames = collected.frames(video_info(index, decoder=decoder), timeline)
+    if len(work.sizes | {(index.picture.height, index.picture.width)}) > 1:
+        frames = replace(frames, warnings=(*frames.warnings, _RESIZED))
+    return frames
 
 
 def _decode_into(
-    collected: Collected,
-    index: VideoIndex,
-    decoder: Literal["opencv", "pyav"],
-    sampling: FrameSampling,
-    advance: Callable[[], None],
-    threads: int,
+    work: _Decoding, decoder: Literal["opencv", "pyav"], sampling: FrameSampling
 ) -> tuple[int, ...]:
     """Decodes the wanted frames: the fast way, then what is left of them in slower ways.
 
     Returns the frames of packets that turned out to hold no picture: second fields, repeats.
     """
-    work = _Decoding(collected, index, advance, threads)
+    collected, index = work.collected, work.index
     if decoder == "opencv":
         work.shared(decode_opencv, opencv_planner, collected.missing)
         if sampling.decoder == "opencv":
@@ -122,6 +129,7 @@ def _decode_into(
         work.shared(decode_pyav, pyav_planner, clear)
     except DamageFound:
         collected.forget()
+        work.sizes.clear()
     # With several threads libav loses a frame once in a blue moon, so also without damage.
     work.alone(decode_pyav, collected.missing, careful=True)
     if index.stamps is None:
@@ -139,6 +147,7 @@ class _Decoding:
     index: VideoIndex
     advance: Callable[[], None]
     threads: int  # 0 for one on each core
+    sizes: set[tuple[int, int]] = field(default_factory=set)  # heights and widths that were decoded
 
     def shared(
         self,
@@ -170,9 +179,15 @@ class _Decoding:
 
     def _shrunk(self, frames: NumberedPixels) -> NumberedPixels:
         """Frames as they will be kept, made where they are decoded, side by side as well."""
-        turn, size = self.index.picture.orientation, self.collected.size
+        picture, size = self.index.picture, self.collected.size
         for number, pixels in frames:
-            yield number, None if pixels is None else resize(upright(pixels, turn), size)
+            if pixels is None:
+                yield number, None
+                continue
+            height, width = pixels.shape[:2]
+            self.sizes.add((height, width))
+            shown_size = replace(picture, height=height, width=width).shown_size
+            yield number, fit(upright(pixels, picture.orientation), shown_size, size)
 
 
 def _choose_decoder(

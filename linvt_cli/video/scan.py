@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import av
 
 from linvt_cli.video.container import PacketNumber, demux
+from linvt_cli.video.frame_sizes import size_reader
 from linvt_cli.video.references import droppable_test
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Scan:
     sizes: array[int] = field(default_factory=lambda: array("q"))  # bytes
     droppable: array[int] = field(default_factory=lambda: array("b"))
     first_frame: VideoFrame | None = None
+    geometries: set[Hashable] = field(default_factory=set)  # of the picture, where packets say it
 
 
 def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
@@ -43,6 +46,7 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
     codec.thread_count = 1
     codec.copy_opaque = True
     is_droppable = droppable_test(codec.name, codec.extradata)
+    size_of = size_reader(codec.codec.canonical_name) or (lambda _: None)
     is_broken = False
     for number, packet in enumerate(demux(container, stream)):
         scan.stamps.append(NO_STAMP if packet.pts is None else packet.pts)
@@ -53,10 +57,12 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
         scan.keys.append(packet.is_keyframe)
         scan.visible.append(not _is_hidden(packet, codec.name))
         scan.droppable.append(is_droppable is not None and is_droppable(memoryview(packet)))
+        scan.geometries.add(size_of(memoryview(packet)))
         if scan.first_frame is None and number < _FIRST_FRAME_PACKETS:
             packet.opaque = PacketNumber(number)
             scan.first_frame = _first_frame(packet)
         is_broken = packet.is_corrupt
+    scan.geometries.discard(None)
     if is_broken:
         scan.visible[-1] = 0  # of a last frame that is not whole there may be just the head
     if scan.first_frame is None:

@@ -7,15 +7,19 @@ what lies between is none. One continuous scene is one part.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from linvt_cli.config import FrameSampling
 from linvt_cli.types import Frames
 from linvt_cli.video.activity import find_bursts
 from linvt_cli.video.reader import OnProgress, read_frames
+from linvt_cli.video.sampling import TIME_TOLERANCE, wanted_times
 from linvt_cli.video.shots import find_cuts
 
 _RATE = 24.0  # frames a second are enough to see a cut as one
@@ -23,6 +27,8 @@ _MAX_FRAMES = 1200  # of a long video, evenly spread: this bounds time and memor
 _SHORT_SIDE = 96  # px
 _PAUSE_SHARE = 0.02  # of a shot: a pause this long parts two events
 _PAUSE_BETWEEN_CUTS = 1.0  # s: where there are cuts, they say what is a part
+_JITTER = 0.1  # of a step: frames of 24 or 25 a second are no slower than the scan
+_MOVING = 10  # percent: of the frames at an uneven rate so many at least are of something moving
 _LEAST_LENGTH = 0.5  # s: a part can be read
 
 
@@ -71,11 +77,34 @@ def find_spans(
         return ()
     duration = frames.video.duration
     start, end = sampling.start or 0.0, min(sampling.end or duration, duration)
-    return _bounded(_lengthened(spans_of(frames, start, end)), max_spans)
+    interval = float(np.percentile(np.diff(frames.times), _MOVING))
+    even = evenly(frames, wanted_times(scan, start, end - start))
+    return _bounded(_lengthened(spans_of(even, start, end, interval)), max_spans)
 
 
-def spans_of(frames: Frames, start: float, end: float) -> list[Span]:
-    """The parts between two moments, from frames of all that lies between them."""
+def evenly(frames: Frames, moments: Sequence[float]) -> Frames:
+    """The frames shown at even moments, again and again where the picture stands still.
+
+    Recordings of screens have no frames in pauses, and what follows counts frames. A frame keeps
+    its own time where it comes first; moments before the first frame are left out.
+    """
+    times, wanted = np.asarray(frames.times), np.asarray(moments)
+    wanted = wanted[wanted + TIME_TOLERANCE >= times[0]]
+    shown = np.searchsorted(times, wanted + TIME_TOLERANCE, side="right") - 1
+    is_first = np.diff(shown, prepend=-1) > 0
+    even = np.where(is_first, times[shown], wanted)
+    return replace(frames, pixels=frames.pixels[shown], times=tuple(even.tolist()))
+
+
+def spans_of(frames: Frames, start: float, end: float, interval: float = 0.0) -> list[Span]:
+    """The parts between two moments, from frames of all that lies between them.
+
+    Args:
+        frames: at an even pace.
+        start: s.
+        end: s.
+        interval: s between two frames of the video, as a rule; longer where frames are repeated.
+    """
     cuts = find_cuts(frames)
     firsts = (0, *cuts)
     bounds = [start, *(frames.times[cut] for cut in cuts), end]
@@ -86,9 +115,20 @@ def spans_of(frames: Frames, start: float, end: float) -> list[Span]:
         pause = _PAUSE_SHARE * (ends - begins)
         if cuts:
             pause = max(pause, _PAUSE_BETWEEN_CUTS)
+        pause = _whole_steps(pause, frames.times, interval)
         shot = replace(frames, pixels=frames.pixels[first:stop], times=frames.times[first:stop])
         spans += _spans_of_shot(shot, begins, ends, pause)
     return spans
+
+
+def _whole_steps(pause: float, times: Sequence[float], interval: float) -> float:
+    """The pause as a whole number of the video's own frames, in steps from one time to the next.
+
+    Else a pause of less than a frame would be found between any two frames of a slow video.
+    """
+    step = (times[-1] - times[0]) / (len(times) - 1)
+    interval = max(interval, step)
+    return math.ceil(max(1, round(pause / interval)) * interval / step - _JITTER) * step
 
 
 def _spans_of_shot(shot: Frames, begins: float, ends: float, pause: float) -> list[Span]:

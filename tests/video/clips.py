@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, cast
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from PIL import Image
 
@@ -174,6 +175,27 @@ def write_animated_webp(path: Path) -> list[tuple[float, int]]:
         path, save_all=True, append_images=pictures[1:], duration=durations, quality=90
     )
     return [(sum(durations[:number]) / 1000, number) for number in range(len(durations))]
+
+
+def write_resized(path: Path, codec: str, sizes: Sequence[tuple[int, int]], each: int = 8) -> None:
+    """Writes numbered frames, some of each width and height, as calls and shared screens are."""
+    base = Fraction(1, FPS)
+    with av.open(str(path), "w") as container:
+        stream = cast(VideoStream, container.add_stream(codec, rate=FPS))
+        stream.width, stream.height = sizes[0]
+        stream.pix_fmt = "yuv420p"
+        for part, size in enumerate(sizes):
+            coder = cast(VideoCodecContext, av.CodecContext.create(codec, "w"))
+            coder.width, coder.height = size
+            coder.pix_fmt, coder.time_base, coder.options = "yuv420p", base, dict(VP9)
+            frames: list[av.VideoFrame | None] = [None]
+            for number in range(part * each, (part + 1) * each):
+                frame = av.VideoFrame.from_ndarray(draw(number, *size), format="rgb24")
+                frame.pts, frame.time_base = number, base
+                frames.insert(-1, frame)
+            for packet in (packet for frame in frames for packet in coder.encode(frame)):
+                packet.stream, packet.time_base = stream, base
+                container.mux(packet)
 
 
 def write_with_repeats(path: Path) -> list[tuple[float, int]]:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from av.packet import Packet
 
+from linvt_cli.config import FrameSampling
 from linvt_cli.errors import VideoDecodeError
 from linvt_cli.video.container import (
     PacketNumber,
@@ -14,6 +17,10 @@ from linvt_cli.video.container import (
     main_video_stream,
     open_container,
 )
+from linvt_cli.video.files import pillow_reads_avif
+from linvt_cli.video.reader import read_frames
+from tests.video.numbered import HEIGHT, WIDTH, draw, read
+from tests.video.tiles import write_tiles
 
 
 def test_a_broken_off_file_ends_the_packets_without_an_error(clip_file, tmp_path):
@@ -38,6 +45,41 @@ def test_huge_frames_are_refused(width, height):
 
 def test_large_frames_are_accepted():
     check_size(7680, 4320, Path("a.mp4"))
+
+
+@pytest.mark.skipif(not pillow_reads_avif(), reason="Pillow was built without AVIF")
+def test_a_photograph_in_tiles_is_refused_where_only_its_parts_are_seen(tmp_path):
+    path = tmp_path / "a.heic"
+    write_tiles(path, draw(613, 320, 256), brand=b"heic")
+    with (
+        open_container(path) as container,
+        pytest.raises(VideoDecodeError, match="photograph in tiles") as caught,
+    ):
+        main_video_stream(container, path)
+    assert caught.value.hint == "save it as JPEG"
+
+
+def test_a_stream_that_is_announced_and_not_sent_is_not_the_main_one(tmp_path):
+    path = tmp_path / "a.ts"
+    with av.open(str(path), "w") as container:
+        for _ in "ab":
+            stream = container.add_stream("mpeg2video", rate=25)
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(8):
+            frame = av.VideoFrame.from_ndarray(draw(number), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    frames = read_frames(path, FrameSampling(num_frames=8))
+    assert [read(pixels) for pixels in frames.pixels] == list(range(8))
+
+
+def test_a_sound_file_is_said_to_hold_no_video(tmp_path):
+    for name, head in (("a.mp3", b"ID3\4"), ("a.wav", b"RIFF\0\0\0\0WAVEfmt "), ("a.x", b"fLaC")):
+        (tmp_path / name).write_bytes(head + bytes(2000))
+        with pytest.raises(VideoDecodeError, match="has no video in it") as caught:
+            open_container(tmp_path / name)
+        assert caught.value.hint == "it may be sound only"
 
 
 def test_a_stream_that_seems_to_begin_late_ends_the_packets_without_an_error(clip_file, tmp_path):

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import av
 import pytest
 
 from linvt_cli.video.decode_pyav import DamageFound, decode_pyav
 from linvt_cli.video.probe import read_index
+from tests.video.clips import CLIPS
 from tests.video.numbered import read
 
 
@@ -72,6 +74,29 @@ def test_the_careful_way_leaves_out_all_between_the_key_frames_around_damage(scr
     kept_keys = {scratched.restarts[scratched.shown[n]] for n in kept}
     assert lost_keys
     assert not lost_keys & kept_keys
+
+
+def test_what_damage_leaves_in_the_decoder_spoils_no_later_frame(scratched, clip_file):
+    whole = read_index(clip_file("h264, near key frames"))
+    truth = dict(decode_pyav(whole, range(120), advance=lambda: None))
+    kept = dict(decode_pyav(scratched, range(120), advance=lambda: None, careful=True))
+    sound = {number: pixels for number, pixels in kept.items() if pixels is not None}
+    assert max(sound) > 100
+    assert all((pixels == truth[number]).all() for number, pixels in sound.items())
+
+
+def test_the_fast_way_stops_at_damage_that_is_painted_over_without_an_error(tmp_path):
+    clip = CLIPS["h264, no B-frames"]
+    clip = replace(clip, options=clip.options | {"slices": "4"}, num_frames=24)
+    clip.write(tmp_path / "a.mp4")
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        place = [packet.pos or 0 for packet in container.demux(video=0)][10]
+    content = bytearray((tmp_path / "a.mp4").read_bytes())
+    place += 4 + int.from_bytes(content[place : place + 4], "big")
+    content[place + 4] = 12  # the second slice is called filler data
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(DamageFound):
+        list(decode_pyav(read_index(tmp_path / "a.mp4"), [20], advance=lambda: None))
 
 
 def test_nothing_wanted_is_nothing_decoded(clip_file):

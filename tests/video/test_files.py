@@ -7,7 +7,14 @@ import sys
 import pytest
 
 from linvt_cli.errors import VideoDecodeError, VideoError, VideoNotFoundError
-from linvt_cli.video.files import content_of, names_token_file, regular_file, shown_name
+from linvt_cli.video import files
+from linvt_cli.video.files import (
+    begins_like_sound,
+    content_of,
+    names_token_file,
+    regular_file,
+    shown_name,
+)
 
 
 def test_the_path_of_a_regular_file_becomes_absolute(tmp_path, monkeypatch):
@@ -64,11 +71,30 @@ def test_names_are_shown_on_one_line():
         ("a.mp4", b"RIFF\0\0\0\0WEBPVP8 ", "webp"),
         ("a.avi", b"RIFF\0\0\0\0AVI LIST", "video"),
         ("a.mp4", b"\0\0\0\x20ftypisom", "video"),
+        ("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "video"),
     ],
 )
 def test_content_is_told_by_its_first_bytes(name, head, content, tmp_path):
     (tmp_path / name).write_bytes(head)
     assert content_of(tmp_path / name) == content
+
+
+@pytest.mark.parametrize("can_read", [True, False])
+@pytest.mark.parametrize("brands", [b"avif\0\0\0\0mif1", b"avis\0\0\0\0", b"mif1\0\0\0\0avif"])
+def test_avif_is_a_picture_where_pillow_reads_it(brands, can_read, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "pillow_reads_avif", lambda: can_read)
+    (tmp_path / "a.avif").write_bytes(bytes([0, 0, 0, 8 + len(brands)]) + b"ftyp" + brands)
+    assert content_of(tmp_path / "a.avif") == ("picture" if can_read else "video")
+
+
+@pytest.mark.parametrize(
+    ("head", "is_sound"),
+    [(b"ID3\4", True), (b"\xff\xfb\x90", True), (b"FORM\0\0\0\0AIFF", True), (b"text", False),
+     (b"RIFF\0\0\0\0AVI ", False)],
+)  # fmt: skip
+def test_sound_is_told_by_its_first_bytes(head, is_sound, tmp_path):
+    (tmp_path / "a").write_bytes(head)
+    assert begins_like_sound(tmp_path / "a") is is_sound
 
 
 @pytest.mark.parametrize("head", [b"#EXTM3U\n", b"\xef\xbb\xbf#EXTM3U", b"\n ffconcat version 1.0"])

@@ -11,6 +11,13 @@ from linvt_cli.video.probe import read_index
 ONE = 1 << 16
 
 
+def test_a_picture_grows_to_the_largest_size_and_never_shrinks():
+    picture = Picture(320, 180, Fraction(1), Orientation(), interlaced=False)
+    assert picture.grown_to({(90, 160)}) == picture
+    grown = picture.grown_to({(90, 160), (720, 1280), (1000, 600)})
+    assert (grown.height, grown.width) == (720, 1280)
+
+
 @pytest.mark.parametrize(
     ("matrix", "orientation"),
     [

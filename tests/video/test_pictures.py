@@ -6,13 +6,17 @@ from PIL import Image
 
 from linvt_cli.config import FrameSampling
 from linvt_cli.errors import VideoDecodeError
+from linvt_cli.video.files import pillow_reads_avif
 from linvt_cli.video.pictures import probe_picture, read_picture
 from linvt_cli.video.reader import read_frames
 from tests.video.clips import write_animated_webp
 from tests.video.numbered import draw, read
+from tests.video.tiles import write_tiles
+
+needs_avif = pytest.mark.skipif(not pillow_reads_avif(), reason="Pillow was built without AVIF")
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", pytest.param("avif", marks=needs_avif)])
 def test_a_still_is_a_video_of_one_frame(suffix, tmp_path):
     Image.fromarray(draw(613)).save(tmp_path / f"a.{suffix}")
     frames = read_frames(tmp_path / f"a.{suffix}", FrameSampling(num_frames=8))
@@ -42,9 +46,10 @@ def test_photographs_stand_upright(orientation, tmp_path):
     assert (info.height, info.width) == frames.pixels.shape[1:3]
 
 
-def test_transparency_lies_on_black(tmp_path):
-    Image.new("RGBA", (8, 8), (255, 255, 255, 0)).save(tmp_path / "a.png")
-    assert read_frames(tmp_path / "a.png", FrameSampling()).pixels.max() == 0
+@pytest.mark.parametrize("suffix", ["png", pytest.param("avif", marks=needs_avif)])
+def test_transparency_lies_on_black(suffix, tmp_path):
+    Image.new("RGBA", (8, 8), (255, 255, 255, 0)).save(tmp_path / f"a.{suffix}")
+    assert read_frames(tmp_path / f"a.{suffix}", FrameSampling()).pixels.max() == 0
 
 
 def test_sixteen_bit_grey_is_scaled(tmp_path):
@@ -57,6 +62,30 @@ def test_an_animation_keeps_its_own_times(tmp_path):
     with read_picture(tmp_path / "a.webp") as reader:
         assert list(reader.timeline.frame_times) == pytest.approx([time for time, _ in frames])
         assert [(n, read(pixels)) for n, pixels in reader.pixels([2, 7])] == [(2, 2), (7, 7)]
+
+
+@needs_avif
+def test_an_animated_avif_keeps_its_own_times_and_its_damage_is_an_error(tmp_path):
+    path = tmp_path / "a.avif"
+    first, *others = [Image.fromarray(draw(number)) for number in range(6)]
+    first.save(path, save_all=True, append_images=others, duration=[40, 200] * 3, speed=10)
+    frames = read_frames(path, FrameSampling(num_frames=40))
+    assert [read(pixels) for pixels in frames.pixels] == list(range(6))
+    assert frames.times == pytest.approx((0.0, 0.04, 0.24, 0.28, 0.48, 0.52))
+    assert frames.video.duration == pytest.approx(0.72)
+    content = bytearray(path.read_bytes())
+    content[-2000:] = bytes(2000)
+    path.write_bytes(content)
+    with pytest.raises(VideoDecodeError, match="damaged"):
+        read_frames(path, FrameSampling())
+
+
+@needs_avif
+def test_a_picture_in_tiles_is_put_together(tmp_path):
+    write_tiles(tmp_path / "a.avif", draw(613, 320, 256), brand=b"avif")
+    frames = read_frames(tmp_path / "a.avif", FrameSampling())
+    assert [read(pixels) for pixels in frames.pixels] == [613]
+    assert frames.pixels.shape == (1, 256, 320, 3)
 
 
 @pytest.mark.parametrize("kept", [1.0, 0.6], ids=["whole", "without the end"])

@@ -78,6 +78,13 @@ def test_opencv_obstacles_are_named(clip_file):
     assert opencv_obstacle(read_index(clip_file("h264, raw"))) is not None
 
 
+def test_a_name_that_is_not_utf8_is_an_obstacle(clip_file):
+    index = read_index(clip_file("vp9"))
+    index = replace(index, path=index.path.with_name("caf\udce9.webm"))
+    assert opencv_obstacle(index) == "its name is not UTF-8"
+    assert not prefers_opencv(index, [0])
+
+
 def test_the_last_frame_is_suspicious_where_packets_have_no_length(clip_file):
     assert suspicious(read_index(clip_file("vp9")), range(120)) == ()
     stream = read_index(clip_file("h264 in MPEG-TS"))

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from linvt_cli.config import FrameSampling
+from linvt_cli.errors import VideoDecodeError
 from linvt_cli.video import decode_pyav
 from linvt_cli.video.reader import read_frames
+from tests.video.clips import write_resized
 from tests.video.numbered import read
 
 
@@ -91,6 +93,35 @@ def test_an_interrupt_while_decoding_stops_at_once(decoder, clip_file):
             on_progress=interrupt,
         )
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("coder", ["libvpx", "libvpx-vp9"])
+def test_where_the_picture_changes_its_size_all_frames_have_the_largest(coder, tmp_path):
+    write_resized(tmp_path / "a.webm", coder, [(160, 128), (320, 256), (128, 160)])
+    frames = read_frames(tmp_path / "a.webm", FrameSampling(num_frames=24))
+    assert frames.pixels.shape == (24, 256, 320, 3)
+    assert [read(pixels) for pixels in frames.pixels[:16]] == list(range(16))
+    inner = slice((320 - 205) // 2, (320 + 205) // 2)  # 256 px high and as narrow as 128 by 160
+    assert [read(pixels[:, inner]) for pixels in frames.pixels[16:]] == list(range(16, 24))
+    assert frames.pixels[16:, :, :50].max() == frames.pixels[16:, :, -50:].max() == 0
+    assert frames.coverage == 1.0
+    assert [text for text in frames.warnings if "changes its size" in text] == [*frames.warnings]
+    assert len(frames.warnings) == 1
+
+
+def test_opencv_is_not_trusted_with_a_picture_that_changes_its_size(tmp_path):
+    write_resized(tmp_path / "a.webm", "libvpx", [(160, 128), (96, 64)])
+    with pytest.raises(VideoDecodeError, match="the size of its picture changes"):
+        read_frames(tmp_path / "a.webm", FrameSampling(decoder="opencv"))
+
+
+def test_joined_transport_streams_are_as_long_as_their_parts(clip_file, tmp_path):
+    content = clip_file("mpeg2 in MPEG-TS").read_bytes()
+    (tmp_path / "joined.ts").write_bytes(content * 3)
+    frames = read_frames(tmp_path / "joined.ts", FrameSampling(num_frames=12))
+    assert frames.video.duration == pytest.approx(3 * 4.8)
+    assert [read(pixels) for pixels in frames.pixels] == [15, 45, 75, 105] * 3
+    assert (frames.coverage, frames.warnings) == (1.0, ())
 
 
 def test_seconds_and_span_are_told(clip_file):

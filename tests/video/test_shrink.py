@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from linvt_cli.video.index import Orientation
-from linvt_cli.video.shrink import resize, target_size, upright
+from linvt_cli.video.shrink import fit, resize, target_size, upright
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,15 @@ def test_resizing_equals_the_image_processors_bicubic_within_a_level():
 def test_frames_of_the_right_size_are_left_as_they_are():
     pixels = np.random.default_rng(0).integers(0, 256, (9, 16, 3), dtype=np.uint8)
     assert np.array_equal(resize(pixels[:, ::-1], (9, 16)), pixels[:, ::-1])
+
+
+def test_another_shape_gets_black_edges_and_is_not_stretched():
+    white = np.full((20, 40, 3), 255, np.uint8)
+    fitted = fit(white, (20, 40), (40, 40))
+    assert fitted[10:30].min() == 255
+    assert fitted[:10].max() == fitted[30:].max() == 0
+    assert fit(white, (40, 40), (40, 40)).min() == 255  # its pixels are twice as high as wide
+    assert fit(white, (240, 427), (480, 848)).min() == 255
 
 
 def test_turned_views_are_resized_too():

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from linvt_cli.config import FrameSampling
 from linvt_cli.training.demo import write_clip
 from linvt_cli.training.world import make_clip
-from linvt_cli.video.spans import Span, find_spans, spans_of
+from linvt_cli.video.spans import Span, evenly, find_spans, spans_of
 from linvt_cli.video.writer import write_video
 from tests.video.drawn import drawn_frames, noise, room
 
@@ -81,6 +83,43 @@ def test_only_the_wanted_part_is_searched(tmp_path):
     write_video(tmp_path / "cuts.mp4", (picture(n // 10) for n in range(40)), fps=10)
     spans = find_spans(tmp_path / "cuts.mp4", FrameSampling(start=1.5, end=2.5), 24)
     assert [(one.start, one.end) for one in spans] == [(1.5, 2.0), (2.0, 2.5)]
+
+
+def test_pauses_without_frames_part_events_as_pauses_with_frames_do(tmp_path):
+    places = [4] * 20 + list(range(4, 34, 2)) + [32] * 50 + list(range(32, 62, 2)) + [60] * 20
+    every = range(len(places))
+    changes = [n for n in every if n in {0, every[-1]} or places[n] != places[n - 1]]
+    found = []
+    for name, numbers in (("even.mkv", every), ("uneven.mkv", changes)):
+        with av.open(str(tmp_path / name), "w") as container:
+            stream = container.add_stream("ffv1", rate=10)
+            stream.width, stream.height, stream.pix_fmt = 96, 72, "bgr0"
+            for number in numbers:
+                frame = av.VideoFrame.from_ndarray(room(places[number]), format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 10)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        spans = find_spans(tmp_path / name, FrameSampling(), 24)
+        found.append([(span.start, span.end) for span in spans])
+    assert np.array(found[0]) == pytest.approx(np.array([(2.0, 3.4), (8.5, 9.9)]), abs=0.11)
+    assert np.array(found[1]) == pytest.approx(np.array(found[0]), abs=1 / 24)
+
+
+def test_slow_motion_at_a_low_rate_is_one_span(tmp_path):
+    pictures = [room(4 + 60 * n // 80, seed=n) for n in range(80)]
+    write_video(tmp_path / "slow.mp4", pictures, fps=20)
+    assert len(find_spans(tmp_path / "slow.mp4", FrameSampling(), 24)) == 1
+
+
+def test_a_frame_is_repeated_until_the_next_and_keeps_its_own_time_where_it_comes_first():
+    frames = evenly(drawn_frames([room(1), room(2)], times=(0.0, 0.45)), (0.0, 0.2, 0.4, 0.6, 0.8))
+    assert frames.times == (0.0, 0.2, 0.4, 0.45, 0.8)
+    assert [bool((pixels == room(1)).all()) for pixels in frames.pixels] == [True] * 3 + [False] * 2
+
+
+def test_moments_before_the_first_frame_are_left_out():
+    frames = evenly(drawn_frames([room(1), room(2)], times=(1.0, 1.2)), (0.0, 0.5, 1.0, 1.5))
+    assert frames.times == (1.0, 1.2)
 
 
 def test_a_picture_has_no_spans(tmp_path):

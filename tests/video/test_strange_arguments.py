@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 
 import av
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from linvt_cli.config import FrameSampling
-from linvt_cli.errors import VideoError, VideoNotFoundError
+from linvt_cli.errors import VideoDecodeError, VideoError, VideoNotFoundError
 from linvt_cli.video.reader import read_frames
 from tests.video.numbered import draw, read
 from tests.video.truth import DECODERS, expect_error
@@ -107,6 +108,16 @@ def test_any_name_is_just_a_name(name, decoder, clip_file, tmp_path, monkeypatch
     (tmp_path / name).write_bytes(clip_file("vp9").read_bytes())
     result = read_frames(name, FrameSampling(num_frames=4, decoder=decoder))
     assert [read(pixels) for pixels in result.pixels] == [15, 45, 75, 105]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="all names are UTF-8 there")
+def test_a_name_that_is_not_utf8_is_just_a_name(clip_file, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.webm")
+    path.write_bytes(clip_file("vp9").read_bytes())
+    result = read_frames(path, FrameSampling(num_frames=4))
+    assert [read(pixels) for pixels in result.pixels] == [15, 45, 75, 105]
+    with pytest.raises(VideoDecodeError, match="its name is not UTF-8"):
+        read_frames(path, FrameSampling(decoder="opencv"))
 
 
 def test_a_time_beyond_the_end_is_an_error_that_names_the_duration(clip_file):
