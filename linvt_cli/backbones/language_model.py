@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from inspect import signature
 from typing import Any
 
 import torch
@@ -62,8 +65,8 @@ def run_language_model(
         inputs_embeds=inputs_embeds,
         attention_mask=None if whole_mask is None else whole_mask.long(),
         position_ids=positions[0] if num_axes is None else positions,
-        past_key_values=keys_and_values if kept else None,
         use_cache=kept,
+        **{_cache_keyword(type(model).forward): keys_and_values if kept else None},
     )
     ends_B = positions.amax(dim=(0, 2)).floor().long() + 1
     return output.last_hidden_state, LanguageModelCache(keys_and_values, ends_B, whole_mask)
@@ -81,6 +84,13 @@ def repeat_cache(cache: LanguageModelCache, batch: int) -> LanguageModelCache:
         cache.next_positions.expand(batch),
         None if cache.mask is None else cache.mask.expand(batch, -1),
     )
+
+
+@lru_cache
+def _cache_keyword(forward: Callable[..., Any]) -> str:
+    """Return what the cache is called: ``cache`` from transformers 5.24 on."""
+    taken = signature(forward).parameters
+    return "cache" if "cache" in taken else "past_key_values"
 
 
 def _is_checkpointed(model: Any) -> bool:

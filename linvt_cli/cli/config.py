@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -18,6 +17,7 @@ from linvt_cli.errors import ConfigError
 from linvt_cli.models.files import require_folder
 from linvt_cli.models.source import names_folder, names_repository, parse_source
 from linvt_cli.settings.file import FileSettings, config_file, read_file, write_setting
+from linvt_cli.settings.folders import expanded
 from linvt_cli.settings.table import SETTINGS, Setting, Value, find_setting
 
 config = typer.Typer(help="Show and change what holds for every command", no_args_is_help=True)
@@ -86,7 +86,7 @@ def _usable_model(named: str) -> str:
         if names_repository(named):
             parse_source(named)
         elif names_folder(named):
-            return str(require_folder(Path(named).expanduser().absolute()))
+            return str(require_folder(expanded(named).absolute()))
     return named
 
 

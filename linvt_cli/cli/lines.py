@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from linvt_cli.cli.output import Output, print_prompt
+from linvt_cli.settings.folders import expanded, user_folder
 
 HISTORY_NAME = "chat-history"
 
@@ -90,10 +91,8 @@ def open_lines(output: Output, *, keeps_history: bool) -> Lines:
 def history_file() -> Path:
     """Return where lines are kept: below ``LINVT_HOME``, or where the system keeps data."""
     if home := os.environ.get("LINVT_HOME"):
-        return Path(home).expanduser() / HISTORY_NAME
-    from platformdirs import user_data_path
-
-    return user_data_path("linvt", appauthor=False) / HISTORY_NAME
+        return expanded(home) / HISTORY_NAME
+    return user_folder("data") / HISTORY_NAME
 
 
 def prepared_history() -> Path | None:

@@ -12,6 +12,7 @@ from linvt_cli.models.source import HubSource, names_folder, names_repository, p
 from linvt_cli.models.store import Store
 from linvt_cli.models.version import version_of
 from linvt_cli.settings.catalogue import what_stands_for
+from linvt_cli.settings.folders import expanded
 
 
 def weights_versions(model: ModelOptions) -> tuple[str | None, str | None]:
@@ -33,7 +34,7 @@ def _folder_of_model(model: ModelOptions) -> Path | None:
         return Path(model.weights)
     named = what_stands_for(model.chosen)
     if names_folder(named):
-        return Path(named).expanduser()
+        return expanded(named)
     if model.spec is not None and model.spec.weights is not None:
         return model.spec.weights
     return _folder_of_repository(source_of(named))

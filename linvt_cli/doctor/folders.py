@@ -10,6 +10,7 @@ from pathlib import Path
 from linvt_cli.doctor.findings import Circumstances, Finding
 from linvt_cli.errors import MachineError
 from linvt_cli.settings.file import config_file
+from linvt_cli.settings.folders import expanded, user_folder
 
 _GIB = 2**30
 LEAST_FREE = 2**28
@@ -93,10 +94,8 @@ def used_folders() -> dict[str, Path]:
 
 def _data_folder() -> Path:
     if home := os.environ.get("LINVT_HOME"):
-        return Path(home).expanduser()
-    from platformdirs import user_data_path
-
-    return user_data_path("linvt", appauthor=False)
+        return expanded(home)
+    return user_folder("data")
 
 
 def nearest_there(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from linvt_cli.models.checksum import hash_file
 from linvt_cli.models.manifest import Manifest, ManifestFile, write_manifest
 from linvt_cli.models.source import LOCAL_OWNER, HubSource, is_commit
 from linvt_cli.models.store import QUANTIZED, PulledModel, Shelf, Store
+from linvt_cli.settings.folders import expanded
 from linvt_cli.types import TEXT_FILES
 
 _UNFINISHED = "making"  # folder of a copy that is being written
@@ -55,7 +56,7 @@ def original_of(folder: Path, source: HubSource | None) -> Original:
 
 def local_repo(folder: Path) -> str:
     """Return what stands for the repository where a copy is made from a folder."""
-    name = re.sub(r"[^A-Za-z0-9.]+|\.{2,}", "_", folder.expanduser().resolve().name).strip("._")
+    name = re.sub(r"[^A-Za-z0-9.]+|\.{2,}", "_", expanded(folder).resolve().name).strip("._")
     return f"{LOCAL_OWNER}/{name[:64] or 'folder'}"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from linvt_cli.models.checksum import Checksum, hash_file
 from linvt_cli.models.selection import RemoteFile
+from linvt_cli.settings.folders import expanded
 
 
 def has_size(path: Path, size: int) -> bool:
@@ -21,7 +22,7 @@ def hub_cache() -> Path:
     home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("HF_HOME", f"{home}/huggingface")
     cache = os.environ.get("HUGGINGFACE_HUB_CACHE", f"{home}/hub")
-    return Path(os.path.expandvars(os.environ.get("HF_HUB_CACHE", cache))).expanduser()
+    return expanded(os.path.expandvars(os.environ.get("HF_HUB_CACHE", cache)))
 
 
 def hub_cache_blob(repo: str, checksum: Checksum) -> Path:

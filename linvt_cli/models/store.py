@@ -31,6 +31,7 @@ from linvt_cli.errors import (
 from linvt_cli.models.kept import has_size
 from linvt_cli.models.manifest import Manifest, read_manifest
 from linvt_cli.models.source import HubSource
+from linvt_cli.settings.folders import expanded, user_folder
 
 QUANTIZED: tuple[Quantization, ...] = ("int8", "nf4")
 """In how many bits there are copies, the most first."""
@@ -241,10 +242,8 @@ class Store:
 def default_root() -> Path:
     """Return where the store of this user is: below ``LINVT_HOME``, or where the system says."""
     if home := os.environ.get("LINVT_HOME"):
-        return Path(home).expanduser() / "models"
-    from platformdirs import user_data_path
-
-    return user_data_path("linvt", appauthor=False) / "models"
+        return expanded(home) / "models"
+    return user_folder("data") / "models"
 
 
 def size_of(folder: Path) -> int:

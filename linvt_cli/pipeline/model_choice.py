@@ -12,6 +12,7 @@ from linvt_cli.models.files import count_parameters, find_snapshot, read_config,
 from linvt_cli.models.source import HubSource, names_folder, names_repository, parse_source
 from linvt_cli.models.store import Store
 from linvt_cli.settings.catalogue import find_own, what_stands_for
+from linvt_cli.settings.folders import expanded
 
 
 def find_model(name: str) -> tuple[BackboneSpec, Path | None]:
@@ -32,7 +33,7 @@ def find_model(name: str) -> tuple[BackboneSpec, Path | None]:
     if names_repository(named):
         return _brought(name, _require_snapshot(parse_source(named), name))
     if names_folder(named):
-        return _brought(name, require_folder(Path(named).expanduser()))
+        return _brought(name, require_folder(expanded(named)))
     return find_backbone(named), None
 
 

@@ -23,6 +23,7 @@ from linvt_cli.pipeline.token_file import (
     write_token_file,
 )
 from linvt_cli.pipeline.watched import WatchedVideo
+from linvt_cli.settings.folders import expanded, user_folder
 from linvt_cli.video.files import TOKEN_SUFFIX, names_token_file, regular_file
 from linvt_cli.video.fingerprint import Fingerprint, fingerprint
 
@@ -42,10 +43,8 @@ class CachedTokens:
 def cache_folder() -> Path:
     """Return where the cache is: ``tokens`` in ``LINVT_HOME``, else in the user's cache folder."""
     if home := os.environ.get("LINVT_HOME"):
-        return Path(home).expanduser() / "tokens"
-    from platformdirs import user_cache_path
-
-    return user_cache_path("linvt", appauthor=False) / "tokens"
+        return expanded(home) / "tokens"
+    return user_folder("cache") / "tokens"
 
 
 class TokenCache:

@@ -17,6 +17,7 @@ from typing import Any
 
 from linvt_cli.errors import ConfigError
 from linvt_cli.settings.file import config_file
+from linvt_cli.settings.folders import expanded
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _KEYS = {"from", "checkpoint", "summary"}
@@ -121,4 +122,4 @@ def _placed(path: Path, named: str, *, folder: bool = False) -> str:
     """Read a folder as beside the catalogue; leave other names as they are."""
     if named.startswith(_HUB) or not (folder or "/" in named or named[:1] in ".~"):
         return named
-    return str(path.parent / Path(named).expanduser())
+    return str(path.parent / expanded(named))

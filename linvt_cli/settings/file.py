@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from linvt_cli.errors import ConfigError
+from linvt_cli.settings.folders import expanded, user_folder
 from linvt_cli.settings.table import SETTINGS, Value, nearest
 
 
@@ -22,12 +23,10 @@ def config_file() -> Path:
     that the system has for a user's configuration.
     """
     if named := os.environ.get("LINVT_CONFIG"):
-        return Path(named).expanduser()
+        return expanded(named)
     if home := os.environ.get("LINVT_HOME"):
-        return Path(home).expanduser() / "config.toml"
-    from platformdirs import user_config_path
-
-    return user_config_path("linvt", appauthor=False) / "config.toml"
+        return expanded(home) / "config.toml"
+    return user_folder("config") / "config.toml"
 
 
 @dataclass(frozen=True, slots=True)
