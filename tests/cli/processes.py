@@ -96,7 +96,9 @@ def start_warm(
     variables: Mapping[str, str] | None = None,
 ) -> WarmProcess:
     """Start linvt in a process whose libraries are loaded: see ``warm``."""
-    stdin, typing = os.pipe()
+    stdin, typing = os.pipe()  # holds 64 KB: all is typed before a command can end without reading
+    os.write(typing, typed)
+    os.close(typing)
     request: Request = {
         "module": command[-1],
         "words": [str(argument) for argument in arguments],
@@ -105,8 +107,6 @@ def start_warm(
     }
     process = warm().start(request, [stdin, stdout, stderr])
     os.close(stdin)
-    os.write(typing, typed)
-    os.close(typing)
     return process
 
 
