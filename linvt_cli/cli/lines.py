@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from linvt_cli.cli.output import Output, print_prompt
-from linvt_cli.settings.folders import expanded, user_folder
+from linvt_cli.settings.folders import user_folder
 
 HISTORY_NAME = "chat-history"
 
@@ -90,8 +90,6 @@ def open_lines(output: Output, *, keeps_history: bool) -> Lines:
 
 def history_file() -> Path:
     """Return where lines are kept: below ``LINVT_HOME``, or where the system keeps data."""
-    if home := os.environ.get("LINVT_HOME"):
-        return expanded(home) / HISTORY_NAME
     return user_folder("data") / HISTORY_NAME
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from linvt_cli.doctor.findings import Circumstances, Finding
 from linvt_cli.errors import MachineError
 from linvt_cli.settings.file import config_file
-from linvt_cli.settings.folders import expanded, user_folder
+from linvt_cli.settings.folders import user_folder
 
 _GIB = 2**30
 LEAST_FREE = 2**28
@@ -85,17 +84,11 @@ def used_folders() -> dict[str, Path]:
 
     places = (
         Path(constants.HF_HUB_CACHE),
-        _data_folder(),
+        user_folder("data"),
         config_file().parent,
         Path(tempfile.gettempdir()),
     )
     return dict(zip(_VARIABLE, places, strict=True))
-
-
-def _data_folder() -> Path:
-    if home := os.environ.get("LINVT_HOME"):
-        return expanded(home)
-    return user_folder("data")
 
 
 def nearest_there(folder: Path) -> Path:

@@ -13,7 +13,6 @@ LINVT_HOME/models/quantized/owner--name--nf4/
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,7 +30,7 @@ from linvt_cli.errors import (
 from linvt_cli.models.kept import has_size
 from linvt_cli.models.manifest import Manifest, read_manifest
 from linvt_cli.models.source import HubSource
-from linvt_cli.settings.folders import expanded, user_folder
+from linvt_cli.settings.folders import user_folder
 
 QUANTIZED: tuple[Quantization, ...] = ("int8", "nf4")
 """In how many bits there are copies, the most first."""
@@ -241,8 +240,6 @@ class Store:
 
 def default_root() -> Path:
     """Return where the store of this user is: below ``LINVT_HOME``, or where the system says."""
-    if home := os.environ.get("LINVT_HOME"):
-        return expanded(home) / "models"
     return user_folder("data") / "models"
 
 

@@ -23,7 +23,7 @@ from linvt_cli.pipeline.token_file import (
     write_token_file,
 )
 from linvt_cli.pipeline.watched import WatchedVideo
-from linvt_cli.settings.folders import expanded, user_folder
+from linvt_cli.settings.folders import user_folder
 from linvt_cli.video.files import TOKEN_SUFFIX, names_token_file, regular_file
 from linvt_cli.video.fingerprint import Fingerprint, fingerprint
 
@@ -42,8 +42,6 @@ class CachedTokens:
 
 def cache_folder() -> Path:
     """Return where the cache is: ``tokens`` in ``LINVT_HOME``, else in the user's cache folder."""
-    if home := os.environ.get("LINVT_HOME"):
-        return expanded(home) / "tokens"
     return user_folder("cache") / "tokens"
 
 

@@ -24,8 +24,6 @@ def config_file() -> Path:
     """
     if named := os.environ.get("LINVT_CONFIG"):
         return expanded(named)
-    if home := os.environ.get("LINVT_HOME"):
-        return expanded(home) / "config.toml"
     return user_folder("config") / "config.toml"
 
 

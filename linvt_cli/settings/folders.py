@@ -15,11 +15,13 @@ def expanded(named: str | Path) -> Path:
 
 
 def user_folder(kind: Literal["cache", "config", "data"]) -> Path:
-    """Return the folder that the system has for linvt's files of a user.
+    """Return ``LINVT_HOME``, else the folder that the system has for linvt's files of a user.
 
     Raises:
-        MachineError: if the user has no home folder.
+        MachineError: if the user has neither it nor a home folder.
     """
+    if home := os.environ.get("LINVT_HOME"):
+        return expanded(home)
     import platformdirs
 
     find = {

@@ -17,11 +17,8 @@ from linvt_cli.video.files import pillow_reads_avif, shown_name
 from linvt_cli.video.sampling import Timeline
 
 _FORMATS = ("PNG", "JPEG", "WEBP")
-_MOVING = (
-    "PNG",
-    "WEBP",
-    "AVIF",
-)  # pictures that cameras put behind a JPEG are no frames of a video
+# The pictures that cameras put behind a JPEG are no frames of a video.
+_MOVING = ("PNG", "WEBP", "AVIF")
 _DAMAGED = (
     UnidentifiedImageError,
     Image.DecompressionBombError,

@@ -86,8 +86,8 @@ def _read_picture(
 def _read_video(
     file: Path, sampling: FrameSampling, on_progress: OnProgress, threads: int
 ) -> Frames:
-    index = read_index(file)
-    for _ in range(_MOST_CHOICES):
+    index, choices = read_index(file), 0
+    while True:
         timeline = Timeline(index.frame_times, index.end, index.promised, index.cut_off)
         choice = choose_frames(sampling, timeline, file)
         size = target_size(index.picture.shown_size, sampling.short_side)
@@ -98,9 +98,10 @@ def _read_video(
         hollow = _decode_into(work, decoder, sampling)
         grown = index.picture.grown_to(work.sizes)
         if target_size(grown.shown_size, sampling.short_side) != size:
-            index = replace(index, picture=grown)
+            index = replace(index, picture=grown)  # to what was seen, so this has an end
             continue
-        if not hollow or len(hollow) == len(index.shown):
+        choices += 1
+        if not hollow or len(hollow) == len(index.shown) or choices == _MOST_CHOICES:
             break
         index = index.without(hollow)
     on_progress(1.0)

@@ -14,7 +14,17 @@ def test_a_home_that_is_nowhere_stays_as_it_is_named(tmp_path, monkeypatch):
     assert str(expanded("~nobody-of-that-name/x")) == "~nobody-of-that-name/x"
 
 
+@pytest.mark.parametrize("kind", ["cache", "config", "data"])
+def test_one_variable_moves_all_that_is_kept_for_a_user(monkeypatch, tmp_path, kind):
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    assert user_folder(kind) == tmp_path
+    monkeypatch.delenv("LINVT_HOME")
+    assert user_folder(kind).name == "linvt"
+
+
 def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    monkeypatch.delenv("LINVT_HOME", raising=False)
+
     def nowhere(*_: object, **__: object) -> None:
         raise RuntimeError("could not determine the home directory")
 

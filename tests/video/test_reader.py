@@ -5,7 +5,7 @@ import pytest
 
 from linvt_cli.config import FrameSampling
 from linvt_cli.errors import VideoDecodeError
-from linvt_cli.video import decode_pyav
+from linvt_cli.video import decode_pyav, reader
 from linvt_cli.video.reader import read_frames
 from tests.video.clips import write_resized
 from tests.video.numbered import read
@@ -107,6 +107,25 @@ def test_where_the_picture_changes_its_size_all_frames_have_the_largest(coder, t
     assert frames.coverage == 1.0
     assert [text for text in frames.warnings if "changes its size" in text] == [*frames.warnings]
     assert len(frames.warnings) == 1
+
+
+def test_a_larger_picture_is_kept_however_often_frames_were_chosen_anew(tmp_path, monkeypatch):
+    write_resized(tmp_path / "a.webm", "libvpx", [(160, 128), (320, 256)])
+    decode, chosen = reader._decode_into, []
+
+    def hollow_at_first(work, *rest):
+        chosen.append(decode(work, *rest))
+        if len(chosen) < reader._MOST_CHOICES:
+            work.sizes.clear()
+            return (work.index.shown[0],)
+        return chosen[-1]
+
+    monkeypatch.setattr(reader, "_decode_into", hollow_at_first)
+    assert read_frames(tmp_path / "a.webm", FrameSampling(num_frames=4)).pixels.shape[1:3] == (
+        256,
+        320,
+    )
+    assert len(chosen) == reader._MOST_CHOICES + 1
 
 
 def test_opencv_is_not_trusted_with_a_picture_that_changes_its_size(tmp_path):
