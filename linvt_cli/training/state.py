@@ -1,8 +1,8 @@
-"""Weights and AdamW's state of each in one safetensors file, and back."""
+"""Weights and what the optimizer keeps of each in one safetensors file, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,14 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
-_STATE = ("step", *_MOMENTS)  # of a weight that has had a gradient, in its own steps
+_TENSORS = ("exp_avg", "exp_avg_sq", "momentum")  # of AdamW, and of Muon
+_STATE = ("step", *_TENSORS)  # of a weight that has had a gradient, in its own steps
 
 
 def write_state(
     path: Path,
     learnt: Mapping[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
+    optimizers: Sequence[torch.optim.Optimizer],
     *,
     step: int,
     about: Mapping[str, str] | None = None,
@@ -28,7 +28,7 @@ def write_state(
     Args:
         path: written under another name and then renamed, so that a cut leaves the last one whole.
         learnt: the weights that are trained, by name.
-        optimizer: of those weights.
+        optimizers: each of some of those weights.
         step: how many steps were taken.
         about: what else is to be known of them.
 
@@ -37,10 +37,11 @@ def write_state(
         SafetensorError: if it cannot be written.
     """
     tensors = {f"weight.{name}": weight.detach().contiguous() for name, weight in learnt.items()}
+    kept = {weight: state for each in optimizers for weight, state in each.state.items()}
     for name, weight in learnt.items():
         for part in _STATE:
-            if part in optimizer.state.get(weight, {}):
-                tensors[f"{part}.{name}"] = optimizer.state[weight][part].contiguous()
+            if part in kept.get(weight, {}):
+                tensors[f"{part}.{name}"] = kept[weight][part].contiguous()
     partial = path.with_suffix(".partial")
     try:
         save_file(tensors, partial, metadata={"step": str(step), **(about or {})})
@@ -52,27 +53,36 @@ def write_state(
 
 
 def restore_state(
-    file: Any, learnt: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
+    file: Any, learnt: Mapping[str, nn.Parameter], optimizers: Sequence[torch.optim.Optimizer]
 ) -> int:
     """Go back to where training stood; return how many steps were taken.
 
     Args:
         file: as ``safe_open`` gives it.
         learnt: the weights that are trained; they are overwritten.
-        optimizer: of those weights.
+        optimizers: each of some of those weights.
     """
     step = int(file.metadata()["step"])
     restore_weights(file, learnt)
+    home = {
+        weight: optimizer
+        for optimizer in optimizers
+        for group in optimizer.param_groups
+        for weight in group["params"]
+    }
     names = set(file.keys())
     for name, weight in learnt.items():
-        if f"{_MOMENTS[0]}.{name}" in names:
-            moments = {
-                moment: file.get_tensor(f"{moment}.{name}").to(weight.device) for moment in _MOMENTS
-            }
+        kept = {
+            part: file.get_tensor(f"{part}.{name}").to(weight.device)
+            for part in _TENSORS
+            if f"{part}.{name}" in names
+        }
+        if _TENSORS[0] in kept:
             # Files of old do not tell how many of the steps a weight had a part in.
             own = f"step.{name}"
-            taken = file.get_tensor(own) if own in names else torch.tensor(float(step))
-            optimizer.state[weight] = {"step": taken, **moments}
+            kept["step"] = file.get_tensor(own) if own in names else torch.tensor(float(step))
+        if kept:
+            home[weight].state[weight] = kept
     return step
 
 

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from linvt_cli.training.drawing import drawn_ahead
-from linvt_cli.training.optimizer import adamw, set_learning_rate, warmed_cosine
+from linvt_cli.training.optimizer import muon_and_adamw, set_learning_rate, warmed_cosine
 from linvt_cli.training.state import restore_state, restore_weights, write_state
 
 
@@ -52,6 +52,15 @@ class DrawnStage(Protocol):
 
     def loss_of(self, drawn: Any) -> Tensor:
         """Return the loss of a batch that has been drawn."""
+        ...
+
+
+@runtime_checkable
+class LayeredStage(Protocol):
+    """A stage whose layers learn by Muon; all other weights learn by AdamW."""
+
+    def hidden_layers(self) -> Sequence[nn.Module]:
+        """Return modules that read hidden states and write hidden states."""
         ...
 
 
@@ -101,30 +110,30 @@ def run_stage(
     """
     learnt = _parameters(stage)
     parameters = list(learnt.values())
-    optimizer = adamw(
-        parameters, learning_rate=stage.learning_rate, weight_decay=options.weight_decay
-    )
+    optimizers = _optimizers(stage, parameters, options.weight_decay)
     checkpoint = run_dir / f"{stage.name}.safetensors"
     first = 0
     if checkpoint.exists():
         with safe_open(checkpoint, framework="pt") as file:
-            first = restore_state(file, learnt, optimizer)
+            first = restore_state(file, learnt, optimizers)
     started = time.perf_counter()
     losses: list[Tensor] = []  # read now and then: reading one waits for the GPU
     steps = range(first, stage.num_steps)
     with _losses(stage, steps, num_workers) as batches:
         for step, loss in zip(steps, batches, strict=True):
             rate = learning_rate_at(step, stage, options)
-            set_learning_rate(optimizer, rate)
-            optimizer.zero_grad(set_to_none=True)
+            for optimizer in optimizers:
+                set_learning_rate(optimizer, rate)
+                optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(parameters, options.max_grad_norm)
-            optimizer.step()
+            for optimizer in optimizers:
+                optimizer.step()
             losses.append(loss.detach())
             done = step + 1
             last = done == stage.num_steps
             if done % options.save_every == 0 or last:
-                write_state(checkpoint, learnt, optimizer, step=done)
+                write_state(checkpoint, learnt, optimizers, step=done)
             measured = done % options.validate_every == 0 or last
             if measured or done % options.log_every == 0:
                 accuracy = _validate(stage) if measured else None
@@ -175,6 +184,17 @@ def _parameters(stage: Stage) -> dict[str, nn.Parameter]:
         for name, parameter in module.named_parameters()
         if parameter.requires_grad
     }
+
+
+def _optimizers(
+    stage: Stage, weights: Sequence[nn.Parameter], weight_decay: float
+) -> list[torch.optim.Optimizer]:
+    return muon_and_adamw(
+        weights,
+        stage.hidden_layers() if isinstance(stage, LayeredStage) else (),
+        learning_rate=stage.learning_rate,
+        weight_decay=weight_decay,
+    )
 
 
 def _validate(stage: Stage) -> dict[str, float]:

@@ -9,31 +9,43 @@ from safetensors.torch import save_file
 from torch import nn
 
 from linvt_cli.training import state
+from linvt_cli.training.optimizer import muon_and_adamw
 from linvt_cli.training.state import restore_state, restore_weights, write_state
 
-Parts = tuple[dict[str, nn.Parameter], torch.optim.Optimizer]
+Parts = tuple[dict[str, nn.Parameter], list[torch.optim.Optimizer]]
 
 
 def parts(seed: int) -> Parts:
     torch.manual_seed(seed)
     module = nn.Linear(3, 2)
-    return dict(module.named_parameters()), torch.optim.AdamW(module.parameters(), lr=0.1)
+    module.hidden = nn.Linear(3, 3, bias=False)
+    learnt = dict(module.named_parameters())
+    hidden = [module.hidden]
+    return learnt, muon_and_adamw(
+        list(learnt.values()), hidden, learning_rate=0.1, weight_decay=0.1
+    )
 
 
-def step(learnt: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
-    optimizer.zero_grad()
-    torch.stack([(weight**2).sum() for weight in learnt.values()]).sum().backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+def step(learnt: dict[str, nn.Parameter], optimizers: list[torch.optim.Optimizer]) -> None:
+    take(torch.stack([(weight**2).sum() for weight in learnt.values()]).sum(), optimizers)
+
+
+def take(loss: torch.Tensor, optimizers: list[torch.optim.Optimizer]) -> None:
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    for optimizer in optimizers:
+        optimizer.step()
 
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Parts:
     """After three steps, as they are written in a file."""
-    learnt, optimizer = parts(0)
+    learnt, optimizers = parts(0)
     for _ in range(3):
-        step(learnt, optimizer)
-    write_state(tmp_path / "a.safetensors", learnt, optimizer, step=3, about={"seed": "0"})
-    return learnt, optimizer
+        step(learnt, optimizers)
+    write_state(tmp_path / "a.safetensors", learnt, optimizers, step=3, about={"seed": "0"})
+    return learnt, optimizers
 
 
 def test_who_goes_on_takes_the_same_steps(trained: Parts, tmp_path: Path) -> None:
@@ -48,11 +60,9 @@ def test_who_goes_on_takes_the_same_steps(trained: Parts, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
-def part_step(learnt: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
+def part_step(learnt: dict[str, nn.Parameter], optimizers: list[torch.optim.Optimizer]) -> None:
     """Let the bias alone take a step."""
-    optimizer.zero_grad()
-    (learnt["bias"] ** 2).sum().backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+    take((learnt["bias"] ** 2).sum(), optimizers)
 
 
 def test_a_weight_goes_on_from_its_own_steps(tmp_path: Path) -> None:
@@ -74,27 +84,27 @@ def test_a_weight_without_a_step_has_no_state(tmp_path: Path) -> None:
     write_state(tmp_path / "a.safetensors", *whole, step=1)
     with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
         restore_state(file, *others)
-    assert list(others[1].state) == [others[0]["bias"]]
+    assert [list(each.state) for each in others[1]] == [[others[0]["bias"]], []]
 
 
 def test_a_file_of_old_tells_one_number_of_steps_for_all(trained: Parts, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     with safe_open(path, framework="pt") as file:
         tensors = {n: file.get_tensor(n) for n in file.keys() if not n.startswith("step.")}  # noqa: SIM118
-    assert len(tensors) == 6
+    assert len(tensors) == 8
     save_file(tensors, path, metadata={"step": "3"})
-    learnt, optimizer = parts(1)
+    learnt, optimizers = parts(1)
     with safe_open(path, framework="pt") as file:
-        restore_state(file, learnt, optimizer)
-    assert [optimizer.state[weight]["step"].item() for weight in learnt.values()] == [3, 3]
+        restore_state(file, learnt, optimizers)
+    assert [state["step"].item() for state in optimizers[0].state.values()] == [3, 3]
 
 
 def test_weights_come_without_the_moments(trained: Parts, tmp_path: Path) -> None:
-    learnt, optimizer = parts(1)
+    learnt, optimizers = parts(1)
     with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
         restore_weights(file, learnt)
     assert all(torch.equal(trained[0][name], learnt[name]) for name in learnt)
-    assert not optimizer.state
+    assert not any(each.state for each in optimizers)
 
 
 def test_a_full_disk_leaves_the_last_file_and_nothing_beside_it(

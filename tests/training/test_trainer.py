@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from linvt_cli.training.trainer import Metrics, TrainingOptions, learning_rate_at, run_stage
@@ -59,6 +60,13 @@ class InTurns(Regression):
         return loss
 
 
+class Layered(InTurns):
+    """A stage with layers of which some learn by Muon, seldom or late."""
+
+    def hidden_layers(self) -> Sequence[nn.Module]:
+        return [self.layer, self.seldom, self.late]
+
+
 def run(stage: Regression, folder: Path) -> list[Metrics]:
     metrics: list[Metrics] = []
     run_stage(stage, folder, OPTIONS, metrics.append)
@@ -78,21 +86,38 @@ def test_an_interrupted_run_ends_at_the_weights_of_an_uninterrupted_one(tmp_path
     assert torch.equal(whole.layer.bias, resumed.layer.bias)
 
 
+@pytest.mark.parametrize("kind", [InTurns, Layered])
 def test_weights_without_a_part_in_some_steps_go_on_as_if_nothing_had_interrupted_them(
-    tmp_path: Path,
+    tmp_path: Path, kind: type[InTurns]
 ) -> None:
-    whole, resumed = InTurns(), InTurns()
+    whole, resumed = kind(), kind()
     (tmp_path / "whole").mkdir()
     run(whole, tmp_path / "whole")
     for stop_at in (18, 33):
         with pytest.raises(KeyboardInterrupt):
-            run(InTurns(stop_at), tmp_path)
+            run(kind(stop_at), tmp_path)
     run(resumed, tmp_path)
     for (name, one), (_, other) in zip(
         whole.trained_modules(), resumed.trained_modules(), strict=True
     ):
         for wanted, found in zip(one.parameters(), other.parameters(), strict=True):
             assert torch.equal(wanted, found), name
+
+
+def test_layers_learn_by_muon_where_a_stage_names_them(tmp_path: Path) -> None:
+    stages = [InTurns(), Layered()]
+    for stage in stages:
+        (tmp_path / type(stage).__name__).mkdir()
+        run(stage, tmp_path / type(stage).__name__)
+    kept = [
+        set(load_file(tmp_path / type(stage).__name__ / "regression.safetensors"))
+        for stage in stages
+    ]
+    assert not any(name.startswith("momentum.") for name in kept[0])
+    assert {name for name in kept[1] if name.startswith("momentum.")} == {
+        f"momentum.{layer}.weight" for layer in ("layer", "seldom", "late")
+    }
+    assert "exp_avg.layer.weight" in kept[0] - kept[1]
 
 
 def test_the_loss_falls(tmp_path: Path) -> None:

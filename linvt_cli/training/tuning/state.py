@@ -32,7 +32,7 @@ def save_state(
     facts: Facts,
 ) -> None:
     """Write where a stage stands after so many steps."""
-    write_state(path, learnt, optimizer, step=step, about={"facts": json.dumps(dict(facts))})
+    write_state(path, learnt, [optimizer], step=step, about={"facts": json.dumps(dict(facts))})
 
 
 def load_state(
@@ -52,7 +52,7 @@ def load_state(
         with safe_open(path, framework="pt") as file:
             found = json.loads(file.metadata()["facts"])
             _require_same(path, found, json.loads(json.dumps(dict(facts))))
-            return restore_state(file, learnt, optimizer)
+            return restore_state(file, learnt, [optimizer])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise

@@ -75,7 +75,7 @@ def run_folder(tmp_path: Path) -> tuple[Path, Nano, Readers]:
 def save(stage: Finished, folder: Path) -> None:
     optimizer = torch.optim.AdamW([nn.Parameter(torch.zeros(1))])
     file = folder / f"{stage.name}.safetensors"
-    write_state(file, trainer._parameters(stage), optimizer, step=1)
+    write_state(file, trainer._parameters(stage), [optimizer], step=1)
 
 
 def test_the_image_stage_of_a_run_is_loaded_with_its_vision_encoder_and_its_readers(
