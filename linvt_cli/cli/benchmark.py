@@ -51,6 +51,15 @@ def run_benchmark(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, metavar="N", help="Ask the first N questions")
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Ask about every N-th video from the I-th, without results; --resume scores all"
+            " parts in DIR",
+        ),
+    ] = None,
     judge: Annotated[
         str | None,
         typer.Option(
@@ -129,6 +138,7 @@ def run_benchmark(
         subtitles,
         tuple(categories or ()),
         limit,
+        shard,
         max_new_tokens,
         JudgeOptions(judge, judge_model, judge_timeout, judge_workers, judge_embedding),
         folder,

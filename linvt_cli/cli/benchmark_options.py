@@ -101,6 +101,7 @@ class BenchmarkOptions:
     subtitles: bool = False
     categories: tuple[str, ...] = ()
     limit: int | None = None
+    shard: str | None = None  # I/N
     max_new_tokens: int | None = None  # None: the benchmark's
     judge: JudgeOptions = field(default_factory=JudgeOptions)
     folder: str | None = None  # for answers and results; None keeps nothing
@@ -132,6 +133,10 @@ class BenchmarkOptions:
                 f"{benchmark.title} has no options whose likelihood could be compared",
                 field="by",
                 hint="leave out --by",
+            )
+        if self.shard is not None and self.folder is None:
+            raise ConfigError(
+                "--shard needs --output, a folder for all parts", field="shard", hint="-o results"
             )
         if self.resume and self.folder is None:
             raise ConfigError("--resume needs --output", field="resume", hint="-o results")

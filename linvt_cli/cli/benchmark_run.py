@@ -16,6 +16,7 @@ from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.batch import Batch, BatchVideo, Turn, terminated_like_interrupted
 from linvt_cli.cli.batch_progress import batch_progress
 from linvt_cli.cli.benchmark_options import BenchmarkOptions
+from linvt_cli.cli.benchmark_parts import answers_file, kept_answers, of_shard, require_no_parts
 from linvt_cli.cli.benchmark_results import score_all, tell, write_results
 from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.interrupts import prompt_interrupt
@@ -38,7 +39,6 @@ from linvt_cli.evaluation.subtitles import spoken_at
 if TYPE_CHECKING:
     from linvt_cli.pipeline import VideoQA, WatchedVideo
 
-ANSWERS = "answers.jsonl"
 _SETTINGS_DIGITS = 16
 _MOST_TOLD = 10  # rows that cannot be asked
 
@@ -85,7 +85,7 @@ class _Run:
         output: Output,
     ) -> None:
         self._benchmark = benchmark
-        self._items = [item for item in items if isinstance(item, Item)]
+        self._items = of_shard([item for item in items if isinstance(item, Item)], options.shard)
         self._broken = [item for item in items if isinstance(item, BrokenItem)]
         self._options = options
         self._output = output
@@ -102,26 +102,20 @@ class _Run:
                 self._file = while_running.enter_context(self._opened(Path(self._options.folder)))
             self._tell_broken()
             model = self._ask()
+            if self._options.shard is not None:
+                return self._end_of_part()
             scored, failures, judge = score_all(
                 self._benchmark, self._items, self._rows, self._options, self._output
             )
-            told = [
-                Failure(
-                    each.id,
-                    each.groups,
-                    type(each.error).__name__,
-                    each.error.message,
-                    each.has_answer,
-                )
-                for each in self._broken
-            ]
+            told = [_failure(each) for each in self._broken]
             settings = self._settings(model, judge)
             document = to_document(self._benchmark, settings, scored, [*told, *failures])
             if (mixed := mixture(settings["model"])) is not None:
                 self._output.warning(f"answers of several quantizations are mixed: {mixed}")
             write_results(document, scored, self._benchmark, self._options, self._output)
         tell(document, self._output)
-        return self._exit_code(document)
+        types = [failure["type"] for failure in document["failures"]]
+        return _exit_code(types, answered=document["questions"]["answered"])
 
     def _opened(self, folder: Path) -> ResultFile:
         try:
@@ -131,7 +125,20 @@ class _Run:
                 f"'{folder}' cannot be made: {error.strerror}",
                 hint="name another folder with --output",
             ) from error
-        return ResultFile(folder / ANSWERS, JsonLines(), resume=self._options.resume)
+        if self._options.shard is None and not self._options.resume:
+            require_no_parts(folder)
+        answers = answers_file(folder, self._options.shard)
+        return ResultFile(answers, JsonLines(), resume=self._options.resume)
+
+    def _end_of_part(self) -> ExitCode:
+        """Say how the parts become results; return how this one ends."""
+        self._output.notice(
+            f"note: part {self._options.shard} is answered; when all parts are, the same command"
+            " with --resume instead of --shard scores them"
+        )
+        ends = [row["error"] for row in self._rows.values()]
+        types = [error["type"] for error in ends if error is not None]
+        return _exit_code(types, answered=len(ends) - len(types))
 
     def _tell_broken(self) -> None:
         for broken in self._broken[:_MOST_TOLD]:
@@ -174,14 +181,11 @@ class _Run:
         return [_Part(video, tuple(items)) for video, items in parts.values()]
 
     def _kept(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return the rows of an earlier run by question and settings."""
-        if self._file is None:
+        """Return the rows of earlier runs by question and settings."""
+        if self._file is None or not self._options.resume:
             return {}
-        wanted = [
-            row for row in self._file.rows if row.error is None or not self._options.retry_errors
-        ]
-        self._file.keep(wanted)
-        return {(str(row.id), row.settings): json.loads(row.content) for row in wanted}
+        kept = kept_answers(self._file, retry_errors=self._options.retry_errors)
+        return {(str(row.id), row.settings): json.loads(row.content) for row in kept}
 
     def _settings_of(self, model: ModelOptions, frames: FrameOptions, item: Item) -> str:
         asked = [
@@ -269,16 +273,23 @@ class _Run:
             "data": self._options.data,
         }
 
-    def _exit_code(self, document: dict[str, Any]) -> ExitCode:
-        failures = document["failures"]
-        if not failures:
-            return ExitCode.DONE
-        if document["questions"]["answered"]:
-            return ExitCode.SOME_FAILED
-        first = getattr(errors, failures[0]["type"], None)  # as a kept row names it
-        if isinstance(first, type) and issubclass(first, LinVTError):
-            return exit_code_of_class(first)
-        return ExitCode.VIDEO
+
+def _exit_code(failures: Sequence[str], *, answered: int) -> ExitCode:
+    """Return how a run ends, by the classes of its failures as rows name them."""
+    if not failures:
+        return ExitCode.DONE
+    if answered:
+        return ExitCode.SOME_FAILED
+    first = getattr(errors, failures[0], None)
+    if isinstance(first, type) and issubclass(first, LinVTError):
+        return exit_code_of_class(first)
+    return ExitCode.VIDEO
+
+
+def _failure(broken: BrokenItem) -> Failure:
+    error = broken.error
+    kind = type(error).__name__
+    return Failure(broken.id, broken.groups, kind, error.message, broken.has_answer)
 
 
 def _bounded(frames: FrameOptions, item: Item) -> FrameOptions:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from linvt_cli.cli.file_search import (
     Filter,
@@ -19,6 +20,7 @@ from linvt_cli.cli.input_lists import STANDARD_INPUT, ListRow, read_list
 from linvt_cli.errors import ConfigError, VideoNotFoundError
 
 _LIKE_A_FILE = re.compile(r"\S*([/*\[]\S*|\.\w{1,5})")
+Video = TypeVar("Video")
 _SHARD = re.compile(r"(\d{1,9})/(\d{1,9})")
 
 
@@ -183,14 +185,14 @@ def _shown(inputs: Sequence[str], selection: Selection) -> str:
     return ", ".join(f"'{each}'" for each in (*inputs, *selection.lists))
 
 
-def take_shard(requests: Sequence[VideoRequest], shard: str | None) -> list[VideoRequest]:
+def take_shard(videos: Sequence[Video], shard: str | None) -> list[Video]:
     """Return the part of one of several machines that share the work: every N-th video from I.
 
     Raises:
         ConfigError: if the shard is not I/N with I from 1 to N.
     """
     if shard is None:
-        return list(requests)
+        return list(videos)
     parts = _SHARD.fullmatch(shard)
     number, count = (int(parts[1]), int(parts[2])) if parts else (0, 0)
     if not 1 <= number <= count:
@@ -199,4 +201,4 @@ def take_shard(requests: Sequence[VideoRequest], shard: str | None) -> list[Vide
             field="shard",
             hint="--shard 1/3 on the first of three machines",
         )
-    return list(requests[number - 1 :: count])
+    return list(videos[number - 1 :: count])

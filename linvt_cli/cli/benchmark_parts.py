@@ -1,0 +1,76 @@
+"""A benchmark in parts: several processes ask, each about videos of its own, into one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from linvt_cli.cli.inputs import take_shard
+from linvt_cli.cli.result_files import ResultFile, already_there
+from linvt_cli.cli.row_formats import JsonLines, KeptRow
+from linvt_cli.errors import MachineError
+from linvt_cli.evaluation.items import Item
+
+ANSWERS = "answers.jsonl"
+_PARTS = "answers-*-of-*.jsonl"
+
+
+def answers_file(folder: Path, shard: str | None) -> Path:
+    """Return where the answers of a run go: a file of its own for each part of N."""
+    return folder / (ANSWERS if shard is None else f"answers-{shard.replace('/', '-of-')}.jsonl")
+
+
+def of_shard(items: Sequence[Item], shard: str | None) -> list[Item]:
+    """Return the questions of one part: those about every N-th video from the I-th.
+
+    Raises:
+        ConfigError: if the shard is not I/N with I from 1 to N.
+    """
+    videos = set(take_shard(list(dict.fromkeys(str(item.video) for item in items)), shard))
+    return [item for item in items if str(item.video) in videos]
+
+
+def require_no_parts(folder: Path) -> None:
+    """Refuse a folder with answers of parts, where nobody said that they are to be kept.
+
+    Raises:
+        ConfigError: if there are some.
+    """
+    for path in sorted(folder.glob(_PARTS)):
+        raise already_there(path)
+
+
+def kept_answers(file: ResultFile, *, retry_errors: bool) -> list[KeptRow]:
+    """Return the answers of earlier runs and of other parts, the ones that count last.
+
+    Args:
+        file: the open one of this run, which keeps no others of its own.
+        retry_errors: whether failures are dropped.
+
+    Raises:
+        DatasetError: if another file holds something else than rows.
+        MachineError: if one cannot be read, or this one not be written.
+    """
+
+    def wanted(rows: Iterable[KeptRow]) -> list[KeptRow]:
+        return [row for row in rows if row.error is None or not retry_errors]
+
+    own = wanted(file.rows)
+    file.keep(own)
+    # An answer counts rather than a failure.
+    return sorted([*wanted(_of_others(file.path)), *own], key=lambda row: row.error is None)
+
+
+def _of_others(own: Path) -> Iterator[KeptRow]:
+    """Read the answers that other runs have beside a file, finished or not."""
+    folder = own.parent
+    for path in sorted((folder / ANSWERS, *folder.glob(_PARTS))):
+        if path == own or not path.exists():
+            continue
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise MachineError(
+                f"'{path}' cannot be read: {error.strerror}", hint="see who may read it"
+            ) from error
+        yield from JsonLines().rows(content, str(path))
