@@ -28,7 +28,7 @@ from linvt_cli.video.files import TOKEN_SUFFIX, names_token_file, regular_file
 from linvt_cli.video.fingerprint import Fingerprint, fingerprint
 
 DEFAULT_MAX_BYTES = 1 << 30
-_RECIPE = 1  # raised when decoding, resizing or refining changes what comes out
+_RECIPE = 2  # raised when decoding, resizing or refining changes what comes out
 
 
 @dataclass(frozen=True, slots=True)

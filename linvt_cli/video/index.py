@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from linvt_cli.video.dynamic_range import Transfer
+
 # Matroska rounds times to a millisecond, so the same one may come out half of that apart.
 CLOCK_TOLERANCE = 6e-4  # s
 
@@ -45,6 +47,7 @@ class Picture:
     orientation: Orientation
     interlaced: bool
     resized: bool = False  # whether packets say that the size changes
+    transfer: Transfer = "standard"  # what the values of pixels mean
 
     @property
     def shown_size(self) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from linvt_cli.video.index import VideoIndex
+from linvt_cli.video.index import Picture, VideoIndex
 
 # A seek empties the decoder's threads; measured as about this many frames on two cores.
 _SEEK_COST = 6.0
@@ -106,16 +106,12 @@ def opencv_planner(index: VideoIndex, _frames: Sequence[int]) -> Planner:
 
 def opencv_obstacle(index: VideoIndex) -> str | None:
     """Why OpenCV would give wrong frames of this video, or none; None where it does not."""
-    return _obstacle_to_opening(index) or _obstacle_to_order(index)
+    return _obstacle_to_opening(index) or _obstacle_in(index.picture) or _obstacle_to_order(index)
 
 
 def _obstacle_to_opening(index: VideoIndex) -> str | None:
     if not _is_utf8(index.path):
         return "its name is not UTF-8"  # OpenCV would end the process, by a segmentation fault
-    if index.picture.interlaced:
-        return "it garbles interlaced video"
-    if index.picture.resized:
-        return "the size of its picture changes"
     if index.stamps is None:
         return "it has no times by which frames could be checked"
     if index.lost:
@@ -124,6 +120,16 @@ def _obstacle_to_opening(index: VideoIndex) -> str | None:
         return "a broken end of this kind of file cannot be told from a whole one"
     if not index.only_video_stream:
         return "the file has several video streams"
+    return None
+
+
+def _obstacle_in(picture: Picture) -> str | None:
+    if picture.interlaced:
+        return "it garbles interlaced video"
+    if picture.transfer != "standard":
+        return "it takes the colours of HDR video for others"
+    if picture.resized:
+        return "the size of its picture changes"
     return None
 
 

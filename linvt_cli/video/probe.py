@@ -14,6 +14,7 @@ from linvt_cli.types import VideoInfo
 from linvt_cli.video.avi import index_entries, place_packets
 from linvt_cli.video.container import main_video_stream, open_container
 from linvt_cli.video.cutoff import is_cut_off
+from linvt_cli.video.dynamic_range import transfer_of
 from linvt_cli.video.files import content_of, regular_file, shown_name
 from linvt_cli.video.frame_order import (
     Clock,
@@ -158,15 +159,25 @@ def _picture(stream: VideoStream, scan: Scan) -> Picture:
     # FFmpeg's AVFieldOrder: 0 unknown, 1 progressive, 2 to 5 are interlaced.
     interlaced = stream.codec_context.field_order > 1
     width, height = stream.width, stream.height
+    transfer = transfer_of(stream.codec_context.color_trc)
     if frame is not None:
         interlaced = interlaced or frame.interlaced_frame
         width, height = frame.width, frame.height
+        transfer = transfer_of(frame.color_trc)
         matrix = frame.side_data.get("DISPLAYMATRIX")
         if matrix is not None:
             orientation = Orientation.from_matrix(
                 struct.unpack("9i", bytes(cast("SideData", matrix)))
             )
-    return Picture(width, height, aspect, orientation, interlaced, resized=len(scan.geometries) > 1)
+    return Picture(
+        width,
+        height,
+        aspect,
+        orientation,
+        interlaced,
+        resized=len(scan.geometries) > 1,
+        transfer=transfer,
+    )
 
 
 def _promise(container: InputContainer, stream: VideoStream) -> float:

@@ -14,6 +14,7 @@ from linvt_cli.types import Frames
 from linvt_cli.video.collected import Collected, NumberedPixels
 from linvt_cli.video.decode_opencv import decode_opencv
 from linvt_cli.video.decode_pyav import DamageFound, decode_pyav
+from linvt_cli.video.dynamic_range import as_standard
 from linvt_cli.video.files import content_of, regular_file, shown_name
 from linvt_cli.video.index import VideoIndex
 from linvt_cli.video.library_errors import errors_of_damage
@@ -188,7 +189,8 @@ class _Decoding:
             height, width = pixels.shape[:2]
             self.sizes.add((height, width))
             shown_size = replace(picture, height=height, width=width).shown_size
-            yield number, fit(upright(pixels, picture.orientation), shown_size, size)
+            fitting = fit(upright(pixels, picture.orientation), shown_size, size)
+            yield number, as_standard(fitting, picture.transfer)
 
 
 def _choose_decoder(
