@@ -48,7 +48,7 @@ class ImageStage:
         num_tokens: int,
         batch_size: int = 24,
         sequence_length: int = 240,
-        learning_rate: float = 1.5e-3,
+        learning_rate: float = 3e-3,
         stills_first: int = 0,
         mixing: int = 0,
         seed: int = 1,
@@ -76,6 +76,11 @@ class ImageStage:
     def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
         """Everything of nano, whose frozen vision encoder has no gradients, and the readers."""
         return [("nano", self.nano.model), *self.readers.named_children()]
+
+    def hidden_layers(self) -> Sequence[nn.Module]:
+        """The layers of the image-LLM."""
+        model = self.nano.model
+        return [model.visual_layers.layers, model.language_model.model.layers]
 
     def loss(self, step: int) -> Tensor:
         """The loss of the batch of one step."""

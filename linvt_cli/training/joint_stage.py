@@ -86,6 +86,10 @@ class JointStage:
         """LinVT, and what the image stage trains, whose frozen parts have no gradients."""
         return [*self.usual.trained_modules(), *self.image.trained_modules()]
 
+    def hidden_layers(self) -> Sequence[nn.Module]:
+        """The layers of the image-LLM."""
+        return self.image.hidden_layers()
+
     def loss(self, step: int) -> Tensor:
         """The loss of the batch of one step."""
         return self.loss_of(self.drawing(step))

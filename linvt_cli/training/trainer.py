@@ -110,7 +110,7 @@ def run_stage(
     """
     learnt = _parameters(stage)
     parameters = list(learnt.values())
-    optimizers = _optimizers(stage, parameters, options.weight_decay)
+    optimizers = optimizers_of(stage, parameters, options.weight_decay)
     checkpoint = run_dir / f"{stage.name}.safetensors"
     first = 0
     if checkpoint.exists():
@@ -186,9 +186,16 @@ def _parameters(stage: Stage) -> dict[str, nn.Parameter]:
     }
 
 
-def _optimizers(
+def optimizers_of(
     stage: Stage, weights: Sequence[nn.Parameter], weight_decay: float
 ) -> list[torch.optim.Optimizer]:
+    """Return what a stage learns by.
+
+    Args:
+        stage: says which of its layers learn by Muon.
+        weights: that learn.
+        weight_decay: of matrices.
+    """
     return muon_and_adamw(
         weights,
         stage.hidden_layers() if isinstance(stage, LayeredStage) else (),

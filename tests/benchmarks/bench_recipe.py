@@ -27,8 +27,8 @@ from linvt_cli.training.features import ClipDrawing, ClipSet, build_cache
 from linvt_cli.training.image_stage import ImageStage
 from linvt_cli.training.joint_stage import joint_stage
 from linvt_cli.training.linvt_stage import LinVTStage
-from linvt_cli.training.optimizer import adamw
 from linvt_cli.training.recipe import NanoRecipe
+from linvt_cli.training.trainer import optimizers_of
 from linvt_cli.training.untrained import new_nano
 from linvt_cli.training.vision_stage import VisionStage
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
@@ -73,13 +73,15 @@ def measure(stage: Any, device: torch.device, num_steps: int, num_workers: int) 
         for weight in module.parameters()
         if weight.requires_grad
     ]
-    optimizer = adamw(weights, learning_rate=1e-5, weight_decay=0.1)
+    optimizers = optimizers_of(stage, weights, 0.1)
 
     def learn(drawn: Any) -> None:
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(stage.loss_of(drawn))
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
 
     batches = [stage.drawing(0)]
     timed = Timed(device)

@@ -10,8 +10,9 @@ import torch
 from linvt_cli.training.banks import Banks
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.joint_stage import JointStage, joint_stage
+from linvt_cli.training.optimizer import Muon
 from linvt_cli.training.schedule import BUSY
-from linvt_cli.training.trainer import Metrics, Stage, TrainingOptions, run_stage
+from linvt_cli.training.trainer import Metrics, Stage, TrainingOptions, optimizers_of, run_stage
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from tests.tiny_models import tiny_nano
 from tests.training.test_linvt_stage import CONFIG, weights_of
@@ -45,6 +46,26 @@ def test_linvt_and_the_language_model_learn_and_what_they_see_stays(
     assert {name.split(".")[0] for name in moved[0]} == {"visual_layers", "language_model"}
     assert {name.split(".")[0] for name in moved[1]} == {"narrator", "mentions", "order", "sizes"}
     assert moved[2]
+
+
+def test_layers_of_the_image_llm_learn_by_muon_and_linvt_by_adamw(
+    bank: ClipBank, hard_bank: ClipBank
+) -> None:
+    stage = tiny_joint_stage(bank, hard_bank)
+    learnt = {
+        name: weight
+        for prefix, module in stage.trained_modules()
+        for name, weight in module.named_parameters(prefix)
+        if weight.requires_grad
+    }
+    adamw, muon = optimizers_of(stage, list(learnt.values()), 0.1)
+    assert isinstance(muon, Muon)
+    by_muon = {weight for group in muon.param_groups for weight in group["params"]}
+    assert by_muon == {
+        weight for name, weight in learnt.items() if ".layers." in name and weight.ndim == 2
+    } - {*stage.usual.linvt.parameters()}
+    assert len(by_muon) == 7 * 3  # of three layers
+    assert sum(len(group["params"]) for group in adamw.param_groups) == len(learnt) - len(by_muon)
 
 
 @pytest.mark.slow
