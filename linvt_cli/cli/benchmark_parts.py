@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from linvt_cli.cli.inputs import take_shard
-from linvt_cli.cli.result_files import ResultFile, already_there
+from linvt_cli.cli.inputs import shard_numbers, take_shard
+from linvt_cli.cli.result_files import ResultFile, already_there, require_not_written
 from linvt_cli.cli.row_formats import JsonLines, KeptRow
 from linvt_cli.errors import MachineError
 from linvt_cli.evaluation.items import Item
 
 ANSWERS = "answers.jsonl"
-_PARTS = "answers-*-of-*.jsonl"
+_PARTS = "answers-*-of-{}.jsonl"
 
 
 def answers_file(folder: Path, shard: str | None) -> Path:
-    """Return where the answers of a run go: a file of its own for each part of N."""
-    return folder / (ANSWERS if shard is None else f"answers-{shard.replace('/', '-of-')}.jsonl")
+    """Return where the answers of a run go: a file of its own for each part of N.
+
+    Raises:
+        ConfigError: if the shard is not I/N with I from 1 to N.
+    """
+    if shard is None:
+        return folder / ANSWERS
+    number, count = shard_numbers(shard)
+    return folder / f"answers-{number}-of-{count}.jsonl"
 
 
 def of_shard(items: Sequence[Item], shard: str | None) -> list[Item]:
@@ -30,14 +37,20 @@ def of_shard(items: Sequence[Item], shard: str | None) -> list[Item]:
     return [item for item in items if str(item.video) in videos]
 
 
-def require_no_parts(folder: Path) -> None:
-    """Refuse a folder with answers of parts, where nobody said that they are to be kept.
+def require_no_answers(folder: Path, shard: str | None) -> None:
+    """Refuse a folder with answers, where nobody said that they are to be kept.
+
+    Those of other parts of the same N may be there.
 
     Raises:
-        ConfigError: if there are some.
+        ConfigError: if there are others.
     """
-    for path in sorted(folder.glob(_PARTS)):
-        raise already_there(path)
+    answers = {folder / ANSWERS, *folder.glob(_PARTS.format("*"))}
+    if shard is not None:
+        answers -= {*folder.glob(_PARTS.format(shard_numbers(shard)[1]))}
+    for path in sorted(answers):
+        if path.exists() and path.stat().st_size:
+            raise already_there(path)
 
 
 def kept_answers(file: ResultFile, *, retry_errors: bool) -> list[KeptRow]:
@@ -48,6 +61,7 @@ def kept_answers(file: ResultFile, *, retry_errors: bool) -> list[KeptRow]:
         retry_errors: whether failures are dropped.
 
     Raises:
+        ConfigError: if a part is still being asked, and this run asks all.
         DatasetError: if another file holds something else than rows.
         MachineError: if one cannot be read, or this one not be written.
     """
@@ -64,9 +78,11 @@ def kept_answers(file: ResultFile, *, retry_errors: bool) -> list[KeptRow]:
 def _of_others(own: Path) -> Iterator[KeptRow]:
     """Read the answers that other runs have beside a file, finished or not."""
     folder = own.parent
-    for path in sorted((folder / ANSWERS, *folder.glob(_PARTS))):
+    for path in sorted((folder / ANSWERS, *folder.glob(_PARTS.format("*")))):
         if path == own or not path.exists():
             continue
+        if own.name == ANSWERS:  # what a part has not come to yet would be asked twice
+            require_not_written(path)
         try:
             content = path.read_bytes()
         except OSError as error:

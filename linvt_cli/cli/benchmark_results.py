@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from linvt_cli import errors
 from linvt_cli.cli.asked import ModelOptions
 from linvt_cli.cli.benchmark_options import EXACT, LOCAL, BenchmarkOptions
+from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.output import Output, json_text
 from linvt_cli.cli.result_files import replace_file
 from linvt_cli.cli.watching import free_memory, load_model
-from linvt_cli.errors import JudgementError, MachineError, OfflineError
+from linvt_cli.errors import JudgementError, LinVTError, MachineError, OfflineError
 from linvt_cli.evaluation.benchmarks import Benchmark
 from linvt_cli.evaluation.embeddings import PATH as EMBEDDINGS
 from linvt_cli.evaluation.embeddings import EmbeddingMatch
@@ -223,3 +225,20 @@ def tell(document: Mapping[str, Any], output: Output) -> None:
 
     for line in as_markdown(document):
         output.line(line)
+
+
+def end_of_run(failures: Sequence[str], *, answered: int) -> ExitCode:
+    """Return how a run ends.
+
+    Args:
+        failures: the classes of errors that its failures name.
+        answered: how many questions have an answer.
+    """
+    if not failures:
+        return ExitCode.DONE
+    if answered:
+        return ExitCode.SOME_FAILED
+    first = getattr(errors, failures[0], None)  # as a kept row names it
+    if isinstance(first, type) and issubclass(first, LinVTError):
+        return exit_code_of_class(first)
+    return ExitCode.VIDEO

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -11,14 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from linvt_cli import errors
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.batch import Batch, BatchVideo, Turn, terminated_like_interrupted
 from linvt_cli.cli.batch_progress import batch_progress
 from linvt_cli.cli.benchmark_options import BenchmarkOptions
-from linvt_cli.cli.benchmark_parts import answers_file, kept_answers, of_shard, require_no_parts
-from linvt_cli.cli.benchmark_results import score_all, tell, write_results
-from linvt_cli.cli.failures import ExitCode, exit_code_of_class
+from linvt_cli.cli.benchmark_parts import answers_file, kept_answers, of_shard, require_no_answers
+from linvt_cli.cli.benchmark_results import end_of_run, score_all, tell, write_results
+from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.model_version import weights_versions
 from linvt_cli.cli.output import Output, print_message
@@ -27,7 +27,7 @@ from linvt_cli.cli.resume import settings_of
 from linvt_cli.cli.row_formats import JsonLines
 from linvt_cli.cli.watching import fetch_model
 from linvt_cli.config import AnswerShape, GenerationConfig
-from linvt_cli.errors import LinVTError, MachineError
+from linvt_cli.errors import ConfigError, LinVTError, MachineError
 from linvt_cli.evaluation.answered_by import answered_by, mixture
 from linvt_cli.evaluation.benchmarks import BENCHMARKS, Benchmark, read_items
 from linvt_cli.evaluation.items import BrokenItem, Item, ReadOptions
@@ -55,6 +55,10 @@ def evaluate_benchmark(name: str, options: BenchmarkOptions, output: Output) -> 
     benchmark = BENCHMARKS[name]
     options.check(benchmark)
     options.frames.sampling(1)
+    if options.shard is not None and output.form == "json":
+        raise ConfigError(
+            "--shard has no results that --json could print", field="json", hint="leave out --json"
+        )
     with prompt_interrupt(), terminated_like_interrupted(), output.sole_writer():
         split = options.split or benchmark.splits[0]
         items = read_items(
@@ -86,7 +90,9 @@ class _Run:
     ) -> None:
         self._benchmark = benchmark
         self._items = of_shard([item for item in items if isinstance(item, Item)], options.shard)
-        self._broken = [item for item in items if isinstance(item, BrokenItem)]
+        # Those of all parts are told once, with the results.
+        broken = [item for item in items if isinstance(item, BrokenItem)]
+        self._broken = broken if options.shard is None else []
         self._options = options
         self._output = output
         self._generation = GenerationConfig(
@@ -115,7 +121,7 @@ class _Run:
             write_results(document, scored, self._benchmark, self._options, self._output)
         tell(document, self._output)
         types = [failure["type"] for failure in document["failures"]]
-        return _exit_code(types, answered=document["questions"]["answered"])
+        return end_of_run(types, answered=document["questions"]["answered"])
 
     def _opened(self, folder: Path) -> ResultFile:
         try:
@@ -125,8 +131,8 @@ class _Run:
                 f"'{folder}' cannot be made: {error.strerror}",
                 hint="name another folder with --output",
             ) from error
-        if self._options.shard is None and not self._options.resume:
-            require_no_parts(folder)
+        if not self._options.resume:
+            require_no_answers(folder, self._options.shard)
         answers = answers_file(folder, self._options.shard)
         return ResultFile(answers, JsonLines(), resume=self._options.resume)
 
@@ -138,7 +144,7 @@ class _Run:
         )
         ends = [row["error"] for row in self._rows.values()]
         types = [error["type"] for error in ends if error is not None]
-        return _exit_code(types, answered=len(ends) - len(types))
+        return end_of_run(types, answered=len(ends) - len(types))
 
     def _tell_broken(self) -> None:
         for broken in self._broken[:_MOST_TOLD]:
@@ -196,10 +202,14 @@ class _Run:
             self._options.subtitles,
             item.question,
             item.options,
-            str(item.video),
+            self._place(item),
             *map(asdict, item.subtitles),
         ]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_SETTINGS_DIGITS]
+
+    def _place(self, item: Item) -> str:
+        """Where a video is in the benchmark's folder, which may stand elsewhere next time."""
+        return os.path.relpath(item.video, self._options.data)
 
     def _ask_about(self, turn: Turn, item: Item, settings: str) -> bool:
         """Ask one question and keep the row; return whether it failed."""
@@ -272,18 +282,6 @@ class _Run:
             "judge": judge,
             "data": self._options.data,
         }
-
-
-def _exit_code(failures: Sequence[str], *, answered: int) -> ExitCode:
-    """Return how a run ends, by the classes of its failures as rows name them."""
-    if not failures:
-        return ExitCode.DONE
-    if answered:
-        return ExitCode.SOME_FAILED
-    first = getattr(errors, failures[0], None)
-    if isinstance(first, type) and issubclass(first, LinVTError):
-        return exit_code_of_class(first)
-    return ExitCode.VIDEO
 
 
 def _failure(broken: BrokenItem) -> Failure:

@@ -20,8 +20,8 @@ from linvt_cli.cli.input_lists import STANDARD_INPUT, ListRow, read_list
 from linvt_cli.errors import ConfigError, VideoNotFoundError
 
 _LIKE_A_FILE = re.compile(r"\S*([/*\[]\S*|\.\w{1,5})")
-Video = TypeVar("Video")
 _SHARD = re.compile(r"(\d{1,9})/(\d{1,9})")
+Video = TypeVar("Video")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +193,16 @@ def take_shard(videos: Sequence[Video], shard: str | None) -> list[Video]:
     """
     if shard is None:
         return list(videos)
+    number, count = shard_numbers(shard)
+    return list(videos[number - 1 :: count])
+
+
+def shard_numbers(shard: str) -> tuple[int, int]:
+    """Return which part of how many I/N is.
+
+    Raises:
+        ConfigError: if it is not I/N with I from 1 to N.
+    """
     parts = _SHARD.fullmatch(shard)
     number, count = (int(parts[1]), int(parts[2])) if parts else (0, 0)
     if not 1 <= number <= count:
@@ -201,4 +211,4 @@ def take_shard(videos: Sequence[Video], shard: str | None) -> list[Video]:
             field="shard",
             hint="--shard 1/3 on the first of three machines",
         )
-    return list(videos[number - 1 :: count])
+    return number, count

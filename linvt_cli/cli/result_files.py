@@ -238,6 +238,17 @@ def already_there(path: Path) -> ConfigError:
     )
 
 
+def require_not_written(path: Path) -> None:
+    """Refuse a file of results that another process is writing, where the system tells.
+
+    Raises:
+        ConfigError: if one is.
+        MachineError: if the file cannot be opened.
+    """
+    with _errors_translated(path), path.open("rb") as file:
+        _lock(file.fileno(), path)
+
+
 def _being_written(path: Path) -> ConfigError:
     return ConfigError(
         f"Another linvt is writing '{path}'",

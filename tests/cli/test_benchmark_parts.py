@@ -8,6 +8,8 @@ import shutil
 import pytest
 
 from linvt_cli.cli.app import run
+from linvt_cli.cli.result_files import ResultFile
+from linvt_cli.cli.row_formats import JsonLines
 from tests.cli.schema import validate_evaluation
 from tests.evaluation import samples
 from tests.evaluation.samples import write_json
@@ -110,3 +112,52 @@ def test_an_answer_file_that_is_none_is_told(data, tmp_path, capsys):
     (out / "answers-1-of-2.jsonl").write_text("[]\n")
     assert evaluate(data, out, "--resume") == 3
     assert "answers-1-of-2.jsonl" in capsys.readouterr().err
+
+
+def test_a_part_has_no_results_that_could_be_printed(data, tmp_path, capsys):
+    assert evaluate(data, tmp_path / "out", "--shard", "1/2", "--json") == 2
+    assert "--shard has no results" in capsys.readouterr().err
+
+
+def test_a_part_without_a_video_has_no_answers(data, tmp_path):
+    out = tmp_path / "out"
+    assert evaluate(data, out, "--shard", "5/5") == 0
+    assert (out / "answers-5-of-5.jsonl").read_text() == ""
+    assert evaluate(data, out, "--shard", "05/5") == 0  # it is the same part, which has no row
+
+
+def test_rows_that_cannot_be_asked_are_told_once_with_the_results(data, tmp_path, capsys):
+    (data / "video" / "1_plotQA" / "1.mp4").unlink()
+    assert evaluate(data, tmp_path / "out", "--shard", "1/1") == 0
+    assert "1.mp4" not in capsys.readouterr().err
+    assert evaluate(data, tmp_path / "out", "--resume") == 7
+    assert "1.mp4" in capsys.readouterr().err
+
+
+def test_a_run_of_all_waits_for_parts_that_are_being_asked(data, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert evaluate(data, out, "--shard", "1/2") == 0
+    with ResultFile(out / "answers-2-of-2.jsonl", JsonLines(), resume=True):
+        assert evaluate(data, out, "--resume") == 2
+        assert "Another linvt is writing" in capsys.readouterr().err
+        assert evaluate(data, out, "--shard", "1/2", "--resume") == 0  # parts do not wait
+    assert evaluate(data, out, "--resume") == 0
+
+
+def test_parts_of_another_number_and_answers_to_all_are_not_passed_over(data, tmp_path, capsys):
+    assert evaluate(data, tmp_path / "parts", "--shard", "1/2") == 0
+    assert evaluate(data, tmp_path / "parts", "--shard", "2/3") == 2
+    assert "answers-1-of-2.jsonl' is there already" in capsys.readouterr().err
+    assert evaluate(data, tmp_path / "all") == 0
+    assert evaluate(data, tmp_path / "all", "--shard", "1/2") == 2
+    assert "answers.jsonl' is there already" in capsys.readouterr().err
+
+
+def test_the_folder_of_the_benchmark_may_be_called_otherwise(data, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    assert evaluate(data, out, "--shard", "1/1") == 0
+    monkeypatch.chdir(tmp_path)
+    assert evaluate("data", out, "--resume") == 0
+    moved = data.rename(tmp_path / "elsewhere")
+    assert evaluate(moved, out, "--resume") == 0
+    assert (out / "answers.jsonl").read_text() == ""
