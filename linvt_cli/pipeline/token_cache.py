@@ -25,10 +25,10 @@ from linvt_cli.pipeline.token_file import (
 from linvt_cli.pipeline.watched import WatchedVideo
 from linvt_cli.settings.folders import user_folder
 from linvt_cli.video.files import TOKEN_SUFFIX, names_token_file, regular_file
-from linvt_cli.video.fingerprint import Fingerprint, fingerprint
+from linvt_cli.video.fingerprint import PIXELS_VERSION, Fingerprint, fingerprint
 
 DEFAULT_MAX_BYTES = 1 << 30
-_RECIPE = 2  # raised when decoding, resizing or refining changes what comes out
+_RECIPE = 1  # raised when refining changes what comes out
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ class TokenCache:
         facts = {
             "format": FORMAT_VERSION,
             "recipe": _RECIPE,
+            "pixels": PIXELS_VERSION,
             "content": content,
             "sampling": asdict(sampling),
             "identity": asdict(identity),

@@ -59,6 +59,7 @@ class JointStage:
         image: how the image-LLM learns, of the same nano.
         num_steps: of all together.
         learning_rate: of all.
+        by_muon: whether the layers of the image-LLM learn by Muon, as those of the image stage do.
     """
 
     name = "joint"
@@ -70,12 +71,14 @@ class JointStage:
         *,
         num_steps: int,
         learning_rate: float = 6e-4,
+        by_muon: bool = False,
     ) -> None:
         self.clips = clips
         self.usual = clips["usual"]
         self.image = image
         self.num_steps = num_steps
         self.learning_rate = learning_rate
+        self.by_muon = by_muon
         on_clips = {part: stage.drawing for part, stage in clips.items()}
         self.drawing = JointDrawing({**on_clips, "pictures": image.drawing})
         model = self.usual.nano.model
@@ -87,8 +90,8 @@ class JointStage:
         return [*self.usual.trained_modules(), *self.image.trained_modules()]
 
     def hidden_layers(self) -> Sequence[nn.Module]:
-        """The layers of the image-LLM."""
-        return self.image.hidden_layers()
+        """The layers of the image-LLM, where they learn by Muon."""
+        return self.image.hidden_layers() if self.by_muon else []
 
     def loss(self, step: int) -> Tensor:
         """The loss of the batch of one step."""
@@ -119,6 +122,7 @@ def joint_stage(
     learning_rate: float = 6e-4,
     seed: int = 5,
     readers: Readers | None = None,
+    by_muon: bool = False,
 ) -> JointStage:
     """Return the last stage of an image-LLM and its LinVT.
 
@@ -131,6 +135,7 @@ def joint_stage(
         learning_rate: of all parts.
         seed: of what is drawn.
         readers: heads that have learnt before; new ones otherwise.
+        by_muon: whether the layers of the image-LLM learn by Muon.
     """
     image = ImageStage(
         nano,
@@ -165,4 +170,6 @@ def joint_stage(
         "busy": on_clips(banks.busy, banks.busy_validation, batch_size, 4),
         "hard": on_clips(banks.hard, banks.hard_validation, half, _HARD_TURNS),
     }
-    return JointStage(clips, image, num_steps=num_steps, learning_rate=learning_rate)
+    return JointStage(
+        clips, image, num_steps=num_steps, learning_rate=learning_rate, by_muon=by_muon
+    )

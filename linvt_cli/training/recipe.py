@@ -187,7 +187,14 @@ def _linvt_stages(
         readers=image.readers,
         seed=3,
     )
-    yield joint_stage(nano, linvt, banks, num_steps=recipe.joint_steps, readers=image.readers)
+    yield joint_stage(
+        nano,
+        linvt,
+        banks,
+        num_steps=recipe.joint_steps,
+        readers=image.readers,
+        by_muon=True,
+    )
 
 
 def draw_progress(run_dir: Path, on_progress: Progress) -> None:

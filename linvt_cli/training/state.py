@@ -11,8 +11,11 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-_TENSORS = ("exp_avg", "exp_avg_sq", "momentum")  # of AdamW, and of Muon
-_STATE = ("step", *_TENSORS)  # of a weight that has had a gradient, in its own steps
+from linvt_cli.training.optimizer import Muon
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
+_MOMENTUM = ("momentum",)  # of Muon
+_STATE = ("step", *_MOMENTS, *_MOMENTUM)  # of a weight that has had a gradient, in its own steps
 
 
 def write_state(
@@ -72,17 +75,19 @@ def restore_state(
     }
     names = set(file.keys())
     for name, weight in learnt.items():
+        optimizer = home[weight]
+        # What another optimizer kept of it is of no use.
         kept = {
             part: file.get_tensor(f"{part}.{name}").to(weight.device)
-            for part in _TENSORS
+            for part in (_MOMENTUM if isinstance(optimizer, Muon) else _MOMENTS)
             if f"{part}.{name}" in names
         }
-        if _TENSORS[0] in kept:
+        if _MOMENTS[0] in kept:
             # Files of old do not tell how many of the steps a weight had a part in.
             own = f"step.{name}"
             kept["step"] = file.get_tensor(own) if own in names else torch.tensor(float(step))
         if kept:
-            home[weight].state[weight] = kept
+            optimizer.state[weight] = kept
     return step
 
 

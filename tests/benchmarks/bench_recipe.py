@@ -27,6 +27,7 @@ from linvt_cli.training.features import ClipDrawing, ClipSet, build_cache
 from linvt_cli.training.image_stage import ImageStage
 from linvt_cli.training.joint_stage import joint_stage
 from linvt_cli.training.linvt_stage import LinVTStage
+from linvt_cli.training.optimizer import set_learning_rate
 from linvt_cli.training.recipe import NanoRecipe
 from linvt_cli.training.trainer import optimizers_of
 from linvt_cli.training.untrained import new_nano
@@ -74,6 +75,8 @@ def measure(stage: Any, device: torch.device, num_steps: int, num_workers: int) 
         if weight.requires_grad
     ]
     optimizers = optimizers_of(stage, weights, 0.1)
+    for each in optimizers:
+        set_learning_rate(each, 1e-5)  # weights stay as they are, more or less
 
     def learn(drawn: Any) -> None:
         for optimizer in optimizers:

@@ -28,7 +28,7 @@ def tiny_joint_stage(bank: ClipBank, hard_bank: ClipBank, num_steps: int = 5) ->
     torch.manual_seed(0)
     banks = Banks(bank, bank, busy_bank(bank), busy_bank(bank), hard_bank, hard_bank)
     linvt = LinearVideoTokenizer(CONFIG)
-    return joint_stage(tiny_nano(), linvt, banks, num_steps=num_steps, batch_size=2)
+    return joint_stage(tiny_nano(), linvt, banks, num_steps=num_steps, batch_size=2, by_muon=True)
 
 
 def test_linvt_and_the_language_model_learn_and_what_they_see_stays(

@@ -99,6 +99,21 @@ def test_a_file_of_old_tells_one_number_of_steps_for_all(trained: Parts, tmp_pat
     assert [state["step"].item() for state in optimizers[0].state.values()] == [3, 3]
 
 
+def test_what_another_optimizer_kept_is_left_in_the_file(trained: Parts, tmp_path: Path) -> None:
+    learnt, _ = parts(1)
+    weights = list(learnt.values())
+    only = muon_and_adamw(weights, [], learning_rate=0.1, weight_decay=0.1)
+    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
+        restore_state(file, learnt, only)
+    assert learnt["hidden.weight"] not in only[0].state
+    step(learnt, only)  # as the first step of that weight
+    write_state(tmp_path / "b.safetensors", learnt, only, step=4)
+    others = parts(2)
+    with safe_open(tmp_path / "b.safetensors", framework="pt") as file:
+        restore_state(file, *others)
+    assert not others[1][1].state
+
+
 def test_weights_come_without_the_moments(trained: Parts, tmp_path: Path) -> None:
     learnt, optimizers = parts(1)
     with safe_open(tmp_path / "a.safetensors", framework="pt") as file:

@@ -70,8 +70,9 @@ def test_standard_pixels_are_left_alone():
     assert as_standard(COLOURS, transfer_of(1)) is COLOURS
 
 
-def write_wide(path: Path, transfer: int, colour: np.ndarray) -> None:
+def write_wide(path: Path, transfer: int, colour: np.ndarray, layout: str) -> None:
     """Write frames of one colour, whose values are given in [0, 1], as HDR video."""
+    depth = 10 if "10" in layout else 8
     kr, kb = 0.2627, 0.0593  # ITU-R BT.2020
     red, green, blue = colour
     luma = kr * red + (1 - kr - kb) * green + kb * blue
@@ -82,14 +83,17 @@ def write_wide(path: Path, transfer: int, colour: np.ndarray) -> None:
     )
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10, options={"qp": "0"})
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
+        stream.width, stream.height, stream.pix_fmt = 64, 48, layout
         coder = stream.codec_context
         coder.color_trc, coder.color_primaries, coder.colorspace = transfer, 9, 9
         coder.color_range = 1
         for number in range(5):
-            frame = av.VideoFrame(64, 48, "yuv444p")
+            frame = av.VideoFrame(64, 48, layout)
             for plane, value in zip(frame.planes, planes, strict=True):
-                plane.update(bytes([round(value)]) * plane.buffer_size)
+                coded = np.full(
+                    plane.buffer_size * 8 // (8 if depth == 8 else 16), value * 2 ** (depth - 8)
+                )
+                plane.update(np.rint(coded).astype(np.uint8 if depth == 8 else np.uint16).tobytes())
             frame.color_trc, frame.color_primaries, frame.colorspace = transfer, 9, 9
             frame.color_range = 1
             frame.pts, frame.time_base = number, Fraction(1, 10)
@@ -97,12 +101,13 @@ def write_wide(path: Path, transfer: int, colour: np.ndarray) -> None:
         container.mux(stream.encode())
 
 
+@pytest.mark.parametrize("layout", ["yuv444p", "yuv420p10le"])
 @pytest.mark.parametrize(("number", "name"), [(18, "hlg"), (16, "pq")])
 def test_frames_of_hdr_video_are_read_as_a_standard_screen_shows_them(
-    number: int, name: Transfer, tmp_path: Path
+    number: int, name: Transfer, layout: str, tmp_path: Path
 ) -> None:
     wide = hlg_of(np.array([200, 120, 40]))
-    write_wide(tmp_path / "a.mp4", number, wide)
+    write_wide(tmp_path / "a.mp4", number, wide, layout)
     frames = read_frames(tmp_path / "a.mp4", FrameSampling(num_frames=2))
     wanted = as_standard(np.rint(255 * wide).astype(np.uint8), name)
     assert np.abs(frames.pixels.astype(int) - wanted).max() <= 4

@@ -24,9 +24,9 @@ from linvt_cli.pipeline.identity import hash_tensors
 from linvt_cli.pipeline.looking import look_at
 from linvt_cli.pipeline.watched import check_coverage
 from linvt_cli.types import Frames, VisualFeatures
-from linvt_cli.video.fingerprint import Fingerprint
+from linvt_cli.video.fingerprint import PIXELS_VERSION, Fingerprint
 
-_FORMAT = 1  # raised when decoding, resizing or encoding changes what comes out
+_FORMAT = 1  # raised when encoding changes what comes out
 
 
 def vision_identity(backbone: TunableBackbone) -> str:
@@ -49,6 +49,7 @@ class FeatureStore:
         """Return the file for some frames of a video, there or not."""
         facts = {
             "format": _FORMAT,
+            "pixels": PIXELS_VERSION,
             "content": source.digest,
             "sampling": asdict(sampling),
             "identity": self.identity,
