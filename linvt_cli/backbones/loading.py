@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 
 from linvt_cli.backbones.container_memory import memory_left
+from linvt_cli.backbones.machine_memory import free_on_machine
 from linvt_cli.errors import ConfigError, DeviceError, OutOfMemoryError
 
 # PyTorch has a class for its own allocator on accelerators: other failures are known by their words
@@ -81,17 +80,7 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         with memory_errors_translated(device, hint=_FULL):
             return int(torch.cuda.mem_get_info(device)[0])
-    return min(_free_on_machine(), memory_left())
-
-
-def _free_on_machine() -> int:
-    try:
-        # Linux alone tells what programs can have without swapping
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        available = next(line for line in lines if line.startswith("MemAvailable:"))
-        return int(available.split()[1]) * 1024
-    except (OSError, StopIteration, ValueError):
-        return sys.maxsize
+    return min(free_on_machine(), memory_left())
 
 
 def wait_for(device: torch.device) -> None:

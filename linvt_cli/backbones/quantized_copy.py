@@ -7,7 +7,10 @@ the names of the running model, so that nothing is renamed or taken apart again.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from math import prod
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -27,6 +31,7 @@ from linvt_cli.config import Quantization
 from linvt_cli.types import QUANTIZED_COPY, TEXT_FILES, WEIGHTS_INDEX
 
 SHARD_SIZE = 2**30  # bytes; a shard is in memory twice while it is written
+_OS_ERROR = re.compile(r"os error (\d+)")
 _DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16}
 
 
@@ -99,7 +104,12 @@ def _write_weights(model: PreTrainedModel, target: Path) -> None:
     index: dict[str, str] = {}
     for number, names in enumerate(shards, start=1):
         file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        save_file(names, target / file, metadata={"format": "pt"})
+        try:
+            save_file(names, target / file, metadata={"format": "pt"})
+        except SafetensorError as error:  # what the file system says is in its text only
+            number_of_error = _OS_ERROR.search(str(error))
+            code = int(number_of_error[1]) if number_of_error else errno.EIO
+            raise OSError(code, os.strerror(code), str(target / file)) from error
         index.update(dict.fromkeys(names, file))
     _write_json(target / WEIGHTS_INDEX, {"metadata": {}, "weight_map": index})
 

@@ -26,6 +26,7 @@ from linvt_cli.models.copies import local_repo
 from linvt_cli.models.offline import settle_offline
 from linvt_cli.models.source import LOCAL_OWNER, names_folder
 from linvt_cli.models.store import Store
+from linvt_cli.settings.catalogue import what_stands_for
 
 if TYPE_CHECKING:
     from linvt_cli.models.store import PulledModel, Shelf
@@ -121,8 +122,9 @@ def _places(
     name: str, store: Store, *, original: bool, quantized: bool
 ) -> Iterator[tuple[Shelf, list[PulledModel]]]:
     """Yield where the store keeps a model, and what of it; of a folder all copies ever made."""
-    of_folder = local_repo(Path(name)) if names_folder(name) else f"{LOCAL_OWNER}/{name}"
-    if names_folder(name) or store.quantized_shelves(of_folder):
+    named = what_stands_for(name)
+    of_folder = local_repo(Path(named)) if names_folder(named) else f"{LOCAL_OWNER}/{name}"
+    if names_folder(named) or store.quantized_shelves(of_folder):
         for shelf in store.quantized_shelves(of_folder) if quantized else []:
             yield shelf, shelf.pulled()
         return

@@ -25,6 +25,7 @@ COLUMNS = (
 )  # fmt: skip
 """Of CSV; a list or an object is one cell with JSON in it, and what is null is empty."""
 _MAX_CELL = 2**31 - 1  # characters; a C long on every system
+_LINE_BEGINS = b'{"schema_version": '
 _ROW_BEGINS = re.compile(r"(?<=\n)\d+,")  # with the version of the schema
 
 
@@ -69,11 +70,14 @@ class JsonLines:
 
     def rows(self, content: bytes, name: str) -> Iterator[KeptRow]:
         """Read rows; the last counts only with its line's end."""
-        for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        *lines, torn = content.split(b"\n")
+        for number, line in enumerate(lines, start=1):
             try:
                 yield _kept(json.loads(line), line + b"\n")
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise _foreign(name, number) from error
+        if not (torn.startswith(_LINE_BEGINS) or _LINE_BEGINS.startswith(torn)):
+            raise _foreign(name, len(lines) + 1)  # it would be cut off
 
 
 class Csv:

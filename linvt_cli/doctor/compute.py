@@ -49,11 +49,17 @@ def check_gpu(circumstances: Circumstances) -> Finding:
     Raises:
         DeviceError: if the user wants a device that is not there, or one does not work.
     """
-    select_device(circumstances.device)
-    driver = driver_version()
+    driver, wanted = driver_version(), circumstances.device
     if not torch.cuda.is_available():
-        wanted = circumstances.device != "cpu"
-        return _without_cuda(driver, built_for=torch.version.cuda, wanted=wanted)
+        found = _without_cuda(driver, built_for=torch.version.cuda, wanted=wanted != "cpu")
+        if wanted.startswith("cuda"):
+            raise DeviceError(
+                f"Device '{wanted}' was asked for; {found.message}",
+                hint=found.hint or "use --device cpu",
+            )
+        select_device(wanted)
+        return found
+    select_device(wanted)
     devices = [_try_device(index) for index in range(torch.cuda.device_count())]
     names = ", ".join(f"{each['name']} with {each['free_gib']} GiB free" for each in devices)
     return Finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -22,17 +23,20 @@ def check_folders(_: Circumstances) -> Finding:
     """Write a small file into each folder, or into the nearest that is there.
 
     Raises:
-        MachineError: if one cannot be written.
+        MachineError: if one cannot be used.
     """
     folders = used_folders()
     for purpose, folder in folders.items():
+        if purpose == _READ:
+            _require_readable(folder)
+            continue
         try:
             with tempfile.TemporaryFile(dir=nearest_there(folder)) as file:
                 file.write(b"linvt")
         except OSError as error:
             raise MachineError(
                 f"The {purpose} '{folder}' cannot be written: {error.strerror}",
-                hint=f"set {_VARIABLE[purpose]} to a folder of your own",
+                hint=f"set {_VARIABLE[purpose]} to a {_kind(purpose)} of your own",
             ) from error
     shown = ", ".join(str(folder) for folder in folders.values())
     return Finding(
@@ -56,7 +60,7 @@ def check_disk(_: Circumstances) -> Finding:
         if room < LEAST_FREE:
             raise MachineError(
                 f"The disk of the {purpose} has {room / 2**20:.0f} MiB left",
-                hint=f"make room there, or set {_VARIABLE[purpose]} to a folder elsewhere",
+                hint=f"make room, or set {_VARIABLE[purpose]} to a {_kind(purpose)} elsewhere",
             )
     room = free[_MODELS]
     if room < MODEL_SIZE:
@@ -69,17 +73,32 @@ def check_disk(_: Circumstances) -> Finding:
     return Finding(f"{room / _GIB:.0f} GiB free for models", facts=facts)
 
 
+_READ = "cache of models"  # of other tools: linvt writes nothing there
 _MODELS = "folder of models"
+_CONFIGURATION = "folder of the configuration"
 _VARIABLE = {
-    "cache of models": "HF_HOME",
+    _READ: "HF_HOME",
     _MODELS: "LINVT_HOME",
-    "folder of the configuration": "LINVT_CONFIG",
+    _CONFIGURATION: "LINVT_CONFIG",
     "folder of temporary files": "TMPDIR",
 }
 
 
+def _kind(purpose: str) -> str:
+    """What the variable names."""
+    return "file in a folder" if purpose == _CONFIGURATION else "folder"
+
+
+def _require_readable(folder: Path) -> None:
+    if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
+        raise MachineError(
+            f"The {_READ} '{folder}' cannot be read",
+            hint=f"set {_VARIABLE[_READ]} to a folder that you may read",
+        )
+
+
 def used_folders() -> dict[str, Path]:
-    """Return the folders that linvt and its libraries write to, by purpose."""
+    """Return the folders that linvt writes to, and the one where it finds models, by purpose."""
     from huggingface_hub import constants
 
     places = (

@@ -102,7 +102,7 @@ def read_file(path: Path | None = None) -> FileSettings:
         raise ConfigError(
             f"The configuration '{place}' is no UTF-8 text",
             field="config",
-            hint="save it as UTF-8, or begin anew with: linvt config set",
+            hint="save it as UTF-8, or move it away and begin anew",
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(

@@ -134,10 +134,10 @@ def test_only_devices_that_work_on_by_themselves_are_waited_for(monkeypatch, dev
 
 
 def test_a_container_has_no_more_memory_than_it_may_use(monkeypatch):
-    monkeypatch.setattr(loading, "_free_on_machine", lambda: 2**40)
+    monkeypatch.setattr(loading, "free_on_machine", lambda: 2**40)
     monkeypatch.setattr(loading, "memory_left", lambda: 2**30)
     assert free_memory(CPU) == 2**30
-    monkeypatch.setattr(loading, "_free_on_machine", lambda: 2**20)
+    monkeypatch.setattr(loading, "free_on_machine", lambda: 2**20)
     assert free_memory(CPU) == 2**20
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from linvt_cli.backbones import image_llm, quantized_copy
 from linvt_cli.backbones.copy_description import is_copy
@@ -92,6 +94,20 @@ def test_shards_are_small_and_hold_each_weight_once(tmp_path, monkeypatch):
         seen += names
     assert len(seen) == len(set(seen)) == len(index["weight_map"])
     assert load(copied, "qwen2-vl-2b", "nf4").embed_dim == fresh.embed_dim
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("I/O error: No space left on device (os error 28)", errno.ENOSPC), ("odd", errno.EIO)],
+)
+def test_a_disk_that_fails_is_an_error_of_the_system(tmp_path, monkeypatch, text, code):
+    def fail(*_: object, **__: object) -> None:
+        raise SafetensorError(text)
+
+    monkeypatch.setattr(quantized_copy, "save_file", fail)
+    with pytest.raises(OSError, match=os.strerror(code)) as caught:
+        quantized_copy._write_weights(torch.nn.Linear(2, 2), tmp_path)  # type: ignore[arg-type]
+    assert caught.value.errno == code
 
 
 def test_a_copy_says_what_it_is(tmp_path):

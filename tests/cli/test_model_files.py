@@ -11,6 +11,7 @@ import pytest
 
 from linvt_cli.cli.app import run
 from linvt_cli.models import pull
+from linvt_cli.models.copies import Original, local_repo, make_copy
 from linvt_cli.models.patience import Patience
 from linvt_cli.models.store import Store
 from tests.cli.processes import REAL, ROOT, run_linvt
@@ -156,6 +157,24 @@ def test_remove_frees_the_files_of_one_model(pulled, capsys):
 def test_both_kinds_of_files_named_are_all(pulled, capsys):
     assert run(["models", "remove", "--original", "--quantized", "qwen2-vl-2b"]) == 0
     assert [model.manifest.repo for model in Store().pulled()] == ["me/mine"]
+
+
+def test_an_own_name_of_a_folder_stands_for_its_copies(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    (tmp_path / "models.toml").write_text("[lectures]\nfrom = './tiny'\n")
+    (tmp_path / "tiny").mkdir()
+    original = Original(local_repo(tmp_path / "tiny"), "1" * 40, "main")
+    make_copy(
+        Store(),
+        original,
+        "nf4",
+        lambda target: Path(target, "config.json").touch(),
+        needed=0,
+        on_wait=lambda: None,
+    )
+    assert run(["models", "remove", "--quantized", "lectures"]) == 0
+    assert capsys.readouterr().out == "lectures: 0 B removed\n"
+    assert Store().pulled() == []
 
 
 def test_prune_removes_what_was_replaced_and_what_was_interrupted(pulled, capsys):

@@ -71,6 +71,14 @@ def test_a_bad_row_in_the_midst_is_refused_and_nothing_is_cut_off(path):
     assert path.read_bytes() == lines
 
 
+def test_a_file_of_something_else_keeps_every_byte(tmp_path):
+    path = tmp_path / "notes.jsonl"
+    path.write_bytes(b'{"video": "a.mp4", "question": "Who?"}')
+    with pytest.raises(DatasetError):
+        write(path, row(1), resume=True)
+    assert path.read_bytes() == b'{"video": "a.mp4", "question": "Who?"}'
+
+
 def test_a_torn_head_is_written_anew(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_bytes(b"schema_ver")

@@ -53,6 +53,14 @@ def test_a_file_cut_off_at_any_byte_gives_its_whole_rows(form):
         assert len(kept) == sum(end <= size for end in ends[1:]), whole[:size]
 
 
+@pytest.mark.parametrize("text", [b'{"video": "a.mp4"}', b"[1, 2]", b"my notes", b"{}"])
+def test_a_last_line_without_an_end_is_cut_off_only_where_it_can_be_a_row(text):
+    with pytest.raises(DatasetError, match="Line 1 of 'x' is no row"):
+        list(JsonLines().rows(text, "x"))
+    with pytest.raises(DatasetError, match="Line 2 of 'x' is no row"):
+        list(JsonLines().rows(content(JsonLines(), row(1)) + text, "x"))
+
+
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: type(form).__name__)
 @pytest.mark.parametrize("text", [b"hello\nworld\n", b'{"video": 3}\n', b"[]\n", b"a,b\r\n1,2\r\n"])
 def test_what_linvt_did_not_write_is_refused(form, text):

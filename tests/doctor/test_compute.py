@@ -85,8 +85,18 @@ def test_a_number_that_no_device_has_is_a_failure_beside_others(monkeypatch):
 
 
 def test_a_device_that_the_user_wants_and_that_is_not_there_is_a_failure(no_device):
-    with pytest.raises(DeviceError, match="Device 'cuda' was asked for"):
+    with pytest.raises(DeviceError, match="Device 'cuda' was asked for; no NVIDIA driver") as error:
         check_gpu(Circumstances(device="cuda"))
+    assert error.value.hint == "use --device cpu"
+
+
+def test_a_wanted_device_that_is_hidden_says_so(no_device, monkeypatch):
+    monkeypatch.setattr(compute, "driver_version", lambda: "550.54")
+    monkeypatch.setattr(torch.version, "cuda", "12.6")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(DeviceError, match="hides all devices") as error:
+        check_gpu(Circumstances(device="cuda"))
+    assert error.value.hint == "unset CUDA_VISIBLE_DEVICES"
 
 
 @pytest.mark.gpu

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections import namedtuple
@@ -32,24 +33,33 @@ def test_folders_that_can_be_created_are_well_and_are_not_created(folders):
 
 
 @pytest.mark.parametrize(
-    ("variable", "purpose"),
-    [("HF_HUB_CACHE", "cache of models"), ("LINVT_HOME", "folder of models")],
+    ("variable", "purpose", "hint"),
+    [
+        ("LINVT_CONFIG", "folder of the configuration", "a file in a folder of your own"),
+        ("LINVT_HOME", "folder of models", "a folder of your own"),
+    ],
 )
 def test_a_folder_that_cannot_be_written_is_named_with_its_variable(
-    folders, monkeypatch, variable, purpose
+    folders, monkeypatch, variable, purpose, hint
 ):
     (folders / "file").touch()
-    place = str(folders / "file" / "models")
+    place = folders / "file" / "models"
     monkeypatch.setenv("LINVT_CONFIG", str(folders / "config.toml"))
-    if variable == "LINVT_HOME":
-        monkeypatch.setenv(variable, place)
-    else:
-        monkeypatch.setattr(constants, variable, place)
+    monkeypatch.setenv(variable, str(place / "a.toml" if variable == "LINVT_CONFIG" else place))
     with pytest.raises(MachineError) as caught:
         check_folders(Circumstances())
     assert caught.value.message == f"The {purpose} '{place}' cannot be written: Not a directory"
-    expected = "HF_HOME" if variable == "HF_HUB_CACHE" else variable
-    assert caught.value.hint == f"set {expected} to a folder of your own"
+    assert caught.value.hint == f"set {variable} to {hint}"
+
+
+def test_models_of_other_tools_need_only_be_readable(folders, monkeypatch):
+    (folders / "hub").mkdir()
+    (folders / "hub").chmod(0o555)
+    assert check_folders(Circumstances()).status == "ok"
+    monkeypatch.setattr(os, "access", lambda folder, mode: False)
+    with pytest.raises(MachineError, match="cannot be read") as caught:
+        check_folders(Circumstances())
+    assert "HF_HOME" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
