@@ -109,9 +109,22 @@ class Refiner(nn.Module):
         return hidden_BTNw
 
     def score(self, hidden_BTNw: torch.Tensor) -> torch.Tensor:
-        """Significance as float32 logits: (B, T, N, w) -> (B, T, N)."""
-        scores_BTN1: torch.Tensor = self.score_proj(self.score_norm(hidden_BTNw))
-        return scores_BTN1.squeeze(-1).float()
+        """Significance as float32 logits: (B, T, N, w) -> (B, T, N).
+
+        Computed in float32 as well, whatever the weights are: in bfloat16 a third of the tokens of
+        a video have the score of another one, and which of them are kept is arbitrary.
+        """
+        norm, proj = self.score_norm, self.score_proj
+        with torch.autocast(hidden_BTNw.device.type, enabled=False):
+            normal_BTNw = F.layer_norm(
+                hidden_BTNw.float(),
+                norm.normalized_shape,
+                norm.weight.float(),
+                norm.bias.float(),
+                norm.eps,
+            )
+            scores_BTN1 = F.linear(normal_BTNw, proj.weight.float(), proj.bias.float())
+        return scores_BTN1.squeeze(-1)
 
 
 def pool(

@@ -24,6 +24,20 @@ def refiner(config: LinVTConfig) -> Refiner:
     return Refiner(config).eval()
 
 
+@pytest.mark.parametrize("autocast", [True, False])
+def test_tokens_that_differ_a_little_have_scores_of_their_own_in_16_bits(
+    refiner: Refiner, autocast: bool
+) -> None:
+    hidden = torch.randn(1, 16, 64, refiner.score_norm.normalized_shape[0])
+    if not autocast:
+        refiner, hidden = refiner.bfloat16(), hidden.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        scores = refiner.score(hidden)
+    assert scores.dtype == torch.float32
+    assert len({*scores.flatten().tolist()}) > 0.99 * scores.numel()
+    assert torch.equal(scores, refiner.float().score(hidden.float()))
+
+
 def test_attention_within_a_frame_ignores_other_frames() -> None:
     layer = RefinerLayer(8, 2)
     hidden = torch.randn(2, 3, 5, 8)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from linvt_cli.errors import LinVTError
 from linvt_cli.training.tuning.adapter import save_lora
-from linvt_cli.video_tokenizer.checkpoint import save_checkpoint
+from linvt_cli.video_tokenizer.checkpoint import read_checkpoint_info, save_checkpoint
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from linvt_cli.video_tokenizer.package import ADAPTER
 
@@ -61,3 +63,18 @@ def replace_folder(new: Path, folder: Path) -> None:
         folder.rename(old)
     new.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def is_result_of(folder: Path, facts: Mapping[str, Any]) -> bool:
+    """Whether a folder holds what a stage with these settings has exported.
+
+    Args:
+        folder: of a checkpoint, there or not.
+        facts: the settings, as JSON values.
+    """
+    try:
+        told = read_checkpoint_info(folder).training
+    except LinVTError:
+        return False
+    wanted = json.loads(json.dumps(dict(facts)))
+    return all(told.get(name) == value for name, value in wanted.items())

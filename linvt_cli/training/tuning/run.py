@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from linvt_cli.training.tuning.beginning import (
     make_accelerator,
 )
 from linvt_cli.training.tuning.curriculum import Curriculum, Task, make_tasks
-from linvt_cli.training.tuning.export import export
+from linvt_cli.training.tuning.export import export, is_result_of
 from linvt_cli.training.tuning.features import FeatureStore, vision_identity
 from linvt_cli.training.tuning.learner import Learner
 from linvt_cli.training.tuning.loop import Stage, run_stage
@@ -148,7 +148,7 @@ class _Run:
         learnt = run_stage(
             stage, self.accelerator, settings.run_dir, self.bad, self.observer.on_step
         )
-        if self.accelerator.is_main_process and (learnt or not self._has_result(name)):
+        if self.accelerator.is_main_process and (learnt or not self._has_result(name, stage.facts)):
             loss = final_loss(settings.run_dir, name, num_steps=stage.num_steps)
             told = {**stage.facts, "final_loss": loss, "linvt_version": __version__}
             write = partial(
@@ -171,9 +171,13 @@ class _Run:
         processes = int(self.accelerator.num_processes)
         return settings.batch_size * settings.accumulate * processes
 
-    def _has_result(self, name: StageName) -> bool:
-        wanted = ("align", RESULT) if name == "align" else (f"{RESULT}/{ADAPTER}",)
-        return all((self.settings.run_dir / folder).is_dir() for folder in wanted)
+    def _has_result(self, name: StageName, facts: Mapping[str, Any]) -> bool:
+        """Whether what a finished stage has learnt was exported; older results do not count."""
+        aligned, result = self.settings.run_dir / "align", self.settings.run_dir / RESULT
+        instructed = (result / ADAPTER).is_dir()
+        if name == "instruct":
+            return instructed and is_result_of(result, facts)
+        return is_result_of(aligned, facts) and (instructed or is_result_of(result, facts))
 
     def _store(self) -> FeatureStore | None:
         folder = self.settings.cache_features

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from linvt_cli.training.tuning.adapter import add_lora
-from linvt_cli.training.tuning.export import export, replace_folder
+from linvt_cli.training.tuning.export import export, is_result_of, replace_folder
 from linvt_cli.training.tuning.settings import LoraShape
 from linvt_cli.video_tokenizer.checkpoint import load_checkpoint, read_checkpoint_info
 from linvt_cli.video_tokenizer.package import pack_checkpoint
@@ -58,3 +58,14 @@ def test_leftovers_of_a_run_that_was_cut_off_do_not_hinder(tmp_path):
     (new / "file").write_text("new")
     replace_folder(new, tmp_path / "linvt")
     assert (tmp_path / "linvt" / "file").read_text() == "new"
+
+
+def test_results_are_told_apart_by_the_settings_of_their_stage(tmp_path):
+    told = {"steps": 3, "betas": [0.9, 0.98], "final_loss": 0.5}
+    export(tmp_path / "linvt", small_linvt(24), None, **TOLD, training=told)
+    assert is_result_of(tmp_path / "linvt", {"steps": 3, "betas": (0.9, 0.98)})
+    assert not is_result_of(tmp_path / "linvt", {"steps": 6, "betas": (0.9, 0.98)})
+    assert not is_result_of(tmp_path / "linvt", {"steps": 3, "seed": 0})
+    assert not is_result_of(tmp_path / "align", {"steps": 3})
+    (tmp_path / "linvt" / "config.json").write_text("{")
+    assert not is_result_of(tmp_path / "linvt", {"steps": 3})

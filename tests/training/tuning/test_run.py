@@ -269,6 +269,9 @@ def test_a_result_that_is_missing_is_written_again(tmp_path):
     assert (folder / "config.json").read_text(encoding="utf-8") == first
     told = json.loads(first)["training"]
     assert told["final_loss"] == losses(settings.run_dir, "align")[-1]
+    (folder / "config.json").write_text(first.replace('"seed": 0', '"seed": 7'), encoding="utf-8")
+    run_tuning(settings)  # what stood there was another run's
+    assert (folder / "config.json").read_text(encoding="utf-8") == first
 
 
 def test_another_beginning_in_the_same_folder_is_refused(tmp_path):
