@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from linvt_cli.backbones.registry import BACKBONES, find_backbone
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.sizes import bytes_text
+from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError, ConfigError
 from linvt_cli.models.manifest import Manifest
 from linvt_cli.models.offline import is_offline
@@ -144,7 +145,9 @@ def pull_model(name: str, output: Output, *, verify: bool = False) -> PulledMode
         return pull(source, store=Store(), watcher=report, verify=verify)
 
 
-def pull_if_needed(name: str, output: Output, *, allowed: bool) -> None:
+def pull_if_needed(
+    name: str, output: Output, *, allowed: bool, copies: Iterable[Quantization] = ()
+) -> None:
     """Pull what a command needs and this machine lacks.
 
     On a terminal the user sees the size and can stop; without one, nobody may be there to see that
@@ -154,12 +157,13 @@ def pull_if_needed(name: str, output: Output, *, allowed: bool) -> None:
         name: of a model, as ``--model`` takes it.
         output: where messages go.
         allowed: whether the user asked for it.
+        copies: in how many bits a quantized copy serves as well as the files themselves.
 
     Raises:
         BackboneLoadError: if it is needed and not allowed.
         DownloadError: if it cannot be fetched.
     """
-    from linvt_cli.models.copies import find_any_copy
+    from linvt_cli.models.copies import find_copy_of
     from linvt_cli.models.files import find_snapshot
 
     named = what_stands_for(name)
@@ -168,7 +172,9 @@ def pull_if_needed(name: str, output: Output, *, allowed: bool) -> None:
     if is_offline():
         return  # what is missing offline is said when it is loaded
     source = source_of(name)
-    if find_snapshot(source) is not None or find_any_copy(Store(), source) is not None:
+    if find_snapshot(source) is not None:
+        return
+    if any(find_copy_of(Store(), source, bits) is not None for bits in copies):
         return
     if not allowed and not sys.stderr.isatty():
         raise BackboneLoadError(

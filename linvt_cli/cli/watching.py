@@ -12,7 +12,9 @@ from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pulling import pull_if_needed
+from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError, ConfigError, OutOfMemoryError
+from linvt_cli.models.copies import bits_that_serve
 from linvt_cli.models.offline import settle_offline
 from linvt_cli.models.source import names_repository
 
@@ -111,7 +113,7 @@ class Watching:
         # Not above: there the error still holds all that was computed.
         self._output.warning(f"{failed.message}; trying again in {fewer}")
         self._may_step_down = False
-        before, self._model = self._model, replace(self._model, quant=fewer)
+        before, self._model = self._model, replace(self._model, quant=fewer, fitted=True)
         self._qa = self._watched = None
         free_memory()
         try:
@@ -158,10 +160,18 @@ def fetch_model(model: ModelOptions, output: Output) -> None:
     """
     settle_offline(model.offline)
     if model.weights is None:
-        pull_if_needed(model.chosen, output, allowed=model.pull)
+        copies = _copies_that_serve(model)
+        pull_if_needed(model.chosen, output, allowed=model.pull, copies=copies)
     checkpoint = model.linvt_checkpoint
     if checkpoint is not None and names_repository(checkpoint):
         pull_if_needed(checkpoint, output, allowed=model.pull)
+
+
+def _copies_that_serve(model: ModelOptions) -> tuple[Quantization, ...]:
+    """Return in how many bits a copy spares pulling; in any where linvt chose of what is here."""
+    if not model.keep_quantized:
+        return ()
+    return bits_that_serve("auto" if model.fitted else model.quant)
 
 
 def load_model(model: ModelOptions, output: Output) -> VideoQA:

@@ -71,9 +71,18 @@ def find_copy_of(store: Store, source: HubSource, quantization: Quantization) ->
 
 
 def find_any_copy(store: Store, source: HubSource) -> Path | None:
-    """Return the folder of a repository's copy, whichever there is."""
+    """Return the folder of a repository's copy, whichever there is: all are of the same model."""
     found = (find_copy_of(store, source, quantization) for quantization in QUANTIZED)
     return next((copied.folder for copied in found if copied is not None), None)
+
+
+def bits_that_serve(choice: str) -> tuple[Quantization, ...]:
+    """Return in how many bits a copy is what a choice asks for, the most first; any for ``auto``.
+
+    Args:
+        choice: the quantization as the user chose it.
+    """
+    return tuple(bits for bits in QUANTIZED if choice in ("auto", bits))
 
 
 def make_copy(

@@ -18,7 +18,8 @@ from linvt_cli.settings.folders import expanded
 def find_model(name: str) -> tuple[BackboneSpec, Path | None]:
     """Return the row of a model, and the folder of its files where the name says it.
 
-    Where the files of a repository were removed, that is the folder of a quantized copy.
+    Where the files of a repository were removed, a quantized copy tells what the model is; which
+    copy is used depends on how many bits are asked for, so there is no folder.
 
     Args:
         name: of a row or of an entry of the user's catalogue, ``hub:owner/name[@revision]``, or a
@@ -31,9 +32,10 @@ def find_model(name: str) -> tuple[BackboneSpec, Path | None]:
     """
     named = what_stands_for(name)
     if names_repository(named):
-        return _brought(name, _require_snapshot(parse_source(named), name))
+        return _find_repository(name, parse_source(named))
     if names_folder(named):
-        return _brought(name, require_folder(expanded(named)))
+        folder = require_folder(expanded(named))
+        return _recognized(name, folder), folder
     return find_backbone(named), None
 
 
@@ -50,20 +52,23 @@ def find_checkpoint(named: str | Path) -> Path:
         BackboneLoadError: if the repository is not on this machine.
     """
     if isinstance(named, str) and names_repository(named):
-        return _require_snapshot(parse_source(named), named)
+        folder = find_snapshot(parse_source(named), in_use=True)
+        if folder is None:
+            raise missing_files(named)
+        return folder
     return Path(named)
 
 
-def _brought(name: str, folder: Path) -> tuple[BackboneSpec, Path]:
-    config = read_config(folder)
-    return recognize(name, config, parameters=count_parameters(folder)), folder
-
-
-def _require_snapshot(source: HubSource, name: str) -> Path:
-    folder = find_snapshot(source, in_use=True) or find_any_copy(Store(), source)
-    if folder is None:
+def _find_repository(name: str, source: HubSource) -> tuple[BackboneSpec, Path | None]:
+    folder = find_snapshot(source, in_use=True)
+    known_by = folder or find_any_copy(Store(), source)
+    if known_by is None:
         raise missing_files(name)
-    return folder
+    return _recognized(name, known_by), folder
+
+
+def _recognized(name: str, folder: Path) -> BackboneSpec:
+    return recognize(name, read_config(folder), parameters=count_parameters(folder))
 
 
 def missing_files(name: str) -> BackboneLoadError:

@@ -12,7 +12,7 @@ from linvt_cli.backbones.prequantized import stored_quantization
 from linvt_cli.backbones.registry import BackboneSpec
 from linvt_cli.config import Quantization, Workload
 from linvt_cli.errors import OutOfMemoryError, StoreError
-from linvt_cli.models.copies import find_copy_of
+from linvt_cli.models.copies import bits_that_serve, find_copy_of
 from linvt_cli.models.files import find_snapshot, require_folder
 from linvt_cli.models.source import (
     DEFAULT_REVISION,
@@ -21,7 +21,7 @@ from linvt_cli.models.source import (
     names_repository,
     parse_source,
 )
-from linvt_cli.models.store import QUANTIZED, Store
+from linvt_cli.models.store import Store
 from linvt_cli.pipeline.model_choice import find_model, missing_files
 from linvt_cli.pipeline.precision import (
     choose_quantization,
@@ -31,6 +31,10 @@ from linvt_cli.pipeline.precision import (
 )
 from linvt_cli.pipeline.quantizing import Notify, Published, require_published, revision_of
 from linvt_cli.settings.catalogue import what_stands_for
+
+_STORED_HINT = (
+    "use the files as first published, a smaller --model (linvt models list), or another --device"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,8 @@ def find_weights(
     if original is None:
         return _copied(spec, source, choice, device, dtype, work, allowed=keep_quantized)
     if stored_quantization(original) != "none":
-        chosen = choose_quantization(choice, device, dtype, spec, work)
-        stored = respect_stored(choice, chosen, original)
+        stored = respect_stored(choice, "none", original)
+        _require_room(spec, stored, device, dtype, work)
         return Weights(original, revision_of(original), stored)
     chosen = choose_quantization(choice, device, dtype, spec, work, notify=notify)
     found = Weights(original, revision_of(original), chosen)
@@ -146,6 +150,20 @@ def find_published(model: str) -> Published:
     return require_published(spec, folder, source)
 
 
+def _require_room(
+    spec: BackboneSpec,
+    stored: Quantization,
+    device: torch.device,
+    dtype: torch.dtype,
+    work: Workload,
+) -> None:
+    """Refuse files that are quantized already, and do not fit: other bits cannot be had of them."""
+    try:
+        choose_quantization(stored, device, dtype, spec, work)
+    except OutOfMemoryError as error:
+        raise OutOfMemoryError(error.message, hint=_STORED_HINT) from error
+
+
 def _copied(
     spec: BackboneSpec,
     source: HubSource | None,
@@ -161,12 +179,12 @@ def _copied(
     free = free_memory(device)
     # The most bits that leave room for the work, before those that hold the weights alone.
     by_room = sorted(
-        QUANTIZED if allowed and spec.memory is not None else (),
+        bits_that_serve(choice) if allowed and spec.memory is not None else (),
         key=lambda bits: not has_room(needed(spec, bits, dtype, work, device), free),
     )
     for quantization in by_room:
         found = None if source is None else find_copy_of(Store(), source, quantization)
-        if found is None or choice not in ("auto", quantization):
+        if found is None:
             continue
         try:
             choose_quantization(quantization, device, dtype, spec, work)

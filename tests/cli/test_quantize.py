@@ -114,6 +114,58 @@ def test_copies_are_listed_verified_and_removed(model, capsys):
     assert run(["models", "remove", model]) == 4
 
 
+@pytest.fixture
+def repository(online, tmp_path, monkeypatch) -> str:
+    """A tiny public image-LLM on a hub, pulled; plenty of memory and disk."""
+    monkeypatch.setattr(precision, "free_memory", lambda device: 2**40)
+    monkeypatch.setattr(Published, "_size", lambda self, quantization: 0)
+    folder = tmp_path / "published"
+    folder.mkdir()
+    write_internvl2(folder, "internlm2")
+    online.publish("me/tiny", {file.name: file.read_bytes() for file in folder.iterdir()})
+    assert run(["models", "pull", "hub:me/tiny", "--quiet"]) == 0
+    return "hub:me/tiny"
+
+
+def test_of_several_copies_without_their_original_the_asked_one_answers_and_is_in_use(
+    repository, capsys
+):
+    for bits in ("int8", "nf4"):
+        assert run(["quantize", repository, "--to", bits, "--quiet"]) == 0
+    assert run(["models", "remove", "--original", repository]) == 0
+    for copied in Store().pulled():
+        copied.folder.with_name(f"{copied.folder.name}.used").unlink()
+    capsys.readouterr()
+    assert run(ask(repository, "--quant", "nf4")) == 0
+    model = json.loads(capsys.readouterr().out)["model"]
+    assert (model["backbone"], model["quantization"]) == (repository, "nf4")
+    used = {copied.manifest.quantization: copied.last_used for copied in Store().pulled()}
+    assert used["int8"] is None
+    assert used["nf4"] is not None
+
+
+@pytest.fixture
+def only_int8(repository: str, capsys) -> str:
+    """The same model, of which nothing but a copy in 8 bits is left."""
+    assert run(["quantize", repository, "--to", "int8", "--quiet"]) == 0
+    assert run(["models", "remove", "--original", repository]) == 0
+    capsys.readouterr()
+    return repository
+
+
+def test_another_copy_is_made_from_the_original_which_is_pulled_again(only_int8, capsys):
+    assert run(["quantize", only_int8, "--to", "nf4", "--pull"]) == 0
+    assert f"pulling {only_int8}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bits", ["int8", "nf4"])
+def test_without_the_original_a_copy_cannot_be_made_and_is_not_blamed(only_int8, bits, capsys):
+    assert run(["quantize", only_int8, "--to", bits, "--offline"]) == 4
+    error = capsys.readouterr().err
+    assert f"The files of '{only_int8}' are not on this machine" in error
+    assert f"hint: linvt models pull {only_int8}" in error
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_model_is_pulled_quantized_and_asked_without_its_original(

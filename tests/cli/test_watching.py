@@ -15,9 +15,11 @@ from linvt_cli import VideoQA
 from linvt_cli.cli import watching as cli_watching
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
-from linvt_cli.cli.watching import Watching, load_model, watch_video
+from linvt_cli.cli.watching import Watching, fetch_model, load_model, watch_video
 from linvt_cli.config import Quantization, QuantizationChoice
-from linvt_cli.errors import ConfigError, OutOfMemoryError
+from linvt_cli.errors import BackboneLoadError, ConfigError, OutOfMemoryError
+from linvt_cli.models.copies import Original, make_copy
+from linvt_cli.models.store import Store
 
 
 def test_offline_is_set_before_the_model_is_loaded(loads, monkeypatch):
@@ -181,6 +183,60 @@ def test_files_that_cannot_be_had_in_fewer_bits_leave_the_first_error(monkeypatc
     with pytest.raises(OutOfMemoryError) as caught:
         tight.watching(video).start()
     assert caught.value.hint == "a hint"
+
+
+@pytest.fixture
+def pulls(monkeypatch) -> list[str]:
+    """What is pulled where only an int8 copy of qwen2-vl-2b is here."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    make_copy(
+        Store(),
+        Original("Qwen/Qwen2-VL-2B-Instruct", "1" * 40, "main"),
+        "int8",
+        lambda target: None,
+        needed=0,
+        on_wait=lambda: None,
+    )
+    pulled: list[str] = []
+    monkeypatch.setattr("linvt_cli.cli.pulling.pull_model", lambda name, _: pulled.append(name))
+    return pulled
+
+
+@pytest.mark.parametrize(
+    ("quant", "keep", "serves"),
+    [
+        ("auto", True, True),
+        ("int8", True, True),
+        ("nf4", True, False),
+        ("none", True, False),
+        ("auto", False, False),
+        ("int8", False, False),
+    ],
+)
+def test_a_copy_spares_pulling_only_where_it_is_what_was_asked_for(pulls, quant, keep, serves):
+    asked = ModelOptions("qwen2-vl-2b", quant=quant, keep_quantized=keep, pull=True)
+    fetch_model(asked, Output())
+    assert pulls == ([] if serves else ["qwen2-vl-2b"])
+
+
+def test_a_copy_of_a_repository_is_no_checkpoint_of_linvt(pulls):
+    checkpoint = "hub:Qwen/Qwen2-VL-2B-Instruct"
+    fetch_model(ModelOptions("nano", checkpoint=checkpoint, pull=True), Output())
+    assert pulls == [checkpoint]
+
+
+def test_where_memory_runs_out_nothing_is_pulled_for_fewer_bits(pulls, monkeypatch, video):
+    def load(model: ModelOptions, output: Output) -> VideoQA:
+        fetch_model(model, output)
+        if model.quant == "auto":
+            raise OutOfMemoryError("Device 'cuda' has not enough memory", quantization="int8")
+        raise BackboneLoadError("The files of 'qwen2-vl-2b' are not on this machine")
+
+    monkeypatch.setattr(cli_watching, "load_model", load)
+    asked = ModelOptions("qwen2-vl-2b", pull=True)
+    with pytest.raises(OutOfMemoryError):
+        Watching(asked, str(video), FrameOptions(), Output()).load()
+    assert pulls == []
 
 
 def test_a_model_that_was_let_go_is_loaded_again_when_it_is_needed(loads, qa, video):

@@ -9,6 +9,7 @@ import pytest
 from linvt_cli.errors import DiskFullError
 from linvt_cli.models.copies import (
     Original,
+    bits_that_serve,
     find_any_copy,
     find_copy,
     find_copy_of,
@@ -48,6 +49,13 @@ def test_a_copy_is_found_by_its_original_and_by_its_repository(store):
     assert find_copy(store, Original("Qwen/Qwen2-VL", "2" * 40, "main"), "nf4") is None
     assert find_any_copy(store, HubSource("Qwen/Other")) is None
     assert [model.manifest.quantization for model in store.pulled()] == ["nf4"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "bits"), [("auto", ("int8", "nf4")), ("nf4", ("nf4",)), ("none", ())]
+)
+def test_a_copy_serves_who_asks_for_its_bits_or_leaves_them_open(choice, bits):
+    assert bits_that_serve(choice) == bits
 
 
 def test_a_copy_is_made_once(store):

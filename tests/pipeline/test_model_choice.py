@@ -4,7 +4,9 @@ import pytest
 
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError, ConfigError, UnknownBackboneError
-from linvt_cli.pipeline.model_choice import find_model
+from linvt_cli.models.copies import Original, make_copy
+from linvt_cli.models.store import Store
+from linvt_cli.pipeline.model_choice import find_checkpoint, find_model
 from tests.tiny_qwen2_vl import write_qwen
 
 
@@ -26,6 +28,15 @@ def test_what_is_not_here_is_told(name, tmp_path, monkeypatch):
     with pytest.raises(BackboneLoadError) as caught:
         find_model(name)
     assert caught.value.hint is not None
+
+
+def test_a_copy_tells_what_the_model_is_and_not_where_its_files_are():
+    original = Original("me/mine", "1" * 40, "main")
+    make_copy(Store(), original, "int8", write_qwen, needed=0, on_wait=lambda: None)
+    spec, folder = find_model("hub:me/mine")
+    assert (spec.name, spec.family, folder) == ("hub:me/mine", "Qwen2-VL", None)
+    with pytest.raises(BackboneLoadError, match="'hub:me/mine' are not on this machine"):
+        find_checkpoint("hub:me/mine")
 
 
 def test_a_repository_must_have_a_name_that_the_hub_could_have():

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.config import Workload
-from linvt_cli.errors import BackboneLoadError, OutOfMemoryError
+from linvt_cli.errors import BackboneLoadError, ConfigError, OutOfMemoryError
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import Store
 from linvt_cli.pipeline import precision, weights
@@ -144,6 +144,27 @@ def test_a_copy_in_a_folder_of_the_user_s_is_used_as_it_is(find, cached, tmp_pat
     target = tmp_path / "copy"
     Published(SPEC, cached, SOURCE).write_quantized(target, "nf4", torch.device("cpu"))
     assert find("auto", target) == Weights(target, COMMIT, "nf4")
+
+
+def test_a_folder_that_is_quantized_already_is_judged_by_the_bits_that_it_has(
+    find, cached, tmp_path, monkeypatch
+):
+    target = tmp_path / "copy"
+    Published(SPEC, cached, SOURCE).write_quantized(target, "int8", torch.device("cpu"))
+    needs = {
+        bits: memory_need(SPEC, bits, torch.float32, Workload()).weights for bits in precision.ORDER
+    }
+    between = (needs["nf4"] + needs["int8"]) // 2
+    monkeypatch.setattr(precision, "free_memory", lambda device: between)
+    for choice in ("auto", "int8"):
+        with pytest.raises(OutOfMemoryError, match=r"its weights \(int8\)") as caught:
+            find(choice, target)
+        assert caught.value.hint is not None
+        assert "--quant" not in caught.value.hint
+    monkeypatch.setattr(precision, "free_memory", lambda device: needs["int8"])
+    assert find("auto", target) == Weights(target, COMMIT, "int8")
+    with pytest.raises(ConfigError, match=r"already \(int8\)"):
+        find("nf4", target)
 
 
 def test_files_that_are_trained_on_in_their_folder_are_another_revision(find, tmp_path):
