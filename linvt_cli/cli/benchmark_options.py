@@ -134,6 +134,12 @@ class BenchmarkOptions:
                 field="by",
                 hint="leave out --by",
             )
+        if self.by == "text-likelihood" and self.subtitles:
+            raise ConfigError(
+                "--by text-likelihood shows the question alone, without --subtitles",
+                field="subtitles",
+                hint="leave out --subtitles, or take --by letter-likelihood",
+            )
         if self.shard is not None and self.folder is None:
             raise ConfigError(
                 "--shard needs --output, a folder for all parts", field="shard", hint="-o results"

@@ -101,7 +101,8 @@ def compare(
     """Compare two runs of one benchmark, question by question.
 
     The difference is that of B less that of A over the questions that both scored, with a 95 %
-    interval from resampled videos, and an exact sign test.
+    interval from resampled videos, and the p of a randomization test that flips the signs of
+    whole videos.
     """
     output = Output(answer_form(as_json=as_json, as_jsonl=False), quiet=quiet)
     with prompt_interrupt(), output.sole_writer():

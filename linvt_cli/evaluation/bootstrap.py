@@ -1,6 +1,7 @@
 """How sure a score is: resampled videos, and two runs over the same questions side by side.
 
-Questions about one video are not independent, so videos are drawn, each with all its questions.
+Questions about one video are not independent, so videos are drawn, and differences flipped, each
+with all its questions.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 DRAWS = 2000
+FLIPS = 9999
+_MOST_ENUMERATED = 13  # videos; of more, ways to flip are drawn
 _CHUNK = 100  # draws at a time: bounds memory
 _LEVEL = (2.5, 97.5)  # percent
 
@@ -95,7 +98,7 @@ class Comparison:
     high: float
     only_first: int  # questions on which the first run scores more
     only_second: int
-    p_value: float  # two-sided, of the sign test (McNemar's, exact)
+    p_value: float  # two-sided, of differences whose signs are flipped by video
 
 
 def compare(
@@ -128,7 +131,7 @@ def compare(
         spread.high,
         only_first,
         only_second,
-        sign_test(only_first, only_second),
+        _flipped_p(differences, videos, groups, seed),
     )
 
 
@@ -140,13 +143,36 @@ def estimate_value(scores: Sequence[float], groups: Sequence[str] | None = None)
     return float(_means(sums_CG, counts_CG)[0])
 
 
-def sign_test(one: int, other: int) -> float:
-    """Return how likely a split at least as uneven is, if both sides were as likely."""
-    total, fewer = one + other, min(one, other)
-    if total == 0:
+def _flipped_p(
+    differences: Sequence[float], videos: Sequence[str], groups: Sequence[str] | None, seed: int
+) -> float:
+    """Return how likely a mean at least as far from 0 is, if no video favoured either run.
+
+    Then all differences of a video could as well have the other sign. Every way to flip videos is
+    taken where they are few; else some are drawn, and what was found counts as one more.
+    """
+    if not differences:
         return 1.0
-    ways = tail = 1  # of choosing k among all; each follows from the last, so that many are quick
-    for k in range(1, fewer + 1):
-        ways = ways * (total - k + 1) // k
-        tail += ways
-    return min(1.0, 2 * tail / (1 << total))
+    sums_CG, counts_CG = _table(differences, videos, groups)
+    shares_C = (sums_CG / counts_CG.sum(0)).mean(1)  # their sum is the difference that is shown
+    shares_C = shares_C[shares_C != 0]  # a flip of the others changes nothing
+    # Sums in another order differ in the last digits.
+    least = abs(shares_C.sum()) - 1e-9 * np.abs(shares_C).sum()
+    exact = len(shares_C) <= _MOST_ENUMERATED
+    drawn = _every_flip(len(shares_C)) if exact else _flips(len(shares_C), seed)
+    found_B = np.concatenate([np.abs(flips_BC @ shares_C) >= least for flips_BC in drawn])
+    return float(found_B.mean() if exact else (found_B.sum() + 1) / (FLIPS + 1))
+
+
+def _every_flip(num_videos: int) -> Iterator[np.ndarray]:
+    """Yield all ways to choose a sign for each video, (B, C), at once."""
+    ways_B = np.arange(1 << num_videos)
+    yield 1.0 - 2.0 * (ways_B[:, None] >> np.arange(num_videos) & 1)
+
+
+def _flips(num_videos: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield a sign for each video, (B, C), some draws at a time."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, FLIPS, _CHUNK):
+        size = min(_CHUNK, FLIPS - start), num_videos
+        yield 1.0 - 2.0 * rng.integers(0, 2, size, dtype=np.int8)

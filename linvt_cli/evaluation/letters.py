@@ -103,19 +103,31 @@ def first_sign(text: str, item: Item) -> int | None:
     return letters.index(named) if named in letters else None
 
 
-def earliest_letter(text: str, item: Item) -> int | None:
-    """NExT-QA and EgoSchema: ``(A)``, ``A`` or ``A.``, whichever comes first.
+# Of a letter, in the order in which they are looked for.
+_FORMS = (
+    r"\(([{letters}])\)",
+    r"^([{letters}])(?=[.)])",
+    r"(?<![A-Za-z])([{letters}])(?= |$)",
+    r"(?<![A-Za-z])([{letters}])(?=[.)])",
+)
 
-    Neither publishes a rule for generated answers; this is the one of MMMU, as the public readers
-    of EgoSchema use it, without its lot (that of NExT-QA in lmms-eval takes the last letter of
-    several). Where no letter stands alone and the answer has more than five words, the option whose
-    words it repeats first counts.
+
+def earliest_letter(text: str, item: Item) -> int | None:
+    """NExT-QA and EgoSchema: ``(A)`` anywhere; only without one ``A`` alone; at last ``A.``.
+
+    Neither publishes a rule for generated answers; this is the one of MMMU, by which lmms-eval
+    reads those of NExT-QA, without its lot. Of several letters in one form the first counts here,
+    the last there. Besides, ``A.`` or ``A)`` at the very beginning goes before a letter alone, so
+    that ``D. A book`` names the fourth option and not the first; a letter inside a word is none;
+    and ``A)`` is read like ``A.``. Where there is no letter and the answer has more than five
+    words, the option whose words it repeats first counts.
     """
     said = text.strip(_EDGES)
     letters = LETTERS[: len(item.options)]
-    found = re.search(rf"\(([{letters}])\)|(?<![A-Za-z])([{letters}])(?=[ .)]|$)", said)
-    if found is not None:
-        return letters.index(found[1] or found[2])
+    for form in _FORMS:
+        found = re.search(form.format(letters=letters), said)
+        if found is not None:
+            return letters.index(found[1])
     if len(said.split()) <= 5:
         return None
     places = [said.lower().find(option.lower()) for option in item.options]

@@ -145,6 +145,6 @@ def comparison_table(first: str, second: str, result: Comparison, unmatched: int
     )
     yield f"| better in the first alone | {result.only_first} |"
     yield f"| better in the second alone | {result.only_second} |"
-    yield f"| p, exact sign test | {result.p_value:.4f} |"
+    yield f"| p, signs of whole videos flipped | {result.p_value:.4f} |"
     if unmatched:
         yield f"| scored in one run only, left out | {unmatched} |"

@@ -17,6 +17,11 @@ def test_the_names_are_those_of_the_table():
         ("mvbench", {"split": "val"}, "MVBench has no split 'val'. Expected test"),
         ("mvbench", {"subtitles": True}, "MVBench has no subtitles"),
         ("msvd-qa", {"by": "letter-likelihood"}, "MSVD-QA has no options"),
+        (
+            "video-mme",
+            {"by": "text-likelihood", "subtitles": True},
+            "--by text-likelihood shows the question alone, without --subtitles",
+        ),
         ("mvbench", {"resume": True}, "--resume needs --output"),
         ("mvbench", {"retry_errors": True}, "--retry-errors needs --resume"),
         ("mvbench", {"judge": JudgeOptions("exact")}, "MVBench is scored by a rule"),
@@ -44,3 +49,6 @@ def test_what_suits_the_benchmark_is_taken():
     chosen.check(BENCHMARKS["egoschema"])
     BenchmarkOptions("data", judge=JudgeOptions("local", "nano")).check(BENCHMARKS["mm-vet"])
     BenchmarkOptions("data", subtitles=True).check(BENCHMARKS["video-mme"])
+    BenchmarkOptions("data", by="text-likelihood").check(BENCHMARKS["video-mme"])
+    chosen = BenchmarkOptions("data", by="letter-likelihood", subtitles=True)
+    chosen.check(BENCHMARKS["longvideobench"])

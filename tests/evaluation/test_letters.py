@@ -90,3 +90,15 @@ def test_videovista_takes_the_first_sign_or_the_second(said, place):
 )  # fmt: skip
 def test_next_qa_and_egoschema_take_the_letter_that_comes_first(said, place):
     assert letters.earliest_letter(said, FOUR) == place
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("A man sits down, so the answer is (B).", 1), ("B. No, rather (C) than (D)", 2),
+        ("A man or B", 0), ("I say B.D is wrong", 3), ("It is D.So take B now", 1),
+        ("B. A man sits", 1), ("B) A man sits", 1), ("It was option C) I think", 2),
+    ],
+)  # fmt: skip
+def test_next_qa_and_egoschema_look_for_brackets_then_a_lone_letter_then_a_full_stop(said, place):
+    assert letters.earliest_letter(said, FOUR) == place

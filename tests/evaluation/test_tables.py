@@ -67,4 +67,5 @@ def test_a_comparison_is_a_table():
     lines = list(comparison_table("a", "b", result, 3))
     assert "| a, % | 50.0 |" in lines
     assert "| difference, points | +10.0 (-5.0 to +20.0) |" in lines
+    assert "| p, signs of whole videos flipped | 1.0000 |" in lines
     assert lines[-1] == "| scored in one run only, left out | 3 |"
