@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -19,7 +19,7 @@ from linvt_cli.errors import LinVTError
 if TYPE_CHECKING:
     from linvt_cli.config import GenerationConfig
     from linvt_cli.pipeline import VideoQA, WatchedVideo
-    from linvt_cli.types import Answer, GenerationStats
+    from linvt_cli.types import Answer, AnswerChunk, GenerationStats
 
 
 class AnswerSheet:
@@ -157,11 +157,11 @@ class _OneAnswer:
         self._question = question
         self._generation = generation
         self._output = output
-        self._has_begun = False
+        self._streamed = StreamedText(output)
 
     def may_repeat(self) -> bool:
         """Whether nothing of the answer has reached the user yet."""
-        return not self._has_begun
+        return not self._streamed.has_begun
 
     def give(self, qa: VideoQA, watched: WatchedVideo) -> None:
         """Stream the answer as text, or record it."""
@@ -176,12 +176,35 @@ class _OneAnswer:
             self._output.line(answer.text)
             self._output.aside(closing_line(watched, answer.stats))
             return
-        for chunk in qa.stream(watched, self._question, self._generation):
-            self._output.write(chunk.text)
-            self._has_begun |= chunk.text != ""
-            if chunk.stats is not None:
+        chunks = qa.stream(watched, self._question, self._generation)
+        self._streamed.print(chunks, watched)
+
+
+class StreamedText:
+    """A text on its way to stdout, piece by piece.
+
+    Args:
+        output: where it goes.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self.has_begun = False
+
+    def print(self, chunks: Iterable[AnswerChunk], watched: WatchedVideo) -> None:
+        """Print each piece as it comes, and the closing line; end the line whatever happens."""
+        is_ended = False
+        try:
+            for chunk in chunks:
+                self._output.write(chunk.text)
+                self.has_begun |= chunk.text != ""
+                if chunk.stats is not None:
+                    is_ended = True
+                    self._output.line()
+                    self._output.aside(closing_line(watched, chunk.stats))
+        finally:
+            if self.has_begun and not is_ended:
                 self._output.line()
-                self._output.aside(closing_line(watched, chunk.stats))
 
 
 def closing_line(watched: WatchedVideo, stats: GenerationStats, *, looked: bool = True) -> str:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from linvt_cli.backbones.spec import DESCRIBE_QUESTION
-from linvt_cli.cli.answers import closing_line
+from linvt_cli.cli.answers import StreamedText
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.description_formats import (
@@ -105,8 +105,16 @@ class DescriptionSheet:
         watching = Watching(model, self._video, frames, self._output)
         watching.start()
         work = _Work(frames, plan, generation, self._output, streams=self._streams)
+        if plan.every is not None:  # too many parts are refused before anything is described
+            watching.use(work.find_parts, may_repeat=lambda: True)
         watching.use(work.describe_whole, may_repeat=work.may_repeat)
-        watching.use(work.find_parts, may_repeat=lambda: True)
+        if plan.every is None:
+            watching.use(work.find_parts, may_repeat=lambda: True)
+        self._describe_parts(work, watching)
+        if not self._streams:
+            self._put(self._rendered(work.description))
+
+    def _describe_parts(self, work: _Work, watching: Watching) -> None:
         for span in work.spans:
             shown = f"Describing part {len(work.segments) + 1} of {len(work.spans)}"
             try:
@@ -116,8 +124,7 @@ class DescriptionSheet:
                 print_error(error)
                 self._failures.append(error)
                 work.give_up(span, error)
-        if not self._streams:
-            self._put(self._rendered(work.description))
+            work.print_segment()
 
     @property
     def _streams(self) -> bool:
@@ -172,7 +179,7 @@ class _Work:
         self._generation = generation
         self._output = output
         self._streams = streams
-        self._has_begun = False
+        self._streamed = StreamedText(output)
         self._answer: Answer | None = None
         self._scan_seconds = self._timeline_seconds = 0.0
         self.spans: tuple[Span, ...] = ()
@@ -180,7 +187,7 @@ class _Work:
 
     def may_repeat(self) -> bool:
         """Whether nothing has reached the user yet."""
-        return not self._has_begun
+        return not self._streamed.has_begun
 
     def describe_whole(self, qa: VideoQA, watched: WatchedVideo) -> None:
         """Describe the whole video, and print it where texts are streamed."""
@@ -190,12 +197,7 @@ class _Work:
         if not self._streams:
             self._answer = qa.ask(watched, question, self._generation)
             return
-        for chunk in qa.stream(watched, question, self._generation):
-            self._output.write(chunk.text)
-            self._has_begun |= chunk.text != ""
-            if chunk.stats is not None:
-                self._output.line()
-                self._output.aside(closing_line(watched, chunk.stats))
+        self._streamed.print(qa.stream(watched, question, self._generation), watched)
 
     def find_parts(self, qa: VideoQA, watched: WatchedVideo) -> None:
         """Find the parts of the video."""
@@ -226,13 +228,20 @@ class _Work:
             min_coverage=self._frames.min_coverage,
         )
         self._timeline_seconds += time.perf_counter() - began
-        self._keep(segment)
+        self.segments.append(segment)
 
     def give_up(self, span: Span, error: LinVTError) -> None:
         """Keep a part that could not be described."""
         from linvt_cli.pipeline.timeline import failed_part
 
-        self._keep(failed_part(span, error))
+        self.segments.append(failed_part(span, error))
+
+    def print_segment(self) -> None:
+        """Print the newest segment where texts are streamed."""
+        if self._streams:
+            if len(self.segments) == 1:
+                self._output.line()
+            self._output.line(text_line(self.segments[-1]))
 
     @property
     def description(self) -> Description:
@@ -244,13 +253,6 @@ class _Work:
         return Description(
             self._answer, tuple(self.segments), self._scan_seconds, self._timeline_seconds
         )
-
-    def _keep(self, segment: Segment) -> None:
-        if self._streams:
-            if not self.segments:
-                self._output.line()
-            self._output.line(text_line(segment))
-        self.segments.append(segment)
 
     def _sampling(self, qa: VideoQA) -> FrameSampling:
         return self._frames.sampling(qa.sampling.num_frames)

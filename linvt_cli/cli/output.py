@@ -12,16 +12,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from linvt_cli.cli.broken_pipe import ends_by_sigpipe
+from linvt_cli.cli.stderr import LastLine, stderr_console, write_to_stderr
 from linvt_cli.errors import ConfigError, LinVTError, MachineError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
 
 Form = Literal["text", "json", "jsonl"]
 Record = Mapping[str, Any]
@@ -70,7 +67,7 @@ class Output:
         self.quiet = quiet
         self._stdout = sys.stdout
         self._records: list[Record] = []
-        self._bar: Progress | None = None
+        self._last_line = LastLine()
         if isinstance(self._stdout, io.TextIOWrapper):
             encoding = None if form == "text" else "utf-8"
             self._stdout.reconfigure(encoding=encoding, errors="backslashreplace")
@@ -87,16 +84,16 @@ class Output:
             yield
 
     def write(self, text: str) -> None:
-        """Print a piece of text at once; a bar makes room for it where both are on a terminal.
+        """Print a piece of text at once; progress makes room where both are on a terminal.
 
         Raises:
             StdoutError: if stdout takes nothing more, as on a full disk.
         """
-        bar = self._bar if self._stdout.isatty() else None
-        if bar is not None:
-            bar.stop()
         try:
-            with ends_by_sigpipe():
+            with (
+                self._last_line.room() if self._stdout.isatty() else nullcontext(),
+                ends_by_sigpipe(),
+            ):
                 self._stdout.write(text)
                 self._stdout.flush()
         except BrokenPipeError:
@@ -109,8 +106,6 @@ class Output:
                     hint="make room where it goes, or let it go elsewhere",
                 )
             ) from error
-        if bar is not None:
-            bar.start()
 
     def line(self, text: str = "") -> None:
         """Print a line."""
@@ -146,7 +141,8 @@ class Output:
         from rich.text import Text
 
         style = "" if os.environ.get("NO_COLOR") else "dim"
-        _stderr_console().print(Text(printable(text), style=style), soft_wrap=True)
+        with self._last_line.room():
+            stderr_console().print(Text(printable(text), style=style), soft_wrap=True)
 
     @contextmanager
     def progress(self, text: str) -> Iterator[Callable[[str], None]]:
@@ -154,12 +150,13 @@ class Output:
 
         Yields a function that replaces the text.
         """
-        if not self._on_terminal() or os.environ.get("TERM") == "dumb":
+        if not self._may_move():
             yield lambda _: None
             return
         from rich.text import Text
 
-        with _stderr_console().status(Text(printable(text))) as status:
+        status = stderr_console().status(Text(printable(text)))
+        with self._last_line.moves(status):
             yield lambda update: status.update(Text(printable(update)))
 
     @contextmanager
@@ -173,7 +170,7 @@ class Output:
 
         Yields a function that adds bytes, or takes some back.
         """
-        if not self._on_terminal() or os.environ.get("TERM") == "dumb":
+        if not self._may_move():
             yield lambda _: None
             return
         from rich import progress
@@ -186,7 +183,8 @@ class Output:
             progress.TransferSpeedColumn(),
             progress.TimeRemainingColumn(),
         )
-        with progress.Progress(*columns, console=_stderr_console(), transient=True) as bars:
+        bars = progress.Progress(*columns, console=stderr_console(), transient=True)
+        with self._last_line.moves(bars):
             shown = Text(printable(text)).markup
             task = bars.add_task(shown, total=total, completed=done)
             yield lambda num_bytes: bars.advance(task, num_bytes)
@@ -198,7 +196,7 @@ class Output:
         Yields a function that takes how many are done and what is going on; None where there is no
         terminal that can show it.
         """
-        if not self._on_terminal() or os.environ.get("TERM") == "dumb":
+        if not self._may_move():
             yield None
             return
         from rich import progress
@@ -211,9 +209,9 @@ class Output:
             progress.TimeRemainingColumn(),
             progress.TextColumn("{task.description}"),
         )
-        with progress.Progress(*columns, console=_stderr_console(), transient=True) as bar:
+        bar = progress.Progress(*columns, console=stderr_console(), transient=True)
+        with self._last_line.moves(bar):
             task = bar.add_task("", total=total, rate="")
-            self._bar = bar
 
             def show(done: int, text: str) -> None:
                 speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
@@ -224,15 +222,15 @@ class Output:
                     rate=f"{60 * speed:.1f}/min" if speed else "",
                 )
 
-            try:
-                yield show
-            finally:
-                self._bar = None
+            yield show
 
     def _drop_unwritten(self) -> None:
         """Keep Python from trying again, and complaining, when the process ends."""
         with suppress(OSError), Path(os.devnull).open("wb") as nothing:
             os.dup2(nothing.fileno(), self._stdout.fileno())
+
+    def _may_move(self) -> bool:
+        return self._on_terminal() and os.environ.get("TERM") != "dumb"
 
     def _on_terminal(self) -> bool:
         return not self.quiet and sys.stderr.isatty()
@@ -252,9 +250,7 @@ def print_message(text: str) -> None:
 
 def print_prompt(text: str) -> None:
     """Print on stderr what stands before the place where a line is typed."""
-    with ends_by_sigpipe():
-        sys.stderr.write(text)
-        sys.stderr.flush()
+    write_to_stderr(text)
 
 
 def printable(text: str) -> str:
@@ -283,9 +279,3 @@ def _escape(match: re.Match[str]) -> str:
     if code in _BYTES:
         return f"\\x{code - 0xDC00:02x}"
     return f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"
-
-
-def _stderr_console() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)

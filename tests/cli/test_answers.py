@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.output import Output
 from linvt_cli.config import GenerationConfig
-from linvt_cli.errors import ContextLengthError, DeviceError, LinVTError
+from linvt_cli.errors import ContextLengthError, DeviceError, LinVTError, OutOfMemoryError
 from linvt_cli.pipeline import WatchedVideo
 from linvt_cli.types import Frames, GenerationStats, VideoInfo
 from linvt_cli.video_tokenizer.base import RefinedTokens
@@ -87,6 +88,42 @@ def test_answers_are_generated_together_unless_somebody_reads_along(
     monkeypatch.setattr(Output, "is_read_along", True)
     assert steps() == 3 * together
     assert capsys.readouterr().out == 6 * "A grey wall.\n"
+
+
+@pytest.fixture
+def breaks_off(monkeypatch, qa):
+    """Return a function that lets the first answer break off after some pieces."""
+
+    def arrange(num_pieces: int, failure: BaseException) -> None:
+        stream, failures = qa.stream, [failure]
+
+        def stream_or_fail(*arguments):
+            chunks = stream(*arguments)
+            if failures:
+                yield from islice(chunks, num_pieces)
+                raise failures.pop()
+            yield from chunks
+
+        monkeypatch.setattr(qa, "stream", stream_or_fail)
+        monkeypatch.setattr(Output, "is_read_along", True)
+
+    return arrange
+
+
+@pytest.mark.parametrize(("num_pieces", "begun"), [(3, "A gr\n"), (0, "")])
+def test_an_answer_that_breaks_off_ends_its_line(
+    loads, breaks_off, video, capsys, num_pieces, begun
+):
+    breaks_off(num_pieces, OutOfMemoryError("memory ran out"))
+    assert fill(video, ["One?", "Two?"], Output()) == ExitCode.SOME_FAILED
+    assert capsys.readouterr() == (f"{begun}A grey wall.\n", "error: memory ran out\n")
+
+
+def test_so_does_one_that_is_interrupted(loads, breaks_off, video, capsys):
+    breaks_off(3, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        fill(video, ["One?"], Output())
+    assert capsys.readouterr().out == "A gr\n"
 
 
 def test_when_all_questions_fail_the_code_is_that_of_the_failure(loads, too_long, video, capsys):

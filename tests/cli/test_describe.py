@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import io
 import json
+import re
+import sys
 
 import pysubs2
 import pytest
 import webvtt
+from rich.live import Live
 
 from linvt_cli.cli.app import run
 from linvt_cli.errors import VideoDecodeError
@@ -15,6 +19,44 @@ from tests.cli.schema import validate_description
 def test_text_is_the_description_then_the_timeline(loads, video, capsys):
     assert run(["describe", str(video)]) == 0
     assert capsys.readouterr().out == "A grey wall.\n\n0:00.0-0:03.0  A grey wall.\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+    def screen(self) -> str:
+        """Return what stands on it, line by line, once all control codes have done their work."""
+        lines, row = [""], 0
+        for code, text in re.findall(
+            r"(\x1b\[[?\d;]*[A-Za-z]|\r|\n)|([^\x1b\r\n]+)", self.getvalue()
+        ):
+            match code:
+                case "\n":
+                    row += 1
+                    lines += [""] * (row == len(lines))
+                case "\x1b[1A":
+                    row -= 1
+                case "\x1b[2K":
+                    lines[row] = ""
+            lines[row] += text
+        return "\n".join(lines)
+
+
+def test_on_a_terminal_nothing_of_the_progress_stays_between_the_segments(
+    loads, video, monkeypatch
+):
+    start = Live.start
+    monkeypatch.setattr(Live, "start", lambda self, refresh=False: start(self, refresh=True))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert run(["describe", str(video), "--every", "1"]) == 0
+    assert "Describing part 3 of 3" in terminal.getvalue()
+    _, answer, closing_line, *timeline = terminal.screen().splitlines()
+    assert (answer, closing_line[:8]) == ("A grey wall.", "4 frames")
+    assert timeline == ["", *(f"0:0{n}.0-0:0{n + 1}.0  A grey wall." for n in range(3))]
 
 
 def test_json_has_the_keys_of_an_answer_and_a_timeline(loads, qa, video, capsys):
@@ -45,6 +87,21 @@ def test_every_cuts_segments_of_one_length(loads, video, capsys):
     assert run(["describe", str(video), "--every", "1", "--format", "jsonl"]) == 0
     timeline = json.loads(capsys.readouterr().out)["timeline"]
     assert [(one["start"], one["end"]) for one in timeline] == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_too_many_segments_are_refused_before_anything_is_described(
+    loads, qa, video, capsys, monkeypatch
+):
+    monkeypatch.setattr("linvt_cli.pipeline.timeline._MAX_EVEN_SEGMENTS", 20)
+    assert run(["describe", str(video), "--every", "0.1"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "error: 30 segments are too many: 20 are the most" in shown.err
+    assert run(["describe", str(video), "--every", "0.1", "--json"]) == 2
+    row = json.loads(capsys.readouterr().out)
+    validate_description(row)
+    assert row["error"]["type"] == "ConfigError"
+    assert qa.backbone.step_lengths == []
 
 
 def test_captions_and_markdown_are_printed(loads, video, capsys):

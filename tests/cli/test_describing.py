@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from itertools import islice
+
+import pytest
+
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.describing import DescriptionSheet
 from linvt_cli.cli.failures import ExitCode
@@ -43,3 +47,16 @@ def test_where_memory_runs_out_fewer_bits_are_taken_and_no_segment_is_told_twice
         "",
         *(f"0:0{n}.0-0:0{n + 1}.0  A grey wall." for n in range(3)),
     ]
+
+
+def test_a_description_that_breaks_off_ends_its_line(loads, qa, video, capsys, monkeypatch):
+    stream = qa.stream
+
+    def stream_or_fail(*arguments):
+        yield from islice(stream(*arguments), 3)
+        raise OutOfMemoryError("memory ran out")
+
+    monkeypatch.setattr(qa, "stream", stream_or_fail)
+    with pytest.raises(OutOfMemoryError), DescriptionSheet(str(video), "text", None, Output()) as s:
+        s.fill(ModelOptions("nano"), FrameOptions(), TimelineConfig(), GenerationConfig())
+    assert capsys.readouterr().out == "A gr\n"

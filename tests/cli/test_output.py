@@ -154,6 +154,18 @@ def test_progress_is_shown_on_a_terminal_and_wiped_afterwards(on_terminal):
     assert "Reading" not in aside
 
 
+def test_an_answer_stands_on_a_line_of_its_own_while_progress_goes_on(on_terminal, monkeypatch):
+    def answer() -> None:
+        monkeypatch.setattr(sys, "stdout", sys.stderr)  # one terminal for both
+        output = Output()
+        with output.progress("Reading"):
+            output.line("an answer")
+
+    before, _, after = on_terminal(answer).partition("an answer\n")
+    assert before.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")  # wiped
+    assert "Reading" in after
+
+
 def test_progress_is_not_shown_on_a_dumb_terminal(on_terminal):
     assert on_terminal(lambda: work(Output()), TERM="dumb") == "16 frames\n"
 
