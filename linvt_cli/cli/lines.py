@@ -30,7 +30,7 @@ class Lines(Protocol):
 
 
 class PlainLines:
-    """The lines of a stream, as they are.
+    """The lines of a stream, as they are, without the mark that editors put before UTF-8.
 
     Args:
         stream: of text.
@@ -41,6 +41,7 @@ class PlainLines:
         self.interactive = prompt is not None
         self._stream = stream
         self._prompt = prompt
+        self._mark = "\ufeff"  # before the first line only
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
@@ -52,20 +53,20 @@ class PlainLines:
             KeyboardInterrupt: if Ctrl-C was pressed instead.
         """
         if self._prompt is None:
-            return _line_of(self._stream)
+            return self._next_line()
         print_prompt(self._prompt)
         try:
-            return _line_of(self._stream)
+            return self._next_line()
         except (EOFError, KeyboardInterrupt):
             print_prompt("\n")  # what follows is not to stand behind the prompt
             raise
 
-
-def _line_of(stream: TextIO) -> str:
-    line = stream.readline()
-    if not line:
-        raise EOFError
-    return line.rstrip("\r\n")
+    def _next_line(self) -> str:
+        line = self._stream.readline().removeprefix(self._mark)
+        self._mark = ""
+        if not line:
+            raise EOFError
+        return line.rstrip("\r\n")
 
 
 def open_lines(output: Output, *, keeps_history: bool) -> Lines:

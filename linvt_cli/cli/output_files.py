@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from linvt_cli.cli.output import utf8_text
-from linvt_cli.errors import ConfigError, MachineError
+from linvt_cli.errors import ConfigError, LinVTError, MachineError
 
 _STANDARD_STREAMS = (1, 2)
 
@@ -24,17 +24,19 @@ def output_file(name: str, inputs: Iterable[str | Path] = ()) -> Path:
 
     Raises:
         ConfigError: if it is one of the inputs or a folder, or its folder is not there.
+        MachineError: if its name is too long, or it is where this user may not look.
     """
     path = Path(name)
-    if path.is_dir():
-        raise ConfigError(f"'{name}' is a folder", field="output", hint="name a file in it")
-    if not path.exists() and not path.resolve().parent.is_dir():
-        raise ConfigError(
-            f"There is no folder '{path.parent}'",
-            field="output",
-            hint="make it first, or name another place",
-        )
-    refuse_inputs(path, inputs)
+    with _errors_translated(path):
+        if path.is_dir():
+            raise ConfigError(f"'{name}' is a folder", field="output", hint="name a file in it")
+        if not path.exists() and not path.resolve().parent.is_dir():
+            raise ConfigError(
+                f"There is no folder '{path.parent}'",
+                field="output",
+                hint="make it first, or name another place",
+            )
+        refuse_inputs(path, inputs)
     return path
 
 
@@ -76,7 +78,7 @@ def write_file(path: Path, write: Callable[[Path], object]) -> int:
     Raises:
         MachineError: if it cannot be written; then what was there before still is.
     """
-    try:
+    with _errors_translated(path):
         is_straight = _takes_bytes_only(path)
         place = path if is_straight else path.resolve()
         with tempfile.TemporaryDirectory(
@@ -89,11 +91,19 @@ def write_file(path: Path, write: Callable[[Path], object]) -> int:
                 _pour(new, path)
             else:
                 _put_in_place(new, place)
+    return size
+
+
+@contextmanager
+def _errors_translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except LinVTError:
+        raise
     except OSError as error:
         raise MachineError(
             f"'{path}' cannot be written: {error.strerror or error}", hint="name another file"
         ) from error
-    return size
 
 
 def _is_same_file(path: Path, other: Path) -> bool:

@@ -157,9 +157,10 @@ class ParquetFile(ResultFile):
         with _errors_translated(self.table):
             if self.table.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if self.table.exists() and not self._resume:
-            raise already_there(self.table)
-        if self.table.exists() and not self.path.exists():
+            if self.table.exists() and not self._resume:
+                raise already_there(self.table)
+            is_whole = self.table.exists() and not self.path.exists()
+        if is_whole:
             from linvt_cli.cli.parquet import read_table
 
             def write_lines(new: Path) -> None:
@@ -285,7 +286,7 @@ def _errors_translated(path: Path) -> Iterator[None]:
 
 
 def _way_out(path: Path, error: OSError) -> str:
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises where it may not look
         return f"name a file in it: {path / 'answers.jsonl'}"
     if isinstance(error, FileNotFoundError | NotADirectoryError) and not path.parent.is_dir():
         return f"make the folder '{path.parent}', or name another file"

@@ -22,7 +22,7 @@ from linvt_cli.errors import UnfinishedDocumentError
 from linvt_cli.generation.closing import Closer
 from linvt_cli.generation.decode import Completion, Stepper, statistics
 from linvt_cli.generation.sampler import make_sampler
-from linvt_cli.generation.schema import compile_schema
+from linvt_cli.generation.schema import compile_schema, in_dialect
 from linvt_cli.types import FinishReason, JSONValue, PromptEmbeds
 
 if TYPE_CHECKING:
@@ -94,12 +94,12 @@ def parse_document(text: str, schema: Mapping[str, JSONValue]) -> JSONValue:
         UnfinishedDocumentError: if the grammar was wider than the schema, as for numbers between
             very narrow bounds, or it is nested deeper than Python reads.
     """
-    from jsonschema.validators import Draft202012Validator, extend, validator_for
+    from jsonschema.validators import extend
 
     try:
         value: JSONValue = json.loads(text, parse_float=_finite, parse_int=_integer)
-        usual = validator_for(schema, default=Draft202012Validator)
-        checker: Any = extend(usual, {"multipleOf": _multiples})(schema)  # type: ignore[no-untyped-call]
+        dialect, form = in_dialect(schema)
+        checker: Any = extend(dialect, {"multipleOf": _multiples})(form)  # type: ignore[no-untyped-call]
         fault = next(checker.iter_errors(value), None)
     except RecursionError as error:
         raise UnfinishedDocumentError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,8 @@ def latest_that_fit(
 ) -> tuple[Turn, ...]:
     """Return the latest turns that leave room for an answer; none where the question is too long.
 
+    The fewer turns, the shorter the prompt, so that few of the beginnings need be tried.
+
     Args:
         backbone: reads them.
         num_video_tokens: K.
@@ -87,11 +90,14 @@ def latest_that_fit(
         room: tokens of the answer.
     """
     num_images = number_of_images(backbone, num_video_tokens, placement)
-    for start in range(len(history)):
+
+    def fits(start: int) -> bool:
         texts = backbone.render_prompt(question, num_images, history[start:])
-        if sum(map(len, texts)) + num_video_tokens + room <= backbone.max_context:
-            return tuple(history[start:])
-    return ()
+        return sum(map(len, texts)) + num_video_tokens + room <= backbone.max_context
+
+    if not history or fits(0):  # as nearly always
+        return tuple(history)
+    return tuple(history[bisect_left(range(len(history)), True, lo=1, key=fits) :])
 
 
 def number_of_images(backbone: Backbone, num_video_tokens: int, placement: VideoPlacement) -> int:

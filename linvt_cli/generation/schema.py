@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from linvt_cli.errors import ConfigError
@@ -20,6 +23,10 @@ _LAYOUT: JsonCompileOptions = {
     # without \u: half a surrogate pair is no character that could be printed
     "json_allowed_escapes": '"\\bfnrt',
 }
+_NAMED = {"properties", "patternProperties", "$defs", "definitions"}  # schemas by any name
+_DATA = {"const", "enum"}
+_ANNOTATIONS = {"title", "description", "$comment", "default", "examples", "deprecated"}
+_OLD_PLACE = re.compile(r"/items/(\d+)(?=/|$)")
 
 
 def compile_schema(schema: Mapping[str, JSONValue]) -> str:
@@ -40,7 +47,66 @@ def compile_schema(schema: Mapping[str, JSONValue]) -> str:
     is_error, messages = LLMatcher.validate_grammar_with_warnings(grammar)
     if is_error:
         raise _refused(messages[0])
+    _refuse_odd_values(schema)
     return grammar
+
+
+def in_dialect(schema: Mapping[str, JSONValue]) -> tuple[Any, dict[str, Any]]:
+    """Return the class of jsonschema that checks documents of a schema, and the schema for it.
+
+    In the latest dialect, which is also that of schemas that declare none, a list in ``items`` has
+    become ``prefixItems``: the grammar knows that old form, as Pydantic 1 writes it, and jsonschema
+    does not. No part declares a dialect any more, or jsonschema would change to its own class.
+    """
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    declared = schema.get("$schema")
+    known = {"$schema": declared} if isinstance(declared, str) else {}
+    dialect = validator_for(known, default=Draft202012Validator)
+    return dialect, _rewritten(schema, is_latest=dialect is Draft202012Validator)
+
+
+def _rewritten(part: Any, *, is_latest: bool) -> Any:
+    """Return a copy of a schema, or of what stands in one, as ``in_dialect`` says."""
+    if isinstance(part, list):
+        return [_rewritten(each, is_latest=is_latest) for each in part]
+    if not isinstance(part, Mapping):
+        return part
+    new: dict[str, Any] = {}
+    for key, value in part.items():
+        if key in _NAMED and isinstance(value, Mapping):
+            new[key] = {n: _rewritten(each, is_latest=is_latest) for n, each in value.items()}
+        elif isinstance(value, Mapping) or key not in _ANNOTATIONS:
+            new[key] = value if key in _DATA else _rewritten(value, is_latest=is_latest)
+    if isinstance(new.get("$schema"), str):
+        del new["$schema"]
+    return _without_old_form(new) if is_latest else new
+
+
+def _without_old_form(part: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(part.get("items"), list):
+        part["prefixItems"] = part.pop("items")
+        if "additionalItems" in part:
+            part["items"] = part["additionalItems"]
+    if isinstance(part.get("$ref"), str):
+        part["$ref"] = _OLD_PLACE.sub(r"/prefixItems/\1", part["$ref"])
+    return part
+
+
+def _refuse_odd_values(schema: Mapping[str, JSONValue]) -> None:
+    """Refuse what the grammar passes over and jsonschema stumbles on, as ``"$id": 5``.
+
+    Raises:
+        ConfigError: if a keyword has a value of a kind that it cannot have.
+    """
+    from jsonschema.exceptions import best_match
+
+    dialect, form = in_dialect(schema)
+    with suppress(RecursionError):  # nested deeply, and fit to be followed all the same
+        faults = dialect(dialect.META_SCHEMA).iter_errors(form)
+        worst = best_match(each for each in faults if each.validator in {"type", "anyOf"})
+        if worst is not None:
+            raise _refused(shorten(f"{worst.json_path}: {worst.message}", 200))
 
 
 def _refuse_open_counts(schema: Any) -> None:

@@ -91,7 +91,7 @@ class TokenCache:
         dtype: torch.dtype,
     ) -> WatchedVideo | None:
         """Return what is kept of a video under the name that it has now, or None."""
-        if not slot.exists():
+        if not _is_there(slot):
             return None
         try:
             watched = read_token_file(slot, embed_dim, device, dtype).watched
@@ -118,10 +118,11 @@ class TokenCache:
         return sorted(self._entries(), key=lambda entry: entry.last_used, reverse=True)
 
     def _entries(self) -> Iterator[CachedTokens]:
-        for path in self.folder.glob(f"[!.]*{TOKEN_SUFFIX}"):
-            with suppress(FileNotFoundError):  # another process made room
-                status = path.stat()
-                yield CachedTokens(path, status.st_size, status.st_mtime)
+        with suppress(OSError):  # the folder may not be read
+            for path in self.folder.glob(f"[!.]*{TOKEN_SUFFIX}"):
+                with suppress(OSError):  # another process made room
+                    status = path.stat()
+                    yield CachedTokens(path, status.st_size, status.st_mtime)
 
     def _make_room(self) -> None:
         total = 0
@@ -156,7 +157,11 @@ class Memory:
         if self.cache is None:
             return None
         source = known_fingerprint(video)
-        return source if self.slot(self.cache, source, sampling).exists() else None
+        return source if _is_there(self.slot(self.cache, source, sampling)) else None
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists() raises where it may not look
 
 
 def known_fingerprint(video: str | Path) -> Fingerprint:

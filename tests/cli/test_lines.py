@@ -24,6 +24,14 @@ def test_bytes_that_are_no_text_do_not_end_the_conversation():
     assert PlainLines(stream).read() == "caf�?"
 
 
+def test_the_mark_before_utf_8_is_no_part_of_the_first_line():
+    stream = io.TextIOWrapper(io.BytesIO("\ufeff/at 0-2\n\ufeffWhat?\n".encode()), "utf-8")
+    plain = PlainLines(stream)
+    assert [plain.read(), plain.read()] == ["/at 0-2", "\ufeffWhat?"]
+    with pytest.raises(EOFError):
+        PlainLines(io.StringIO("\ufeff")).read()
+
+
 def test_a_prompt_goes_to_stderr(capsys):
     plain = PlainLines(io.StringIO("one\n"), "> ")
     assert plain.interactive

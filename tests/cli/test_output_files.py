@@ -94,6 +94,27 @@ def test_a_folder_and_a_file_in_no_folder_are_refused(tmp_path):
         output_file(str(tmp_path / "gone" / "a.md"))
 
 
+def test_a_name_that_the_system_cannot_look_at_is_an_error(tmp_path, monkeypatch):
+    with pytest.raises(MachineError, match="File name too long"):
+        output_file(str(tmp_path / f"{'x' * 300}.srt"))
+    with pytest.raises(MachineError, match="File name too long"):
+        write_text(tmp_path / f"{'x' * 300}.srt", "text")
+
+    def deny(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", deny)
+    with pytest.raises(MachineError, match="cannot be written: Permission denied"):
+        output_file("/root/a.srt")
+
+
+@pytest.mark.usefixtures("looked")
+def test_a_name_that_is_too_long_is_told_before_anything_is_looked_at(video, capsys, looked):
+    assert run(["describe", str(video), "-o", f"{'x' * 300}.srt"]) == 6
+    assert capsys.readouterr().err.count("error: ") == 1
+    assert looked == []
+
+
 @pytest.mark.parametrize("how", ["itself", "a link", "a hard link", "a link to nothing"])
 def test_an_input_is_not_written_over_under_any_name(tmp_path, how):
     read, written = tmp_path / "a.mp4", tmp_path / "b.md"

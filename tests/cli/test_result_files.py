@@ -219,6 +219,19 @@ def test_a_file_that_may_not_be_written_says_so(path, monkeypatch):
     assert caught.value.hint == "name a file that may be written"
 
 
+@pytest.mark.parametrize("name", [f"{'x' * 300}.jsonl", f"{'x' * 300}.parquet"])
+def test_a_name_that_the_system_cannot_look_at_is_an_error(tmp_path, name):
+    with pytest.raises(MachineError, match="File name too long"):
+        write(tmp_path / name)
+
+
+def test_a_table_whose_name_leaves_no_room_for_rows_beside_it_is_an_error(tmp_path):
+    path = tmp_path / f"{'x' * 244}.parquet"
+    path.touch()
+    with pytest.raises(MachineError, match="File name too long"):
+        write(path, resume=True)
+
+
 @pytest.mark.parametrize("size", [0, 10, None])
 def test_a_run_that_ended_before_its_first_row_is_not_in_the_way(path, size):
     write(path)

@@ -85,8 +85,9 @@ def test_options_that_make_no_sense_are_a_usage_error(loads, video, capsys, opti
         ("[]", "is no JSON object"),
         ('{"type": "strng"}', "cannot be followed: Invalid type: strng"),
         ('{"type": "array", "uniqueItems": true}', "cannot be followed: Unimplemented keys"),
+        ('{"$schema": ["x"]}', "cannot be followed: $['$schema']: ['x'] is not of type 'string'"),
     ],
-    ids=["broken", "deep", "list", "wrong", "unknown"],
+    ids=["broken", "deep", "list", "wrong", "unknown", "odd"],
 )
 def test_a_bad_schema_is_a_usage_error(loads, video, tmp_path, capsys, content, message):
     file = tmp_path / "schema.json"

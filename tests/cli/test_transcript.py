@@ -97,3 +97,15 @@ def test_a_disk_that_takes_no_more_is_an_error(transcript, tmp_path, monkeypatch
     monkeypatch.setattr("tempfile.mkdtemp", full)
     with pytest.raises(MachineError, match="No space left"):
         transcript.save(str(tmp_path / "chat.md"))
+
+
+def test_a_name_that_the_system_cannot_look_at_is_an_error(transcript, tmp_path, monkeypatch):
+    with pytest.raises(MachineError, match="File name too long"):
+        transcript.save(str(tmp_path / f"{'x' * 300}.md"))
+    monkeypatch.setattr("pathlib.Path.stat", denied)
+    with pytest.raises(MachineError, match="Permission denied"):
+        transcript.save("/root/talk.md")
+
+
+def denied(*_: object, **__: object) -> None:
+    raise PermissionError(13, "Permission denied")

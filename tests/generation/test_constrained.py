@@ -15,6 +15,7 @@ from linvt_cli.generation import closing
 from linvt_cli.generation.constrained import parse_document, write_document
 from linvt_cli.generation.decode import Completion
 from linvt_cli.generation.prompt import assemble
+from linvt_cli.generation.schema import compile_schema
 from tests.all_backbones import BUILDERS, build
 from tests.fakes import TinyBackbone
 from tests.generation.random_schemas import random_schema
@@ -191,3 +192,42 @@ def test_multiples_of_long_numbers_are_told():
 
 def test_a_pattern_that_python_does_not_know_is_left_to_the_grammar():
     assert parse_document('"a"', {"type": "string", "pattern": r"^\p{L}$"}) == "a"
+
+
+PAIR: dict[str, Any] = {
+    "items": [{"type": "integer"}, {"type": "string"}],
+    "minItems": 2,
+    "maxItems": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "wrong"),
+    [
+        (PAIR, '[1, "a"]', '["a", 1]'),
+        ({"properties": {"a": PAIR}}, '{"a": [1, "a"]}', '{"a": [1, 2]}'),
+        ({"$schema": "https://json-schema.org/draft/2020-12/schema", **PAIR}, '[1, "a"]', "[1, 2]"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#", **PAIR}, '[1, "a"]', "[1, 2]"),
+        ({"items": [{}], "additionalItems": {"type": "integer"}}, '["a", 1]', '["a", "b"]'),
+        ({"items": [PAIR, {"$ref": "#/items/0/items/1"}]}, '[[1, "a"], "b"]', '[[1, "a"], 2]'),
+        ({"$ref": "#a", "$defs": {"b": PAIR, "c": {"$anchor": "a", **PAIR}}}, '[1, "a"]', "[1]"),
+        ({"$ref": "#/x/y", "x": {"y": PAIR}}, '[1, "a"]', '["a", 1]'),
+    ],
+    ids=str,
+)
+def test_the_old_form_of_tuples_is_checked_as_the_grammar_has_it(schema, text, wrong):
+    assert compile_schema(schema)
+    assert parse_document(text, schema) == json.loads(text)
+    with pytest.raises(UnfinishedDocumentError, match="does not fit the schema"):
+        parse_document(wrong, schema)
+
+
+def test_a_declared_dialect_does_not_change_how_multiples_are_told():
+    latest = "https://json-schema.org/draft/2020-12/schema"
+    schema: dict[str, Any] = {"$schema": latest, "multipleOf": 0.1, "items": {"$ref": "#"}}
+    assert parse_document("[[0.3]]", schema) == [[0.3]]
+
+
+def test_a_tuple_is_written_to_its_end():
+    completion = write(TinyBackbone('[12, "a"]'), {"type": "array", **PAIR})
+    assert parse_document(completion.text, PAIR) == [12, "a"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 
@@ -74,3 +76,21 @@ def test_the_latest_turns_that_leave_room_for_an_answer_are_kept(context, kept):
     assert latest_that_fit(backbone, 4, "Q", VideoPlacement(), turns, room=20) == tuple(
         turns[3 - kept :] if kept else ()
     )
+
+
+@pytest.mark.parametrize("context", [10, 40, 55, 700, 3000, 5995, 6100, 7000])
+def test_few_beginnings_of_a_long_conversation_are_tried(monkeypatch, context):
+    backbone = TinyBackbone(max_context=context)
+    turns = [Turn(f"Q{number % 10}", "Long answer") for number in range(400)]  # 15 tokens each
+    tried: list[int] = []
+    usual = backbone.render_prompt
+
+    def render(question: str, num_images: int, history: Sequence[Turn]) -> list[list[int]]:
+        tried.append(len(history))
+        return usual(question, num_images, history)
+
+    monkeypatch.setattr(backbone, "render_prompt", render)
+    kept = latest_that_fit(backbone, 4, "Q", VideoPlacement(), turns, room=20)
+    free = [n for n in range(401) if sum(map(len, usual("Q", 1, turns[400 - n :]))) + 24 <= context]
+    assert kept == tuple(turns[400 - max(free, default=0) :])
+    assert len(tried) <= 9

@@ -124,6 +124,13 @@ def test_a_cache_that_cannot_be_written_is_none(tmp_path, video):
     assert not qa.watch(video).cached
 
 
+def test_a_cache_that_cannot_be_entered_is_none(tmp_path, video):
+    long = TokenCache(tmp_path / ("x" * 300))
+    assert not qa_with(long).watch(video).cached
+    assert qa_with(long).memory.holds(video, FOUR) is None
+    assert long.entries() == []
+
+
 def test_without_a_cache_nothing_is_kept(video):
     assert not qa_with(None).watch(video).cached
     assert not cache_folder().exists()
