@@ -65,7 +65,7 @@ def test_what_a_part_did_not_come_to_is_asked_in_the_end(data, tmp_path):
     out = tmp_path / "out"
     assert evaluate(data, out, "--shard", "2/2") == 0
     part = out / "answers-2-of-2.jsonl"
-    part.write_text("\n".join(part.read_text().split("\n")[:2]) + '\n{"torn')
+    part.write_text("\n".join(part.read_text().split("\n")[:2]) + '\n{"schema_ver')
     assert evaluate(data, out, "--resume") == 0
     assert asked_in(out / "answers.jsonl") == ["0.mp4", "0.mp4", "2.mp4", "2.mp4", "3.mp4", "3.mp4"]
 

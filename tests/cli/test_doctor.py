@@ -68,11 +68,11 @@ def test_a_broken_bitsandbytes_is_named_and_the_rest_is_checked(tmp_path, code, 
     assert rows["configuration"]["status"] == "ok"
 
 
-def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
-    rows = report("folders", code=6, HF_HOME=str(tmp_path / "file"))
+    rows = report("folders", code=6, LINVT_HOME=str(tmp_path / "file" / "linvt"))
     assert rows["folders"]["message"] == (
-        f"The cache of models '{tmp_path}/file/hub' cannot be written: Not a directory"
+        f"The folder of models '{tmp_path}/file/linvt' cannot be written: Not a directory"
     )
 
 
