@@ -46,6 +46,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def how_to_install(extra: str) -> str:
+    """Return the hint that says how linvt is installed again, with an optional part of it."""
+    return f"in linvt's folder: pip install -c constraints.txt -e '.[{extra}]'"
+
+
 class LinVTError(Exception):
     """Any failure with a cause that the user can do something about."""
 

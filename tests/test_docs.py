@@ -10,14 +10,18 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
+import torch
 
+from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.cli.app import run
 from linvt_cli.cli.config import shown
 from linvt_cli.cli.failures import EXIT_CODES, MEANINGS, ExitCode, exit_code_of_class
-from linvt_cli.config import LinVTConfig
+from linvt_cli.config import LinVTConfig, Workload
 from linvt_cli.doctor.checks import CHECKS
 from linvt_cli.doctor.golden import read_golden
 from linvt_cli.errors import DownloadError
+from linvt_cli.pipeline.memory import memory_need
+from linvt_cli.pipeline.precision import ORDER, ROOM
 from linvt_cli.settings.file import read_file
 from linvt_cli.settings.table import SETTINGS
 from linvt_cli.video_tokenizer.checkpoint import CheckpointInfo, write_checkpoint_info
@@ -167,6 +171,18 @@ def test_the_list_of_models_is_that_of_the_code(capsys):
     assert run(["models", "list"]) == 0
     shown = capsys.readouterr().out
     assert shown in blocks(DOCS / "guides" / "models.md", "text")
+
+
+def test_the_memory_that_the_guide_names_is_what_the_code_estimates():
+    rows = [row for row in table_rows(DOCS / "guides" / "models.md") if len(row) == 7]
+    for name, *figures in rows[1:]:
+        needs = [
+            memory_need(find_backbone(name), bits, dtype, Workload(), device=device)
+            for device, dtype in (("cuda", torch.bfloat16), ("cpu", torch.float32))
+            for bits in ORDER
+        ]
+        assert figures == [f"{ROOM * need.gib:.1f}" for need in needs]
+    assert len(rows) == 4
 
 
 def test_the_worked_example_of_a_backbone_runs(tmp_path):

@@ -111,7 +111,9 @@ class ModelOptions:
 
     def doing(self, frames: FrameOptions, generation: GenerationConfig) -> ModelOptions:
         """Return the options with what the model is to do, for how much memory it takes."""
-        work = Workload(frames.expected, self.video_tokens, generation.max_new_tokens)
+        work = Workload(
+            frames.expected or self._trained_frames, self.video_tokens, generation.max_new_tokens
+        )
         return replace(self, work=work)
 
     @property
@@ -145,8 +147,19 @@ class ModelOptions:
 
     @property
     def default_frames(self) -> int:
-        """How many frames are looked at where the user does not say."""
+        """How many frames are looked at where the user does not say: those of the training."""
+        if self._trained_frames is not None:
+            return self._trained_frames
         return FrameSampling().num_frames if self.spec is None else self.spec.default_frames
+
+    @property
+    def _trained_frames(self) -> int | None:
+        """How many frames the LinVT was trained on that the user named, if it says so."""
+        if self.linvt_checkpoint is None:
+            return None
+        from linvt_cli.pipeline.model_choice import trained_frames
+
+        return trained_frames(self.linvt_checkpoint)
 
     @property
     def describe_question(self) -> str:

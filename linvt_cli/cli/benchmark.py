@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import copy
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, get_args
 
 import typer
 
 from linvt_cli.cli import many, options
 from linvt_cli.cli.batch import DecodingOptions
-from linvt_cli.cli.benchmark_options import BenchmarkOptions, By, JudgeOptions
+from linvt_cli.cli.benchmark_options import TAKES, BenchmarkOptions, By, JudgeOptions
 from linvt_cli.cli.option_groups import UncachedModelGroup, WholeVideoGroup, with_option_groups
 from linvt_cli.cli.output import Output, answer_form
 from linvt_cli.config import DECODE_TIMEOUT
+
+_USED_BY = {
+    "by": "by",
+    "split": "split",
+    "subtitles": "subtitles",
+    "judge": "judge",
+    "judge_model": "judge",
+    "judge_timeout": "judge",
+    "judge_workers": "judge",
+    "judge_embedding": "embedding",
+}
+"""Parameters that a benchmark may have no use for, and what it must have for them."""
 
 
 @with_option_groups
@@ -38,7 +54,11 @@ def run_benchmark(
     ] = None,
     subtitles: Annotated[
         bool,
-        typer.Option("--subtitles", help="Put what is said at the frames before the question"),
+        typer.Option(
+            "--subtitles",
+            help="Put what is said at the frames before the question; not with"
+            " --by text-likelihood",
+        ),
     ] = False,
     categories: Annotated[
         list[str] | None,
@@ -57,7 +77,7 @@ def run_benchmark(
             "--shard",
             metavar="I/N",
             help="Ask about every N-th video from the I-th, without results; --resume scores all"
-            " parts in DIR",
+            " parts in DIR; needs -o",
         ),
     ] = None,
     judge: Annotated[
@@ -67,7 +87,7 @@ def run_benchmark(
             metavar="URL",
             help="Who scores open answers: an OpenAI-compatible address, whose key is read from"
             " LINVT_JUDGE_KEY; local, a model of linvt; or exact, the match of words [default:"
-            " exact]",
+            " exact, where words can be compared]",
         ),
     ] = None,
     judge_model: Annotated[
@@ -150,3 +170,27 @@ def run_benchmark(
     from linvt_cli.cli.benchmark_run import evaluate_benchmark
 
     raise typer.Exit(evaluate_benchmark(str(context.info_name), chosen, output))
+
+
+def command_of(benchmark: str) -> Callable[..., None]:
+    """Return the command for one benchmark: its help leaves out the options that it refuses."""
+
+    @wraps(run_benchmark)
+    def run(**given: Any) -> None:
+        run_benchmark(**given)
+
+    signature = inspect.signature(run_benchmark)
+    parameters = [
+        _hidden(each) if name in _USED_BY and _USED_BY[name] not in TAKES[benchmark] else each
+        for name, each in signature.parameters.items()
+    ]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def _hidden(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Return a parameter whose option is in no help; it is refused with the reason, if given."""
+    declared, option = get_args(parameter.annotation)
+    hidden = copy.copy(option)
+    hidden.hidden = True
+    return parameter.replace(annotation=Annotated[declared, hidden])

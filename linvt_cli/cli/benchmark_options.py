@@ -30,6 +30,26 @@ TITLES = {
 }
 """Names of the benchmarks; those of ``evaluation.benchmarks``, which is slow to import."""
 
+_RULED, _JUDGED = frozenset({"by"}), frozenset({"judge"})
+_SHORT = frozenset({"judge", "embedding"})
+TAKES: dict[str, frozenset[str]] = {
+    "mvbench": _RULED,
+    "next-qa": _RULED | {"split"},
+    "egoschema": _RULED | {"split"},
+    "activitynet-qa": _SHORT,
+    "msrvtt-qa": _SHORT,
+    "msvd-qa": _SHORT,
+    "tgif-qa": _SHORT,
+    "mm-vet": _JUDGED,
+    "video-mme": _RULED | {"subtitles"},
+    "mlvu": _RULED,
+    "mlvu-generation": _JUDGED,
+    "longvideobench": _RULED | {"subtitles"},
+    "tempcompass": _RULED | _JUDGED,
+    "videovista": _RULED,
+}
+"""What a benchmark has a use for, of what only some have; other options are not in its help."""
+
 EXACT, LOCAL = "exact", "local"
 By = Literal["letter", "letter-likelihood", "text-likelihood"]
 

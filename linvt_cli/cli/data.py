@@ -16,8 +16,6 @@ from linvt_cli.training.vocabulary import Split
 
 data = typer.Typer(help="Write and check files to train on", no_args_is_help=True)
 
-ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite files that are there")]
-
 
 @data.command()
 def convert(
@@ -43,7 +41,7 @@ def convert(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, metavar="N", help="Stop after N samples")
     ] = None,
-    force: ForceOption = False,
+    force: options.ForceOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Turn a file of a public data set into a training file.
@@ -147,7 +145,7 @@ def world(
     hard: Annotated[
         bool, typer.Option("--hard", help="Longer clips, with more things and events")
     ] = False,
-    force: ForceOption = False,
+    force: options.ForceOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Write clips of nano's world, and a training file with questions about them.

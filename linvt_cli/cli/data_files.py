@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.output import Output, json_text
+from linvt_cli.cli.output_files import require_new
 from linvt_cli.cli.result_files import replace_file
 from linvt_cli.cli.sizes import count_text
 from linvt_cli.errors import ConfigError, DatasetError, MachineError
@@ -48,10 +49,7 @@ def new_file(
             raise ConfigError(
                 f"'{path}' is the file to read", field="output", hint="name another file"
             )
-        if not overwrite:
-            raise ConfigError(
-                f"'{path}' is there already", field="output", hint="--force overwrites it"
-            )
+        require_new(path, overwrite=overwrite)
     return path
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from linvt_cli.cli.options import QuietOption
+from linvt_cli.cli.options import ForceOption, QuietOption
 from linvt_cli.cli.output import Output, json_text
-from linvt_cli.cli.output_files import refuse_inputs, write_file, write_text
+from linvt_cli.cli.output_files import refuse_inputs, require_new, write_file, write_text
 from linvt_cli.cli.shell_words import file_word
 from linvt_cli.errors import ConfigError
 from linvt_cli.training.vocabulary import Split
@@ -29,7 +29,7 @@ def demo_clip(
         bool,
         typer.Option("--hard", help="A longer clip, with more things and events: 20 to 60 s"),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there")] = False,
+    force: ForceOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Write a clip of nano's world to ask about.
@@ -84,9 +84,6 @@ def output_paths(clip: str, *, overwrite: bool) -> tuple[Path, Path]:
         )
     answers = video.with_suffix(".json")
     for path in (video, answers):
-        if path.exists() and not overwrite:
-            raise ConfigError(
-                f"'{path}' is there already", field="clip", hint="--force overwrites it"
-            )
+        require_new(path, overwrite=overwrite, field="clip")
     refuse_inputs(answers, [video], field="clip")
     return video, answers

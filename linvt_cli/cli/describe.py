@@ -12,10 +12,11 @@ from linvt_cli.cli.description_formats import DescriptionForm, chosen_form
 from linvt_cli.cli.option_groups import (
     EvenFramesGroup,
     GreedyGroup,
-    PlainModelGroup,
+    ModelGroup,
     with_option_groups,
 )
 from linvt_cli.cli.output import Output
+from linvt_cli.cli.output_files import output_file, require_new
 from linvt_cli.config import Detail, TimelineConfig
 
 FormatOption = Annotated[
@@ -47,9 +48,10 @@ def describe(
     every: EveryOption = None,
     *,
     looked: EvenFramesGroup,
-    asked: PlainModelGroup,
+    asked: ModelGroup,
     generation: GreedyGroup,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json")] = False,
+    force: options.ForceOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Describe what a video shows, with a timeline.
@@ -60,6 +62,9 @@ def describe(
     chosen = chosen_form(form, file, as_json=as_json)
     timeline = TimelineConfig(detail, every)
     output = Output("text" if chosen == "text" else "json", quiet=quiet)
-    with DescriptionSheet(video, chosen, file, output) as sheet:
+    path = None if file is None else output_file(file, inputs=(video,))
+    if path is not None:
+        require_new(path, overwrite=force)
+    with DescriptionSheet(video, chosen, path, output) as sheet:
         sheet.fill(asked, looked, timeline, generation)
     raise typer.Exit(sheet.exit_code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -23,7 +24,7 @@ from linvt_cli.cli.description_formats import (
 from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output, json_text, print_error
-from linvt_cli.cli.output_files import output_file, write_text
+from linvt_cli.cli.output_files import write_text
 from linvt_cli.cli.watching import Watching
 from linvt_cli.errors import LinVTError
 
@@ -48,10 +49,12 @@ class DescriptionSheet:
         output: where messages go, and what goes to stdout.
     """
 
-    def __init__(self, video: str, form: DescriptionForm, file: str | None, output: Output) -> None:
+    def __init__(
+        self, video: str, form: DescriptionForm, file: Path | None, output: Output
+    ) -> None:
         self._video = video
         self._form = form
-        self._file = None if file is None else output_file(file, inputs=(video,))
+        self._file = file
         self._output = output
         self._failures: list[LinVTError] = []
         self._question = DESCRIBE_QUESTION

@@ -9,7 +9,7 @@ import typer
 
 from linvt_cli.cli import options
 from linvt_cli.cli.asked import DEFAULT_MODEL, ModelOptions
-from linvt_cli.cli.benchmark import run_benchmark
+from linvt_cli.cli.benchmark import command_of
 from linvt_cli.cli.benchmark_options import TITLES
 from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.interrupts import prompt_interrupt
@@ -60,6 +60,7 @@ def evaluate_world(
         str,
         options.model_option(options.NAMED_OR_LARGEST),
     ] = DEFAULT_MODEL,
+    checkpoint: options.CheckpointOption = None,
     device: options.DeviceOption = "auto",
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
@@ -74,8 +75,8 @@ def evaluate_world(
         from linvt_cli.evaluation import world
         from linvt_cli.evaluation.report import as_table, to_record
 
-        asked = settle_model(ModelOptions(model, device=device), output)
-        ways = world.load_ways(asked.chosen, device)
+        asked = settle_model(ModelOptions(model, checkpoint=checkpoint, device=device), output)
+        ways = world.load_ways(asked.chosen, device, checkpoint)
         size = world.WorldBenchmark(seed, clips, questions, foreign, hard, frames)
         with output.progress("Writing and watching clips") as show:
             report = world.evaluate_world(
@@ -136,4 +137,4 @@ for _name, _title in TITLES.items():
         _name,
         help=f"Measure how well a model answers the questions of {_title}.",
         short_help=f"The questions of {_title}",
-    )(run_benchmark)
+    )(command_of(_name))

@@ -17,7 +17,7 @@ from linvt_cli.cli.option_groups import (
     with_option_groups,
 )
 from linvt_cli.cli.output import Output, utf8_text
-from linvt_cli.cli.output_files import output_file, write_file
+from linvt_cli.cli.output_files import output_file, require_new, write_file
 from linvt_cli.cli.watching import load_model, watch_video
 from linvt_cli.errors import ConfigError
 
@@ -33,6 +33,7 @@ def explain(
     looked: FramesGroup,
     asked: UncachedModelGroup,
     generation: GenerationGroup,
+    force: options.ForceOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Answer, and draw what the answer was made from.
@@ -44,7 +45,7 @@ def explain(
     output = Output(quiet=quiet)
     if file.suffix.lower() != ".png":
         raise ConfigError(f"'{file}' is no name of a PNG", field="output", hint=f"-o {file}.png")
-    output_file(str(file), [video])
+    require_new(output_file(str(file), [video]), overwrite=force)
     asked = asked.doing(looked, generation)
     with prompt_interrupt(), output.sole_writer():
         from linvt_cli.pipeline.source_figure import draw_sources

@@ -127,9 +127,6 @@ FramesGroup = Annotated[FrameOptions, OptionGroup(_frames)]
 EvenFramesGroup = Annotated[FrameOptions, OptionGroup(_frames, without=("fps", "at"))]
 WholeVideoGroup = Annotated[FrameOptions, OptionGroup(_frames, without=("at", "start", "end"))]
 ModelGroup = Annotated[ModelOptions, OptionGroup(_model)]
-PlainModelGroup = Annotated[
-    ModelOptions, OptionGroup(_model, without=("video_tokens", "checkpoint"))
-]
 _UNCACHED = (("no_token_cache", True),)
 UncachedModelGroup = Annotated[
     ModelOptions, OptionGroup(_model, without=("token_cache",), settled=_UNCACHED)

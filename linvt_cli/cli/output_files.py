@@ -27,7 +27,7 @@ def output_file(name: str, inputs: Iterable[str | Path] = ()) -> Path:
         MachineError: if its name is too long, or it is where this user may not look.
     """
     path = Path(name)
-    with _errors_translated(path):
+    with write_errors_translated(path):
         if path.is_dir():
             raise ConfigError(f"'{name}' is a folder", field="output", hint="name a file in it")
         if not path.exists() and not path.resolve().parent.is_dir():
@@ -55,6 +55,23 @@ def refuse_inputs(path: Path, inputs: Iterable[str | Path], *, field: str = "out
             )
 
 
+def require_new(path: Path, *, overwrite: bool, field: str = "output") -> None:
+    """Keep a command from writing over a file that is there, unless the user said that it may.
+
+    An empty file is as good as none, and what is written into a pipe or a device replaces nothing.
+
+    Raises:
+        ConfigError: if there is a file with something in it.
+        MachineError: if it is where this user may not look.
+    """
+    with write_errors_translated(path):
+        if overwrite or not path.exists():
+            return
+        if not path.is_dir() and (_takes_bytes_only(path) or not path.stat().st_size):
+            return
+    raise ConfigError(f"'{path}' is there already", field=field, hint="--force overwrites it")
+
+
 def write_text(path: Path, text: str) -> None:
     r"""Write a text in UTF-8, as ``write_file`` does; bytes that are none become ``\xff``.
 
@@ -78,7 +95,7 @@ def write_file(path: Path, write: Callable[[Path], object]) -> int:
     Raises:
         MachineError: if it cannot be written; then what was there before still is.
     """
-    with _errors_translated(path):
+    with write_errors_translated(path):
         is_straight = _takes_bytes_only(path)
         place = path if is_straight else path.resolve()
         with tempfile.TemporaryDirectory(
@@ -94,16 +111,30 @@ def write_file(path: Path, write: Callable[[Path], object]) -> int:
     return size
 
 
+def _another_name(error: Exception) -> str:
+    return "name another file"
+
+
 @contextmanager
-def _errors_translated(path: Path) -> Iterator[None]:
+def write_errors_translated(
+    path: Path, hint: Callable[[Exception], str] = _another_name
+) -> Iterator[None]:
+    """Turn what goes wrong with a file that is written into one line with a way out.
+
+    Args:
+        path: of the file.
+        hint: the way out of an error.
+
+    Raises:
+        MachineError: if the file cannot be written.
+    """
     try:
         yield
     except LinVTError:
         raise
-    except OSError as error:
-        raise MachineError(
-            f"'{path}' cannot be written: {error.strerror or error}", hint="name another file"
-        ) from error
+    except (OSError, RuntimeError) as error:  # before Python 3.13 a loop of links is the latter
+        reason = getattr(error, "strerror", None) or error
+        raise MachineError(f"'{path}' cannot be written: {reason}", hint=hint(error)) from error
 
 
 def _is_same_file(path: Path, other: Path) -> bool:

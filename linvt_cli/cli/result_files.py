@@ -6,14 +6,16 @@ import errno
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from linvt_cli.cli.output_files import write_errors_translated
 from linvt_cli.cli.row_formats import Csv, JsonLines, KeptRow, RowFormat
-from linvt_cli.errors import ConfigError, LinVTError, MachineError
+from linvt_cli.errors import ConfigError, MachineError, how_to_install
 
 SUFFIXES = ".jsonl, .csv or .parquet"
 
@@ -152,7 +154,7 @@ class ParquetFile(ResultFile):
         if importlib.util.find_spec("pyarrow") is None:
             raise MachineError(
                 "Parquet files need the library pyarrow, which is not installed",
-                hint="pip install 'linvt[parquet]', or name a file that ends in .jsonl or .csv",
+                hint=f"{how_to_install('parquet')}; or name a file that ends in .jsonl or .csv",
             )
         with _errors_translated(self.table):
             if self.table.is_dir():
@@ -272,20 +274,11 @@ def _lock(descriptor: int, path: Path) -> None:
         return  # a file system without locks
 
 
-@contextmanager
-def _errors_translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except LinVTError:
-        raise
-    except OSError as error:
-        raise MachineError(
-            f"'{path}' cannot be written: {error.strerror or error}",
-            hint=_way_out(path, error),
-        ) from error
+def _errors_translated(path: Path) -> AbstractContextManager[None]:
+    return write_errors_translated(path, partial(_way_out, path))
 
 
-def _way_out(path: Path, error: OSError) -> str:
+def _way_out(path: Path, error: Exception) -> str:
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises where it may not look
         return f"name a file in it: {path / 'answers.jsonl'}"
     if isinstance(error, FileNotFoundError | NotADirectoryError) and not path.parent.is_dir():

@@ -12,7 +12,7 @@ from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.option_groups import FramesGroup, WatchingModelGroup, with_option_groups
 from linvt_cli.cli.output import Output, printable
-from linvt_cli.cli.output_files import output_file, write_file
+from linvt_cli.cli.output_files import output_file, require_new, write_file
 from linvt_cli.cli.sizes import bytes_text, date_text, table
 from linvt_cli.cli.watching import load_model, watch_video
 from linvt_cli.config import GenerationConfig
@@ -41,6 +41,7 @@ def make(
     *,
     looked: FramesGroup,
     asked: WatchingModelGroup,
+    force: options.ForceOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Look at a video once, and write what a model sees to a file that it can be asked about."""
@@ -53,7 +54,7 @@ def make(
             raise ConfigError(
                 f"'{file}' is no name of a token file", field="output", hint=f"-o {file}.linvt"
             )
-        output_file(str(file), [video])
+        require_new(output_file(str(file), [video]), overwrite=force)
         looked.sampling(asked.default_frames)
         if names_token_file(regular_file(video)):
             raise ConfigError(

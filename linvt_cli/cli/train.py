@@ -117,7 +117,8 @@ def train(
         int | None, typer.Option("--decode-workers", min=0, metavar="N", help="Decoding processes")
     ] = None,
     recipe: Annotated[
-        Literal["nano", "ablation"], typer.Option("--recipe", help="What to train, and how")
+        Literal["nano", "ablation"],
+        typer.Option("--recipe", help="What to train without DATA, and how", show_default=False),
     ] = "nano",
     scale: Annotated[
         float,
@@ -150,8 +151,8 @@ def train(
     With DATA, DIR/linvt is the checkpoint in the end, for
     linvt ask --model NAME --checkpoint DIR/linvt.
 
-    Without, the nano recipe trains the image-LLM on stills and then LinVT on clips of a drawn
-    world. The folder DIR/nano holds the weights in the end. The ablation recipe trains LinVT whole
+    With --recipe nano, linvt trains the image-LLM on stills and then LinVT on clips of a drawn
+    world. The folder DIR/nano holds the weights in the end. --recipe ablation trains LinVT whole
     and with parts left out or replaced, each alike, under a frozen nano, and writes
     DIR/ablation.md: which part is worth how much.
     """
@@ -212,6 +213,12 @@ def train(
         return
     ablated.refuse()
     _refuse_tuning(context)
+    if "recipe" not in typed:
+        raise ConfigError(
+            "There is no data to train on",
+            field="data",
+            hint="linvt train DATA.jsonl --model NAME -o DIR, or --recipe nano, which takes hours",
+        )
     train_nano(
         run_dir,
         nano,

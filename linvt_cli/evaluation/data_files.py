@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from linvt_cli.errors import DatasetError, MachineError
+from linvt_cli.errors import DatasetError, MachineError, how_to_install
 from linvt_cli.evaluation.rows import Row
 
 _MAX_FIELD = 131_072  # characters of a CSV field; more is a quote that nobody closed
@@ -150,7 +150,7 @@ def parquet_rows(
     if importlib.util.find_spec("pyarrow") is None:
         raise MachineError(
             f"'{paths[0]}' is read with the library pyarrow, which is not installed",
-            hint="pip install 'linvt[evaluate]'",
+            hint=how_to_install("evaluate"),
         )
     for path in paths:
         yield from _rows_of_part(path, fields, optional)

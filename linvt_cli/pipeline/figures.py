@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from linvt_cli.errors import MachineError
+from linvt_cli.errors import MachineError, how_to_install
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ def require_matplotlib(what: str, *, extra: str, without: str = "") -> None:
         MachineError: if Matplotlib is not installed.
     """
     if find_spec("matplotlib") is None:
-        hint = f"pip install 'linvt[{extra}]'"
+        hint = how_to_install(extra)
         raise MachineError(
             f"{what} drawn with Matplotlib, which is not installed",
             hint=f"{hint}; {without}" if without else hint,

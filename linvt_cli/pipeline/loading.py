@@ -13,7 +13,12 @@ from linvt_cli.backbones.lora import apply_lora
 from linvt_cli.backbones.registry import load_backbone
 from linvt_cli.backbones.spec import BackboneSpec
 from linvt_cli.config import Workload
-from linvt_cli.pipeline.model_choice import checkpoint_of, find_checkpoint, find_model
+from linvt_cli.pipeline.model_choice import (
+    checkpoint_of,
+    find_checkpoint,
+    find_model,
+    trained_frames,
+)
 from linvt_cli.pipeline.precision import LIGHTER_HINT, choose_dtype
 from linvt_cli.pipeline.tokenizer_choice import TokenizerChoice, choose_tokenizer
 from linvt_cli.pipeline.weights import Weights, find_weights, source_of_weights
@@ -34,6 +39,7 @@ class LoadedParts:
     backbone: Backbone
     tokenizer: VideoTokenizer
     model: ModelInfo
+    num_frames: int  # looked at where nobody says how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ def load_parts(
     """Load what ``VideoQA.load`` is asked for; arguments and errors are described there."""
     spec, _ = find_model(model)
     checkpoint = checkpoint or checkpoint_of(model)
+    num_frames = (checkpoint and trained_frames(checkpoint)) or spec.default_frames
     choice = choose_tokenizer(
         spec,
         tokenizer=tokenizer,
@@ -74,7 +81,9 @@ def load_parts(
         weights=weights,
         quantization=quantization,
         dtype=dtype,
-        work=replace(work, video_tokens=_video_tokens(spec, choice, work)),
+        work=replace(
+            work, frames=work.frames or num_frames, video_tokens=_video_tokens(spec, choice, work)
+        ),
         keep_quantized=keep_quantized,
         on_notice=on_notice,
     )
@@ -105,6 +114,7 @@ def load_parts(
             quantization=found.quantization,
             revision=found.revision,
         ),
+        num_frames,
     )
 
 

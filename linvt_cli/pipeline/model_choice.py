@@ -6,13 +6,14 @@ from pathlib import Path
 
 from linvt_cli.backbones.recognition import recognize
 from linvt_cli.backbones.registry import BackboneSpec, find_backbone
-from linvt_cli.errors import BackboneLoadError
+from linvt_cli.errors import BackboneLoadError, LinVTError
 from linvt_cli.models.copies import find_any_copy
 from linvt_cli.models.files import count_parameters, find_snapshot, read_config, require_folder
 from linvt_cli.models.source import HubSource, names_folder, names_repository, parse_source
 from linvt_cli.models.store import Store
 from linvt_cli.settings.catalogue import find_own, what_stands_for
 from linvt_cli.settings.folders import expanded
+from linvt_cli.video_tokenizer.checkpoint import read_checkpoint_info
 
 
 def find_model(name: str) -> tuple[BackboneSpec, Path | None]:
@@ -57,6 +58,18 @@ def find_checkpoint(named: str | Path) -> Path:
             raise missing_files(named)
         return folder
     return Path(named)
+
+
+def trained_frames(named: str | Path) -> int | None:
+    """Return how many frames of each video a LinVT checkpoint was trained on.
+
+    None where it does not say, or cannot be read, which loading it explains.
+    """
+    try:
+        frames = read_checkpoint_info(find_checkpoint(named)).training.get("frames")
+    except LinVTError:
+        return None
+    return frames if isinstance(frames, int) and frames > 0 else None
 
 
 def _find_repository(name: str, source: HubSource) -> tuple[BackboneSpec, Path | None]:

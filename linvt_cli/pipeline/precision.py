@@ -16,7 +16,7 @@ from linvt_cli.pipeline.memory import MemoryNeed, memory_need
 
 LIGHTER_HINT = "use --quant nf4 or a smaller --model (linvt models list), or another --device"
 _GIB = 2**30
-_ROOM = 1.15  # of the need: so exact is the model of it
+ROOM = 1.15  # of the need: so exact is the model of it
 ORDER: tuple[Quantization, ...] = ("none", "int8", "nf4")
 """The most bits first."""
 
@@ -120,7 +120,7 @@ def needed(
 
 def has_room(need: MemoryNeed, free: int) -> bool:
     """Whether a need fits into so many free bytes, however wrong the model of it may be."""
-    return need.total * _ROOM <= free
+    return need.total * ROOM <= free
 
 
 def respect_stored(choice: str, chosen: Quantization, folder: Path) -> Quantization:

@@ -124,7 +124,7 @@ class VideoQA(VideoPrompter):
             parts.backbone,
             parts.tokenizer,
             model=parts.model,
-            sampling=FrameSampling(num_frames=parts.spec.default_frames),
+            sampling=FrameSampling(num_frames=parts.num_frames),
             describe_question=parts.spec.describe_question,
             token_cache=token_cache,
         )

@@ -4,8 +4,9 @@ import pytest
 
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
-from linvt_cli.config import FrameSampling, GenerationConfig, Workload
+from linvt_cli.config import FrameSampling, GenerationConfig, LinVTConfig, Workload
 from linvt_cli.errors import ConfigError, UnknownBackboneError
+from linvt_cli.video_tokenizer.checkpoint import CheckpointInfo, write_checkpoint_info
 
 
 def test_without_options_the_model_chooses_the_number_of_frames():
@@ -71,6 +72,28 @@ def test_a_model_that_users_bring_is_known_only_once_its_files_are_read(name):
 def test_what_a_model_is_to_do_is_known_before_the_video_is(frames, expected):
     asked = ModelOptions("nano", video_tokens=9).doing(frames, GenerationConfig(70))
     assert asked.work == Workload(expected, 9, 70)
+
+
+@pytest.mark.parametrize(
+    ("training", "frames"), [({"frames": 6}, 6), ({}, 16), ({"frames": "many"}, 16)]
+)
+def test_a_named_checkpoint_looks_at_as_many_frames_as_it_was_trained_on(
+    tmp_path, training, frames
+):
+    write_checkpoint_info(
+        tmp_path, CheckpointInfo(LinVTConfig(64), "qwen2-vl-2b", training=training)
+    )
+    asked = ModelOptions("qwen2-vl-2b", checkpoint=str(tmp_path))
+    assert asked.default_frames == frames
+    assert asked.doing(FrameOptions(), GenerationConfig()).work.frames == (
+        None if frames == 16 else 6
+    )
+    assert asked.doing(FrameOptions(frames=4), GenerationConfig()).work.frames == 4
+
+
+def test_a_checkpoint_that_cannot_be_read_is_told_of_when_it_is_loaded(tmp_path):
+    asked = ModelOptions("nano", checkpoint=str(tmp_path / "none"))
+    assert asked.default_frames == find_backbone("nano").default_frames
 
 
 @pytest.mark.parametrize("chosen", [{"at": "1"}, {"start": "0"}, {"end": "2"}, {"fps": 1.0}])

@@ -29,6 +29,26 @@ def test_every_benchmark_is_a_command(calls, name):
     assert calls == [(name, BenchmarkOptions("d", ModelOptions(token_cache=0)))]
 
 
+@pytest.mark.parametrize(
+    ("name", "shown", "not_shown"),
+    [
+        ("mvbench", ["--by"], ["--judge", "--subtitles", "--split"]),
+        ("msvd-qa", ["--judge-embedding", "--judge-workers"], ["--by", "--subtitles", "--split"]),
+        ("video-mme", ["--by", "--subtitles"], ["--judge-model", "--split"]),
+    ],
+)
+def test_the_help_leaves_out_what_the_benchmark_refuses(calls, capsys, name, shown, not_shown):
+    assert run(["evaluate", name, "--help"]) == ExitCode.DONE
+    words = capsys.readouterr().out.split()
+    assert [each for each in shown if each not in words] == []
+    assert [each for each in not_shown if each in words] == []
+    # Given all the same, they reach what says why they are refused.
+    given = {"--judge": ["exact"], "--judge-model": ["m"], "--split": ["val"], "--by": ["letter"]}
+    for option in not_shown:
+        run(["evaluate", name, "--data", "d", option, *given.get(option, [])])
+    assert len(calls) == len(not_shown)
+
+
 def test_options_reach_the_run(calls):
     arguments = (
         "--data d --by text-likelihood --split val --categories CH --categories TN --limit 3"

@@ -2,13 +2,25 @@ from __future__ import annotations
 
 import pytest
 
-from linvt_cli.cli.benchmark_options import TITLES, BenchmarkOptions, JudgeOptions
+from linvt_cli.cli.benchmark_options import TAKES, TITLES, BenchmarkOptions, JudgeOptions
 from linvt_cli.errors import ConfigError
 from linvt_cli.evaluation.benchmarks import BENCHMARKS
 
 
 def test_the_names_are_those_of_the_table():
     assert {name: each.title for name, each in BENCHMARKS.items()} == TITLES
+
+
+def test_what_a_benchmark_takes_is_what_it_does_not_refuse():
+    for name, benchmark in BENCHMARKS.items():
+        has = {
+            "by": benchmark.rule is not None,
+            "split": len(benchmark.splits) > 1,
+            "subtitles": benchmark.has_subtitles,
+            "judge": benchmark.judged is not None,
+            "embedding": benchmark.judged == "meaning",
+        }
+        assert {use for use, is_there in has.items() if is_there} == TAKES[name]
 
 
 @pytest.mark.parametrize(

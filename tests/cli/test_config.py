@@ -221,5 +221,5 @@ def test_an_option_that_only_shares_the_name_of_a_setting_is_asked_for_every_tim
 
 def test_a_number_format_for_answers_does_not_stop_training(file, tmp_path, capsys):
     file.write_text('dtype = "float16"\n', encoding="utf-8")
-    assert run(["train", "none.jsonl", "--model", "nano", "-o", str(tmp_path / "run")]) == 2
+    assert run(["train", "none.jsonl", "--model", "nano", "-o", str(tmp_path / "run")]) == 3
     assert "dtype" not in capsys.readouterr().err

@@ -97,21 +97,21 @@ def test_a_check_in_json_is_one_document(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("code", "arguments", "message"),
     [
-        (["check", "none.jsonl"], "'none.jsonl' cannot be read: No such file or directory"),
-        (["check", "none.jsonl", "--videos", "none"], "There is no folder 'none'"),
-        (["check", "x.jsonl", "--videos", ".", "--skip-videos"], "exclude each other"),
-        (["convert", "llava", "none.json", "-o", "out.jsonl"], "'none.json' cannot be read"),
-        (["convert", "llava", "none.json", "-o", "no/out.jsonl"], "There is no folder 'no'"),
+        (3, ["check", "none.jsonl"], "'none.jsonl' cannot be read: No such file or directory"),
+        (2, ["check", "none.jsonl", "--videos", "none"], "There is no folder 'none'"),
+        (2, ["check", "x.jsonl", "--videos", ".", "--skip-videos"], "exclude each other"),
+        (3, ["convert", "llava", "none.json", "-o", "out.jsonl"], "'none.json' cannot be read"),
+        (2, ["convert", "llava", "none.json", "-o", "no/out.jsonl"], "There is no folder 'no'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_makes_no_sense_is_a_line_with_a_hint(
-    tmp_path, monkeypatch, capsys, arguments, message
+    tmp_path, monkeypatch, capsys, code, arguments, message
 ):
     monkeypatch.chdir(tmp_path)
-    assert run(["data", *arguments]) == 2
+    assert run(["data", *arguments]) == code
     captured = capsys.readouterr()
     assert captured.out == ""
     assert message in captured.err

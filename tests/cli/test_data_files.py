@@ -33,7 +33,7 @@ def entries(*, good: int, bad: int = 0) -> str:
 def test_a_file_that_is_there_is_kept_unless_forced(tmp_path):
     file = tmp_path / "out.jsonl"
     assert new_file(file, overwrite=False) == file
-    file.touch()
+    file.write_text("{}")
     with pytest.raises(ConfigError, match="is there already") as caught:
         new_file(file, overwrite=False)
     assert caught.value.hint == "--force overwrites it"

@@ -126,7 +126,7 @@ def test_a_file_gets_the_form_of_its_ending_and_stdout_gets_nothing(loads, video
 def test_a_failure_leaves_the_file_of_an_earlier_run_as_it_is(loads, tmp_path, capsys, name):
     (tmp_path / name).write_text("earlier", encoding="utf-8")
     for file in (tmp_path / name, tmp_path / f"new-{name}"):
-        assert run(["describe", str(tmp_path / "no.mp4"), "-o", str(file)]) == 3
+        assert run(["describe", str(tmp_path / "no.mp4"), "-o", str(file), "--force"]) == 3
         assert capsys.readouterr().out == ""
     assert (tmp_path / name).read_text(encoding="utf-8") == "earlier"
     assert not (tmp_path / f"new-{name}").exists()

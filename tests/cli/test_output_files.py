@@ -10,7 +10,13 @@ import pytest
 from PIL import Image
 
 from linvt_cli.cli.app import run
-from linvt_cli.cli.output_files import output_file, refuse_inputs, write_file, write_text
+from linvt_cli.cli.output_files import (
+    output_file,
+    refuse_inputs,
+    require_new,
+    write_file,
+    write_text,
+)
 from linvt_cli.errors import ConfigError, MachineError
 from tests.cli.processes import run_warm, start_warm
 
@@ -69,6 +75,15 @@ def test_a_link_stays_one_and_leads_to_the_new_file(tmp_path):
     for text in ("one", "two"):
         write_text(output_file(str(link)), text)
         assert (link.is_symlink(), real.read_text()) == (True, text)
+
+
+def test_links_that_lead_to_each_other_are_an_error(tmp_path):
+    loop, other = tmp_path / "loop.md", tmp_path / "other.md"
+    loop.symlink_to(other)
+    other.symlink_to(loop)
+    for write in (lambda: output_file(str(loop)), lambda: write_text(loop, "x")):
+        with pytest.raises(MachineError, match=r"loop\.md' cannot be written: .*loop"):
+            write()
 
 
 def test_a_pipe_gets_the_bytes_and_stays_one(tmp_path):
@@ -182,6 +197,39 @@ def test_every_command_writes_into_a_pipe(tmp_path, video, arguments, name, head
     assert run([names.get(each, each) for each in arguments]) == 0
     reader.join(timeout=10)
     assert (len(read[0]) > 10, read[0].startswith(head), pipe.is_fifo()) == (True, True, True)
+
+
+@pytest.mark.usefixtures("looked")
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("describe", "IN", "-o", "OUT"), "out.srt"),
+        (("explain", "IN", "What?", "-o", "OUT"), "out.png"),
+        (("tokens", "make", "IN", "-o", "OUT"), "out.linvt"),
+        (("demo-clip", "OUT"), "out.mp4"),
+    ],
+)
+def test_a_file_that_is_there_is_written_over_by_force_only(
+    tmp_path, video, capsys, looked, arguments, name
+):
+    written = tmp_path / name
+    written.write_text("made by hand")
+    words = [{"IN": str(video), "OUT": str(written)}.get(each, each) for each in arguments]
+    assert run(words) == 2
+    assert "is there already\nhint: --force overwrites it" in capsys.readouterr().err
+    assert (written.read_text(), looked) == ("made by hand", [])
+    assert run([*words, "--force"]) == 0
+    assert written.read_bytes() != b"made by hand"
+
+
+def test_an_empty_file_and_a_pipe_are_as_good_as_none(tmp_path):
+    empty, pipe = tmp_path / "empty", tmp_path / "pipe"
+    empty.touch()
+    os.mkfifo(pipe)
+    for path in (empty, pipe, tmp_path / "none", Path(os.devnull)):
+        require_new(path, overwrite=False)
+    with pytest.raises(ConfigError, match="is there already"):
+        require_new(tmp_path, overwrite=False)
 
 
 @pytest.mark.parametrize("place", ["pipe", "file", "terminal"])

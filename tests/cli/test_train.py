@@ -38,14 +38,17 @@ def calls(monkeypatch):
 
 
 def test_the_folder_of_the_weights_goes_to_stdout_and_progress_to_stderr(calls, tmp_path, capsys):
-    assert run(["train", "--output", str(tmp_path), "--device", "cpu"]) == 0
+    assert run(["train", "--recipe", "nano", "--output", str(tmp_path), "--device", "cpu"]) == 0
     assert capsys.readouterr() == (f"{tmp_path}/nano\n", "step 1 of 1\n")
     recipe = NanoRecipe().scaled(1.0)
     assert calls == [{"run_dir": tmp_path, "recipe": recipe, "device": "cpu", "workers": None}]
 
 
 def test_workers_draw_for_the_nano_recipe_and_for_nothing_else(calls, tmp_path, capsys):
-    assert run(["train", "-o", str(tmp_path), "--device", "cpu", "--workers", "3"]) == 0
+    assert (
+        run(["train", "--recipe", "nano", "-o", str(tmp_path), "--device", "cpu", "--workers", "3"])
+        == 0
+    )
     assert calls[0]["workers"] == 3
     for others in (["--recipe", "ablation"], ["data.jsonl"], ["--model", "nano"]):
         capsys.readouterr()
@@ -55,12 +58,19 @@ def test_workers_draw_for_the_nano_recipe_and_for_nothing_else(calls, tmp_path, 
 
 
 def test_a_scale_makes_a_smaller_run(calls, tmp_path, capsys):
-    assert run(["train", "-o", str(tmp_path), "--scale", "0.01", "--device", "cpu"]) == 0
+    assert (
+        run(
+            ["train", "--recipe", "nano", "-o", str(tmp_path), "--scale", "0.01", "--device", "cpu"]
+        )
+        == 0
+    )
     assert calls[0]["recipe"] == NanoRecipe().scaled(0.01)
 
 
 def test_quiet_leaves_only_the_folder(calls, tmp_path, capsys):
-    assert run(["train", "-o", str(tmp_path), "--device", "cpu", "--quiet"]) == 0
+    assert (
+        run(["train", "--recipe", "nano", "-o", str(tmp_path), "--device", "cpu", "--quiet"]) == 0
+    )
     assert capsys.readouterr() == (f"{tmp_path}/nano\n", "")
 
 
@@ -68,6 +78,13 @@ def test_quiet_leaves_only_the_folder(calls, tmp_path, capsys):
 def test_a_run_needs_a_folder_and_a_size(calls, arguments, capsys):
     assert run(["train", *arguments]) == 2
     assert calls == []
+
+
+def test_without_data_a_recipe_must_be_named(calls, capsys, tmp_path):
+    assert run(["train", "-o", str(tmp_path / "run"), "--scale", "0.01"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: There is no data to train on\nhint: linvt train DATA")
+    assert (calls, list(tmp_path.iterdir())) == ([], [])
 
 
 @pytest.fixture
@@ -107,7 +124,7 @@ def test_data_trains_linvt_for_a_model(tuned, calls, tmp_path, capsys):
 
 def test_a_model_in_the_environment_does_not_change_the_recipe(calls, tmp_path, monkeypatch):
     monkeypatch.setenv("LINVT_MODEL", "nano")
-    assert run(["train", "-o", str(tmp_path), "--device", "cpu"]) == 0
+    assert run(["train", "--recipe", "nano", "-o", str(tmp_path), "--device", "cpu"]) == 0
     assert len(calls) == 1
 
 
@@ -138,7 +155,7 @@ def test_what_contradicts_itself_is_said_in_a_line(tuned, calls, arguments, said
 
 def test_a_file_in_place_of_the_folder_ends_in_one_line(tmp_path, capsys):
     (tmp_path / "run").touch()
-    assert run(["train", "-o", str(tmp_path / "run"), "--device", "cpu"]) == 6
+    assert run(["train", "--recipe", "nano", "-o", str(tmp_path / "run"), "--device", "cpu"]) == 6
     shown = capsys.readouterr().err
     assert "cannot be kept" in shown
     assert "Traceback" not in shown

@@ -2,7 +2,7 @@
 
 import pytest
 
-from linvt_cli.errors import MachineError
+from linvt_cli.errors import MachineError, how_to_install
 from linvt_cli.pipeline.figures import new_figure, require_matplotlib
 
 
@@ -18,8 +18,8 @@ def test_with_matplotlib_nothing_is_said():
 @pytest.mark.parametrize(
     ("without", "hint"),
     [
-        ("", "pip install 'linvt[sky]'"),
-        ("the moon is there", "pip install 'linvt[sky]'; the moon is there"),
+        ("", how_to_install("sky")),
+        ("the moon is there", f"{how_to_install('sky')}; the moon is there"),
     ],
 )
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, without, hint):

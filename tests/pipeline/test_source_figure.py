@@ -96,4 +96,4 @@ def test_without_matplotlib_the_error_says_what_to_install(
     watched = qa.watch(video)
     with pytest.raises(MachineError) as raised:
         draw_sources(qa.ask(watched, "What?"), watched, tmp_path / "a.png")
-    assert "linvt[figures]" in str(raised.value.hint)
+    assert ".[figures]" in str(raised.value.hint)

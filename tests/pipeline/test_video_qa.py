@@ -244,6 +244,13 @@ def test_a_loaded_model_answers_with_the_checkpoint_that_comes_with_it(
     unsaved = VideoQA(nano, linvt, sampling=FrameSampling(num_frames=3))
     assert answer.text == unsaved.ask(video, "What is there?", generation).text
 
+    # One that the user names is asked about as many frames as it was trained on.
+    named = tmp_path / "named"
+    training = {"frames": 6}
+    save_checkpoint(named, linvt, linvt.config, backbone="nano", training=training)
+    asked = VideoQA.load("nano", checkpoint=named, device="cpu").ask(video, "Who?", generation)
+    assert len(asked.frames.times) == 6
+
 
 def test_nano_answers_about_a_video_file_with_its_trained_linvt(video: Path):
     answer = VideoQA.load("nano", device="cpu").ask(video, "What happens?")

@@ -102,7 +102,7 @@ def test_the_recipe_makes_a_model_that_loads_and_a_second_run_has_nothing_to_do(
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     monkeypatch.setattr("linvt_cli.pipeline.figures.find_spec", lambda name: None)
     run_recipe(recipe_run, TINY, on_progress=lines.append)
-    assert "linvt[train]" in lines[-1]
+    assert ".[train]" in lines[-1]
     assert (recipe_run / "metrics.jsonl").read_text().splitlines() == metrics
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 

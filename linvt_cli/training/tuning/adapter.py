@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import warnings
@@ -12,11 +13,25 @@ from torch import nn
 
 from linvt_cli.backbones.base import TunableBackbone
 from linvt_cli.backbones.lora import CONFIG_FILE, PREFIX, WEIGHTS_FILE, LowRank, read_lora
-from linvt_cli.errors import CheckpointCorruptError, ConfigError
+from linvt_cli.errors import CheckpointCorruptError, ConfigError, how_to_install
 from linvt_cli.training.tuning.settings import LoraShape
 
 if TYPE_CHECKING:
     from peft import PeftModel
+
+
+def require_peft() -> None:
+    """Find out, without importing it, whether a LoRA can be made.
+
+    Raises:
+        ConfigError: if PEFT is not installed.
+    """
+    if importlib.util.find_spec("peft") is None:
+        raise ConfigError(
+            "The instruct stage needs PEFT, which is not installed",
+            field="stage",
+            hint=f"{how_to_install('train')}; or use --stage align",
+        )
 
 
 def add_lora(backbone: TunableBackbone, shape: LoraShape) -> PeftModel:
@@ -31,14 +46,9 @@ def add_lora(backbone: TunableBackbone, shape: LoraShape) -> PeftModel:
     Raises:
         ConfigError: if PEFT is not installed.
     """
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise ConfigError(
-            "The instruct stage needs PEFT, which is not installed",
-            field="stage",
-            hint="pip install 'linvt[train]', or use --stage align",
-        ) from error
+    require_peft()
+    from peft import LoraConfig, get_peft_model
+
     decoder: Any = backbone.decoder()
     config = LoraConfig(
         r=shape.rank,

@@ -25,7 +25,7 @@ from linvt_cli.errors import DatasetError, MachineError
 from linvt_cli.pipeline.loading import LoadedImageLLM
 from linvt_cli.pipeline.model_choice import find_model
 from linvt_cli.training.disk_errors import disk_errors_translated
-from linvt_cli.training.tuning.adapter import add_lora, load_lora, set_dropout
+from linvt_cli.training.tuning.adapter import add_lora, load_lora, require_peft, set_dropout
 from linvt_cli.training.tuning.bad_samples import BAD_FILE, BadSamples
 from linvt_cli.training.tuning.beginning import (
     content_of,
@@ -47,6 +47,7 @@ from linvt_cli.training.tuning.settings import (
     StageName,
     TuningSettings,
 )
+from linvt_cli.training.video_data.entries import check_readable
 from linvt_cli.training.video_data.samples import BadSample, Sample, read_samples
 from linvt_cli.video_tokenizer.package import ADAPTER
 
@@ -81,6 +82,10 @@ def run_tuning(settings: TuningSettings, observer: Observer | None = None) -> Pa
 
 
 def _run(settings: TuningSettings, observer: Observer | None) -> Path:
+    if "instruct" in settings.stages:
+        require_peft()  # hours before it is used
+    for path in settings.data:
+        check_readable(path)
     accelerator = make_accelerator(settings)
     observer = observer if observer and accelerator.is_main_process else Observer()
     settings.run_dir.mkdir(parents=True, exist_ok=True)

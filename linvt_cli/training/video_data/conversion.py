@@ -57,8 +57,8 @@ class Converter:
         """Yield what becomes of each entry of a file.
 
         Raises:
-            ConfigError: if the file cannot be read.
-            DatasetError: if it is damaged, so that what comes after cannot be read.
+            DatasetError: if the file cannot be read, or is damaged, so that what comes after cannot
+                be.
         """
         for entry in self._form.read(path):
             yield self._converted(entry)

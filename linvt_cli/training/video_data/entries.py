@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import ijson
 
-from linvt_cli.errors import ConfigError, DatasetError
+from linvt_cli.errors import DatasetError
 from linvt_cli.video.files import shown_name
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -36,7 +36,7 @@ def check_readable(path: Path) -> None:
     """Open a file and close it.
 
     Raises:
-        ConfigError: if it cannot be read.
+        DatasetError: if it cannot be read.
     """
     with _opened(path):
         pass
@@ -46,7 +46,7 @@ def read_lines(path: Path) -> Iterator[Entry]:
     """Yield what the lines of a file of JSON Lines hold; empty lines are passed over.
 
     Raises:
-        ConfigError: if the file cannot be read.
+        DatasetError: if the file cannot be read.
     """
     with _opened(path) as file:
         for number, line in enumerate(file, start=1):
@@ -59,8 +59,8 @@ def read_entries(path: Path) -> Iterator[Entry]:
     """Yield the entries of a list of JSON, or of JSON Lines: the first character tells them apart.
 
     Raises:
-        ConfigError: if the file cannot be read.
-        DatasetError: if it is a list that is damaged; the entries before that have been yielded.
+        DatasetError: if the file cannot be read, or is a list that is damaged; the entries
+            before that have been yielded.
     """
     with _opened(path) as file:
         if not _begins_list(file):
@@ -85,8 +85,7 @@ def read_table(path: Path, fields: Sequence[str]) -> Iterator[Entry]:
         fields: columns that it must have.
 
     Raises:
-        ConfigError: if the file cannot be read.
-        DatasetError: if it lacks a column, or is no table.
+        DatasetError: if the file cannot be read, lacks a column, or is no table.
     """
     csv.field_size_limit(_MAX_CELL)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
@@ -117,8 +116,7 @@ def read_table_or_entries(path: Path, fields: Sequence[str]) -> Iterator[Entry]:
     """Yield the rows of a table, or of JSON: the ending of the name tells them apart.
 
     Raises:
-        ConfigError: if the file cannot be read.
-        DatasetError: if it is damaged, or lacks a column.
+        DatasetError: if the file cannot be read, is damaged, or lacks a column.
     """
     if path.suffix.lower() in {".csv", ".tsv"}:
         return read_table(path, fields)
@@ -158,9 +156,9 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             yield file
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigError(
+        raise DatasetError(
             f"{shown_name(path)} cannot be read: {reason}",
-            field="file",
+            path=path,
             hint="check the spelling and the permissions",
         ) from error
 

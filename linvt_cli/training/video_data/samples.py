@@ -64,7 +64,7 @@ def read_samples(path: Path, *, root: Path | None = None) -> Iterator[Sample | B
         root: folder that names of videos begin at; that of the file where left out.
 
     Raises:
-        ConfigError: if the file itself cannot be read.
+        DatasetError: if the file itself cannot be read.
     """
     check_readable(path)
     folder = path.parent if root is None else root

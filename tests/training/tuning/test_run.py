@@ -221,13 +221,8 @@ def test_layers_computed_twice_give_the_same_loss(tmp_path):
 def test_a_video_of_one_frame_is_a_picture(tmp_path):
     write_clip(tmp_path / "0.mp4", 0)
     data = write_data(tmp_path, 1)
-    settings = settings_of(
-        "internvl2 with qwen2",
-        tmp_path,
-        data,
-        frames=1,
-        optimization=Optimization(num_steps=2, batch_size=1),
-    )
+    quick = Optimization(num_steps=2, batch_size=1)
+    settings = settings_of("internvl2 with qwen2", tmp_path, data, frames=1, optimization=quick)
     run_tuning(settings)
     assert len(losses(settings.run_dir, "instruct")) == 2
 
@@ -239,11 +234,20 @@ def quick_settings(folder: Path, data: Path, **changes: Any) -> Any:
 
 def test_a_run_without_matplotlib_is_whole_and_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr("linvt_cli.pipeline.figures.find_spec", lambda name: None)
-    settings = quick_settings(tmp_path, write_data(tmp_path, 2), stages=("align",))
     notices: list[str] = []
-    observer = replace(Observer(), on_notice=notices.append)
-    assert (run_tuning(settings, observer) / "model.safetensors").exists()
-    assert any("linvt[train]" in notice for notice in notices)
+    settings = quick_settings(tmp_path, write_data(tmp_path, 2), stages=("align",))
+    run_tuning(settings, replace(Observer(), on_notice=notices.append))
+    assert any(".[train]" in notice for notice in notices)
+
+
+def test_what_is_missing_is_found_out_before_a_stage_begins(tmp_path, monkeypatch):
+    settings = quick_settings(tmp_path, write_data(tmp_path, 2))
+    with pytest.raises(DatasetError, match=r"none\.jsonl' cannot be read"):
+        run_tuning(replace(settings, data=(tmp_path / "none.jsonl",)))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="PEFT"):
+        run_tuning(settings)
+    assert not settings.run_dir.exists()
 
 
 def test_a_stage_tells_what_it_begins_with_and_counts_bad_samples_of_its_own_data(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from linvt_cli.errors import ConfigError, DatasetError
+from linvt_cli.errors import DatasetError
 from linvt_cli.training.video_data.entries import (
     Entry,
     check_readable,
@@ -140,6 +140,6 @@ def test_the_ending_tells_a_table_from_json(tmp_path):
 
 def test_a_file_that_cannot_be_read_is_told_at_once(tmp_path):
     for path in (tmp_path / "none.jsonl", tmp_path):
-        with pytest.raises(ConfigError, match="cannot be read: ") as caught:
+        with pytest.raises(DatasetError, match="cannot be read: ") as caught:
             check_readable(path)
         assert caught.value.hint

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from linvt_cli.errors import ConfigError
+from linvt_cli.errors import DatasetError
 from linvt_cli.training.video_data.samples import (
     BadSample,
     Exchange,
@@ -100,7 +100,7 @@ def test_a_line_that_is_no_object_is_bad(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_told_before_the_first_sample(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be read: No such file") as caught:
+    with pytest.raises(DatasetError, match="cannot be read: No such file") as caught:
         read_samples(tmp_path / "none.jsonl")
     assert caught.value.hint
 
