@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.batch import DecodingOptions
-from linvt_cli.errors import ConfigError
+from linvt_cli.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
     from linvt_cli.evaluation.benchmarks import Benchmark
@@ -52,6 +53,20 @@ TAKES: dict[str, frozenset[str]] = {
 
 EXACT, LOCAL = "exact", "local"
 By = Literal["letter", "letter-likelihood", "text-likelihood"]
+
+
+def require_questions(items: Sequence[object], data: str) -> None:
+    """Refuse files without a question: a benchmark has some.
+
+    Raises:
+        DatasetError: if there is none.
+    """
+    if not items:
+        raise DatasetError(
+            f"The files in '{data}' hold no question",
+            path=data,
+            hint="fetch them again, as they are published",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,15 @@ from linvt_cli.evaluation.items import Item
 from linvt_cli.evaluation.kept_replies import KeptReplies
 from linvt_cli.evaluation.results import Failure, Scored, submission
 from linvt_cli.evaluation.scoring import EXACT as WORDS
-from linvt_cli.evaluation.scoring import Scorer, Verdict, is_choice, score_answer, score_place
+from linvt_cli.evaluation.scoring import (
+    By,
+    Scorer,
+    Verdict,
+    is_choice,
+    place_of_choice,
+    score_answer,
+    score_place,
+)
 from linvt_cli.models.offline import is_offline, settle_offline
 
 REPLIES = "judge.jsonl"
@@ -65,7 +73,9 @@ def score_all(
     def score(item: Item) -> Scored | Failure:
         row = rows[item.id]
         try:
-            return Scored(item, str(row["answer"]), _verdict(benchmark, item, row, judge))
+            return Scored(
+                item, str(row["answer"]), _verdict(benchmark, item, row, judge, options.by)
+            )
         except JudgementError as error:
             return Failure(
                 item.id, item.groups, type(error).__name__, error.message, item.has_answer
@@ -94,10 +104,10 @@ def _mapped(
     return outcomes
 
 
-def _verdict(benchmark: Benchmark, item: Item, row: Row, judge: Scorer | None) -> Verdict:
+def _verdict(benchmark: Benchmark, item: Item, row: Row, judge: Scorer | None, by: By) -> Verdict:
     if row["choices"] is not None and is_choice(benchmark, item):
         likely = [choice["probability"] for choice in row["choices"]]
-        return score_place(item, likely.index(max(likely)))
+        return score_place(item, place_of_choice(item, by, likely.index(max(likely))))
     return score_answer(benchmark, item, str(row["answer"]), judge)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.batch import Batch, BatchVideo, Turn, terminated_like_interrupted
 from linvt_cli.cli.batch_progress import batch_progress
-from linvt_cli.cli.benchmark_options import BenchmarkOptions
+from linvt_cli.cli.benchmark_options import BenchmarkOptions, require_questions
 from linvt_cli.cli.benchmark_parts import answers_file, kept_answers, of_shard, require_no_answers
 from linvt_cli.cli.benchmark_results import end_of_run, score_all, tell, write_results
 from linvt_cli.cli.failures import ExitCode
@@ -67,6 +67,7 @@ def evaluate_benchmark(name: str, options: BenchmarkOptions, output: Output) -> 
             ReadOptions(split, options.categories, options.subtitles),
             limit=options.limit,
         )
+        require_questions(items, options.data)
         return _Run(benchmark, items, replace(options, split=split), output).run()
 
 
@@ -190,7 +191,7 @@ class _Run:
         """Return the rows of earlier runs by question and settings."""
         if self._file is None or not self._options.resume:
             return {}
-        kept = kept_answers(self._file, retry_errors=self._options.retry_errors)
+        kept = kept_answers(self._file, self._items, retry_errors=self._options.retry_errors)
         return {(str(row.id), row.settings): json.loads(row.content) for row in kept}
 
     def _settings_of(self, model: ModelOptions, frames: FrameOptions, item: Item) -> str:

@@ -109,12 +109,13 @@ def compare(
     with prompt_interrupt(), output.sole_writer():
         from dataclasses import asdict
 
-        from linvt_cli.evaluation.results import compare_results, read_results
+        from linvt_cli.evaluation.comparing import compare_results, read_results, unlike
         from linvt_cli.evaluation.tables import comparison_table
 
-        result, unmatched = compare_results(
-            read_results(Path(first)), read_results(Path(second)), places=(first, second)
-        )
+        runs = read_results(Path(first)), read_results(Path(second))
+        result, unmatched = compare_results(*runs, places=(first, second))
+    if differing := unlike(*runs):
+        output.warning(f"the runs differ in more than the model: {', '.join(differing)}")
     if as_json:
         output.record({"schema_version": 1, **asdict(result), "unmatched": unmatched})
         output.finish(as_list=False)

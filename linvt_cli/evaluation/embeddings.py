@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from linvt_cli.evaluation.endpoint import Endpoint, label_of
+from linvt_cli.evaluation.endpoint import Endpoint, judge_name, label_of
 from linvt_cli.evaluation.judging import Judgement
 from linvt_cli.evaluation.kept_replies import KeptReplies, key_of
 
@@ -31,6 +31,10 @@ class EmbeddingMatch:
     kept: KeptReplies = field(default_factory=lambda: KeptReplies(None))
     versions: set[str] = field(default_factory=set)  # as the endpoint names the model
 
+    def __post_init__(self) -> None:
+        """Trust an address that replied in an earlier run."""
+        self.endpoint.has_replied |= self.kept.has_any_of(judge_name(self.endpoint, self.model))
+
     @property
     def label(self) -> str:
         """What is compared, and from where on it counts as right."""
@@ -50,7 +54,8 @@ class EmbeddingMatch:
         kept = self.kept.find(key)
         if kept is None:
             cosine, version = self._ask(body)
-            self.kept.keep(key, repr(cosine), version)
+            name = judge_name(self.endpoint, self.model)
+            self.kept.keep(key, repr(cosine), version, judge=name)
         else:
             cosine, version = float(kept["reply"]), str(kept["version"])
             self.endpoint.has_replied = True

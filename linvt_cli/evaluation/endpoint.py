@@ -16,6 +16,7 @@ from linvt_cli.errors import ConfigError, JudgeError, JudgementError
 from linvt_cli.evaluation.judging import CUT_OFF
 from linvt_cli.evaluation.kept_replies import KeptReplies, key_of
 from linvt_cli.evaluation.refusals import (
+    WITH_THOUGHTS,
     is_about_content,
     is_refusal,
     refused_fields,
@@ -28,7 +29,8 @@ KEY_VARIABLE = "LINVT_JUDGE_KEY"
 CHAT = "/chat/completions"
 _MAX_TOKENS = 512
 _STEP_OF_TEMPERATURE = 0.5  # an attempt after a reply that means nothing is less greedy
-_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_BUSY = frozenset({408, 409, 425, 429})
+_NEVER = 501  # of the failures of a server the one that does not pass
 _LONGEST_WAIT = 60.0  # s
 _LARGEST_REPLY = 4 << 20  # bytes
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -108,7 +110,7 @@ class Endpoint:
             except httpx2.HTTPError as error:
                 trouble, asked_wait = f"{type(error).__name__}: {error}".rstrip(": "), 0.0
                 continue
-            if response.status_code not in _AGAIN:
+            if not _may_pass(response.status_code):
                 return response.status_code, content
             trouble, asked_wait = f"it says {response.status_code}", _asked_wait(response)
         raise JudgeError(
@@ -176,6 +178,15 @@ class EndpointJudge:
     model: str
     kept: KeptReplies = field(default_factory=lambda: KeptReplies(None))
     versions: set[str] = field(default_factory=set)  # as the endpoint names the model
+    _thinks: bool = field(default=False, init=False)  # and needs room for it
+
+    def __post_init__(self) -> None:
+        """Trust an address that replied in an earlier run."""
+        self.endpoint.has_replied |= self.kept.has_any_of(self._name)
+
+    @property
+    def _name(self) -> str:
+        return judge_name(self.endpoint, self.model)
 
     @property
     def label(self) -> str:
@@ -202,9 +213,13 @@ class EndpointJudge:
             reply, version = str(kept["reply"]), str(kept["version"])
             self.endpoint.has_replied = True
         else:
-            reply, version = self._ask({**body, "temperature": attempt * _STEP_OF_TEMPERATURE})
+            # What was thought may have left no room for a verdict.
+            has_room = self._thinks or attempt > 0
+            sent = {**body, "temperature": attempt * _STEP_OF_TEMPERATURE}
+            reply, version = self._ask({**sent, "max_tokens": WITH_THOUGHTS} if has_room else sent)
             if means(reply):
-                self.kept.keep(key, reply, version)
+                self._thinks = has_room
+                self.kept.keep(key, reply, version, judge=self._name)
         self.versions.add(version)
         return reply
 
@@ -214,9 +229,14 @@ class EndpointJudge:
             choice = answer["choices"][0]
             reply = str(choice["message"]["content"] or "")
             is_cut = choice.get("finish_reason") == "length"
-            return CUT_OFF if is_cut else reply, str(answer.get("model") or self.model)
+            return f"{reply}{CUT_OFF}" if is_cut else reply, str(answer.get("model") or self.model)
         except (LookupError, TypeError, AttributeError) as error:
             raise self.endpoint.foreign("chat completion") from error
+
+
+def judge_name(endpoint: Endpoint, model: str) -> str:
+    """Return what kept replies tell of who gave them."""
+    return f"{model} at {endpoint.url}"
 
 
 def label_of(model: str, versions: Collection[str]) -> str:
@@ -228,6 +248,11 @@ def label_of(model: str, versions: Collection[str]) -> str:
 def _text(content: bytes) -> str:
     """Return the beginning of what an endpoint says, on one line."""
     return " ".join(content[:2000].decode("utf-8", errors="replace").split())
+
+
+def _may_pass(status: int) -> bool:
+    """Whether the same request may be answered later: also 520 to 529 of those in between."""
+    return status in _BUSY or (status >= httpx2.codes.INTERNAL_SERVER_ERROR and status != _NEVER)
 
 
 def _is_address(url: str) -> bool:

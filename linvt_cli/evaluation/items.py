@@ -13,6 +13,11 @@ Groups = tuple[tuple[str, str], ...]
 """Pairs such as ``("task", "Action Count")``: a dimension, and a category of it."""
 
 
+def category_of(groups: Groups, dimension: str) -> str:
+    """Return the category of a dimension, an empty text where there is none."""
+    return next((name for dim, name in groups if dim == dimension), "")
+
+
 @dataclass(frozen=True, slots=True)
 class Subtitle:
     """What is said between two moments of a video, in seconds."""

@@ -18,7 +18,7 @@ BEST_RATING: dict[Kind, int] = {"meaning": 5, "sub_scene": 10, "summary": 10}
 """The most that a rating can be, of the kinds that have one."""
 
 CUT_OFF = "(cut off by the limit of tokens)"
-"""What stands for a reply that is not whole: it means nothing."""
+"""What a reply that is not whole ends with: it means something where its verdict comes first."""
 
 _LONGEST_REPLY = 8000  # characters that are read: more is no reply to these requests
 
@@ -142,7 +142,10 @@ def request_of(kind: Kind, item: Item, said: str) -> str:
 
 def judgement_of(kind: Kind, item: Item, reply: str) -> Judgement | None:
     """Return what a judge's reply means, None where it is not what was asked for."""
-    said = _without_thoughts(reply)
+    whole = reply.removesuffix(CUT_OFF)
+    if whole != reply and kind != "meaning":  # whose first closed dictionary counts
+        return None
+    said = _without_thoughts(whole)
     return None if said is None else _READERS[kind](said[:_LONGEST_REPLY], item)
 
 

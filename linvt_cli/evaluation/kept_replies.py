@@ -49,9 +49,14 @@ class KeptReplies:
         with self._lock:
             return self._replies.get(key)
 
-    def keep(self, key: str, reply: str, version: str) -> None:
-        """Keep a reply."""
-        kept = {"key": key, "reply": reply, "version": version}
+    def has_any_of(self, judge: str) -> bool:
+        """Whether a reply of a judge was kept."""
+        with self._lock:
+            return any(kept.get("judge") == judge for kept in self._replies.values())
+
+    def keep(self, key: str, reply: str, version: str, *, judge: str) -> None:
+        """Keep a reply, with what its judge is called."""
+        kept = {"key": key, "reply": reply, "version": version, "judge": judge}
         with self._lock:
             self._replies[key] = kept
             if self._path is not None:

@@ -70,9 +70,9 @@ class LocalJudge:
             ) from error
         except LinVTError as error:
             raise JudgeError(f"{self.label} failed: {error.message}", hint=error.hint) from error
-        reply = CUT_OFF if answer.finish_reason == "length" else answer.text
+        reply = answer.text + (CUT_OFF if answer.finish_reason == "length" else "")
         if means(reply):
-            self.kept.keep(key, reply, self.label)
+            self.kept.keep(key, reply, self.label, judge=self.label)
         return reply
 
 

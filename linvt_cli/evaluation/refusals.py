@@ -8,14 +8,15 @@ from typing import Any
 
 _REFUSED = frozenset({400, 413, 422})
 _TOO_LARGE = 413
-# As OpenAI, Azure, Gemini, vLLM, llama.cpp, TGI and Anthropic say it.
+# As OpenAI, Azure, Gemini, DeepSeek, DashScope, vLLM, llama.cpp, TGI and Anthropic say it.
 _ABOUT_CONTENT = re.compile(
-    r"content_filter|content_policy|content management policy|usage policy|invalid_prompt|too long"
+    r"content[ _]filter|content exists risk|data_inspection_failed|inappropriate content|"
+    r"content_policy|content management policy|usage policy|invalid_prompt|too long"
     r"|context[ _](?:length|size|window)|`inputs` tokens|must have less than|token count",
     flags=re.IGNORECASE,
 )
-_ROOM_TO_THINK = 8
-"""How many times the tokens of a reply a model may take that thinks before it."""
+WITH_THOUGHTS = 4096
+"""Tokens that a reply may take, and what its model thinks before it."""
 
 
 def is_refusal(status: int) -> bool:
@@ -52,5 +53,5 @@ def without_fields(body: Mapping[str, Any], refused: Collection[str]) -> dict[st
     """
     kept = {name: value for name, value in body.items() if name not in refused}
     if "max_tokens" in refused and "max_tokens" in body:
-        kept["max_completion_tokens"] = body["max_tokens"] * _ROOM_TO_THINK
+        kept["max_completion_tokens"] = max(body["max_tokens"], WITH_THOUGHTS)
     return kept

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from linvt_cli import __version__
-from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.benchmarks import Benchmark
-from linvt_cli.evaluation.bootstrap import Comparison, Estimate, compare, estimate, estimate_value
-from linvt_cli.evaluation.items import Groups, Item
+from linvt_cli.evaluation.bootstrap import Estimate, estimate, estimate_value
+from linvt_cli.evaluation.items import Groups, Item, category_of
 from linvt_cli.evaluation.judging import BEST_RATING
 from linvt_cli.evaluation.paper import differences, reported
 from linvt_cli.evaluation.scoring import Verdict
@@ -118,16 +115,12 @@ def _rating(rated: Sequence[Scored], benchmark: Benchmark) -> Estimate:
 def _estimate(
     known: Sequence[Scored], scores: Sequence[float], dimension: str | None = None
 ) -> Estimate:
-    groups = None if dimension is None else [_first(e.item.groups, dimension) for e in known]
+    groups = None if dimension is None else [category_of(e.item.groups, dimension) for e in known]
     return estimate(scores, [str(each.item.video) for each in known], groups)
 
 
 def _score(each: Scored) -> float:
     return 0.0 if each.verdict.score is None else each.verdict.score
-
-
-def _first(groups: Groups, dimension: str) -> str:
-    return next((name for dim, name in groups if dim == dimension), "")
 
 
 def _with_failures(
@@ -138,7 +131,7 @@ def _with_failures(
     scores = [*map(_score, known), *(0.0 for _ in failed)]
     over = benchmark.averaged_over
     every = [*(each.item.groups for each in known), *(failure.groups for failure in failed)]
-    value = estimate_value(scores, None if over is None else [_first(g, over) for g in every])
+    value = estimate_value(scores, None if over is None else [category_of(g, over) for g in every])
     return _rounded(value)
 
 
@@ -201,92 +194,3 @@ def submission(scored: Sequence[Scored]) -> dict[str, int]:
         for each in scored
         if each.verdict.prediction is not None
     }
-
-
-def read_results(path: Path) -> dict[str, Any]:
-    """Read a document of results; a folder stands for the one in it.
-
-    Raises:
-        DatasetError: if it is something else.
-    """
-    file = path / "results.json" if path.is_dir() else path
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-        known = document["schema_version"] == SCHEMA_VERSION
-        lacking = [name for name in ("benchmark", "settings", "rows") if name not in document]
-    except OSError as error:
-        raise DatasetError(
-            f"'{file}' cannot be read: {error.strerror}",
-            path=file,
-            hint="name a folder that linvt evaluate -o has written",
-        ) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _foreign(file) from error
-    if not known or lacking:
-        raise _foreign(file)
-    return dict(document)
-
-
-def _foreign(file: Path) -> DatasetError:
-    return DatasetError(
-        f"'{file}' is no file of results that 'linvt evaluate' wrote",
-        path=file,
-        hint="name the results.json of a run, or its folder",
-    )
-
-
-def compare_results(
-    first: Mapping[str, Any], second: Mapping[str, Any], *, places: tuple[str, str]
-) -> tuple[Comparison, int]:
-    """Compare two documents over the questions that both scored.
-
-    Args:
-        first: a document.
-        second: another, of the same benchmark.
-        places: of both, for messages.
-
-    Returns:
-        The comparison, and how many questions only one of them scored.
-
-    Raises:
-        DatasetError: if they are of different benchmarks, or share no question.
-    """
-    if first["benchmark"] != second["benchmark"]:
-        raise DatasetError(
-            f"'{places[1]}' is about {second['benchmark']}, '{places[0]}' about"
-            f" {first['benchmark']}",
-            path=places[1],
-            hint="compare runs of one benchmark",
-        )
-    one, other = _scores(first, places[0]), _scores(second, places[1])
-    shared = [name for name in one if name in other]
-    if not shared:
-        raise DatasetError(
-            f"'{places[1]}' has no question of '{places[0]}'",
-            path=places[1],
-            hint="compare runs over the same questions",
-        )
-    over = first.get("averaged_over")
-    groups = [_first(one[name][2], over) for name in shared] if over else None
-    compared = compare(
-        [one[name][0] for name in shared],
-        [other[name][0] for name in shared],
-        [one[name][1] for name in shared],
-        groups,
-    )
-    return compared, len(one) + len(other) - 2 * len(shared)
-
-
-def _scores(document: Mapping[str, Any], place: str) -> dict[str, tuple[float, str, Groups]]:
-    try:
-        return {
-            row["id"]: (
-                float(row["score"]),
-                str(row["video"]),
-                tuple((dimension, name) for dimension, name in row["groups"]),
-            )
-            for row in document["rows"]
-            if row["score"] is not None
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise _foreign(Path(place)) from error

@@ -15,7 +15,13 @@ VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".MP4")
 _LONGEST = 10**6  # s, of a video: eleven days
 _LONGEST_NAME = 250  # bytes, which leaves room for an ending
 _LONGEST_SHOWN = 300  # characters of a path in a message
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 _MISSING = object()
+
+
+def whole_text(value: object) -> str:
+    """Return a value as a text that can be encoded; halves of characters are replaced."""
+    return _HALF_A_CHARACTER.sub("\ufffd", str(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class Row:
         value = self._value(field)
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise self.error(field, f"is no text but {_kind(value)}")
-        text = str(value).strip()
+        text = whole_text(value).strip()
         if not text:
             raise self.error(field, "is empty")
         return text
@@ -77,7 +83,7 @@ class Row:
             )
         if not all(isinstance(each, str | int | float) for each in value):
             raise self.error(field, "is no list of texts")
-        return tuple(str(each).strip() for each in value)
+        return tuple(whole_text(each).strip() for each in value)
 
     def place(self, field: str, count: int) -> int:
         """Return a place among ``count`` options, from 0; a text of digits counts.
@@ -95,7 +101,9 @@ class Row:
         return place
 
     def place_of_text(self, field: str, options: Sequence[str]) -> int:
-        """Return the place of the option that a field repeats.
+        """Return the place of the option that a field repeats: the last of equal ones.
+
+        So does the loop with which MVBench and MLVU look for it.
 
         Raises:
             DatasetError: if it repeats none.
@@ -103,7 +111,7 @@ class Row:
         text = self.text(field)
         if text not in options:
             raise self.error(field, f"is '{text}', which is none of the options")
-        return options.index(text)
+        return len(options) - 1 - options[::-1].index(text)
 
     def place_of_letter(self, field: str, count: int) -> int:
         """Return the place that a letter means.

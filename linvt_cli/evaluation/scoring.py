@@ -49,12 +49,33 @@ class Verdict:
 
 
 def choices_for(item: Item, by: By) -> tuple[str, ...]:
-    """Return the texts whose likelihood is compared."""
+    """Return the texts whose likelihood is compared: of options that say the same, the first."""
     if by == "text-likelihood" or item.task == "yes_no":
-        return item.options
+        first: dict[str, str] = {}
+        for option in item.options:
+            first.setdefault(_told_apart(option), option)
+        return tuple(first.values())
     if item.task == "caption_matching":
         return tuple(option.split(": ", 1)[0] for option in item.options)
     return tuple(LETTERS[: len(item.options)])
+
+
+def place_of_choice(item: Item, by: By, number: int) -> int:
+    """Return which option the choice of a number is; of those that say the same, the right one."""
+    choices = choices_for(item, by)
+    if len(choices) == len(item.options):
+        return number
+    same = [
+        place
+        for place, option in enumerate(item.options)
+        if _told_apart(option) == _told_apart(choices[number])
+    ]
+    return item.right if item.right in same else same[0]
+
+
+def _told_apart(text: str) -> str:
+    """Return a text without what does not tell choices apart."""
+    return " ".join(text.casefold().split())
 
 
 def is_choice(benchmark: Benchmark, item: Item) -> bool:

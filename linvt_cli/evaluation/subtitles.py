@@ -10,6 +10,7 @@ from typing import Any
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.data_files import read_json
 from linvt_cli.evaluation.items import Subtitle
+from linvt_cli.evaluation.rows import whole_text
 
 _TIME = r"(\d{1,3}):(\d\d):(\d\d)[,.](\d{1,3})"
 _SPAN = re.compile(rf"{_TIME}\s*-->\s*{_TIME}")
@@ -90,7 +91,7 @@ def _entry(entry: dict[str, Any], begins: float, duration: float) -> Subtitle:
     if end - start < _LEAST_LENGTH:
         middle = (start + end) / 2
         start, end = middle - _LEAST_LENGTH / 2, middle + _LEAST_LENGTH / 2
-    return Subtitle(start, end, " ".join(str(text).split()))
+    return Subtitle(start, end, " ".join(whole_text(text).split()))
 
 
 def _clock(text: str) -> float:

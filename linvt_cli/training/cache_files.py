@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from linvt_cli.training.settings_file import require_same
 from linvt_cli.training.whole_file import write_whole
 
 _PROGRESS = "progress.json"
+Array = np.memmap[Any, Any]
 
 
 def clips_done(folder: Path, clips: Mapping[str, Any]) -> int:
@@ -42,14 +44,17 @@ def write_progress(folder: Path, clips: Mapping[str, Any], done: int) -> None:
     write_whole(folder / _PROGRESS, json.dumps({"done": done, "clips": clips}))
 
 
-def open_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def open_array(path: Path, dtype: type, shape: tuple[int, ...]) -> Array:
     """Map an array into memory to be written to, and make it where it is missing.
 
     Raises:
         ConfigError: it is there with another shape.
+        OSError: if the disk has no room for it.
     """
     if not path.exists():
-        return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        _take_room(path)
+        return array
     array = np.lib.format.open_memmap(path, mode="r+")
     if array.shape != shape:
         raise ConfigError(
@@ -59,3 +64,15 @@ def open_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray[An
             hint="give the options of its first run, or another folder with -o",
         )
     return array
+
+
+def _take_room(path: Path) -> None:
+    """Take all blocks of a new file; writing to a hole of it on a full disk kills a process."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError:
+        path.unlink()
+        raise

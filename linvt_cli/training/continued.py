@@ -165,10 +165,11 @@ def run_continued(
     run.finish(ReadersStage(joint, num_steps=recipe.reader_steps))
     _train_only(joint, readers=False)
     run.finish(joint)
-    draw_progress(run_dir, on_progress)
     if way != 1:
         _go_back(nano, linvt, begin, way)
-    return _export(run_dir, begin, nano, linvt, recipe)
+    weights = _export(run_dir, begin, nano, linvt, recipe)
+    draw_progress(run_dir, on_progress)
+    return weights
 
 
 def _weights(begin: Path, device: torch.device) -> tuple[Nano, LinearVideoTokenizer]:

@@ -160,19 +160,30 @@ def build_cache(
     cover = open_array(
         folder / "cover.npy", np.uint8, (len(clips), clips.num_frames, MAX_THINGS, num_cells)
     )
-    write_progress(folder, held_to, done)
+
+    def keep() -> None:
+        """Write down what is done once it is on the disk, for pages get there in any order."""
+        features.flush()
+        cover.flush()
+        write_progress(folder, held_to, done)
+
+    keep()
     drawing, todo = ClipDrawing(clips, image_size), range(done, len(clips))
-    with drawn_ahead(drawing, todo, num_workers=num_workers) as drawn:
-        for few in _grouped(drawn, _CLIPS_PER_PASS if at_once(device) else 1):
-            pixels = as_read(np.concatenate([clip.pixels for clip in few]), device)
-            with torch.inference_mode():
-                encoded = vision(pixels).half().unflatten(0, (len(few), -1))
-            features[done : done + len(few)] = encoded.cpu().numpy()
-            cover[done : done + len(few)] = [clip.cover for clip in few]
-            for _ in few:
-                done += 1
-                on_progress(done, len(clips))
-            write_progress(folder, held_to, done)
+    try:
+        with drawn_ahead(drawing, todo, num_workers=num_workers) as drawn:
+            for few in _grouped(drawn, _CLIPS_PER_PASS if at_once(device) else 1):
+                pixels = as_read(np.concatenate([clip.pixels for clip in few]), device)
+                with torch.inference_mode():
+                    encoded = vision(pixels).half().unflatten(0, (len(few), -1))
+                features[done : done + len(few)] = encoded.cpu().numpy()
+                cover[done : done + len(few)] = [clip.cover for clip in few]
+                for _ in few:
+                    done += 1
+                    on_progress(done, len(clips))
+                if done % _CLIPS_PER_PASS == 0:
+                    keep()
+    finally:
+        keep()
     return FeatureCache(features=features, cover=cover, clips=clips)
 
 

@@ -149,8 +149,9 @@ def run_recipe(
     linvt = LinearVideoTokenizer(recipe.linvt).to(device)
     for stage in _linvt_stages(nano, linvt, banks, recipe, image):
         run.finish(stage)
+    weights = _export(run_dir, nano, linvt, recipe)
     draw_progress(run_dir, on_progress)
-    return _export(run_dir, nano, linvt, recipe)
+    return weights
 
 
 def set_statistics(model: NanoModel, cache: FeatureCache) -> None:

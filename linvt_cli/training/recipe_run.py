@@ -18,6 +18,7 @@ from linvt_cli.training.trainer import (
     load_stage_weights,
     run_stage,
 )
+from linvt_cli.training.whole_file import append_line
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -78,8 +79,7 @@ class RecipeRun:
         finished.touch()
 
     def _report(self, metrics: Metrics) -> None:
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(metrics)) + "\n")
+        append_line(self.folder / "metrics.jsonl", json.dumps(asdict(metrics)))
         accuracy = ""
         if metrics.accuracy is not None:
             shares = ", ".join(f"{kind} {share:.0%}" for kind, share in metrics.accuracy.items())

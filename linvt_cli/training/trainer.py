@@ -172,9 +172,13 @@ def learning_rate_at(step: int, stage: Stage, options: TrainingOptions) -> float
 
 
 def read_metrics(path: Path) -> Iterator[Metrics]:
-    """Read back the metrics that a run has written."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        yield Metrics(**json.loads(line))
+    """Read back the metrics that a run has written; a line that was cut off is none."""
+    for line in path.read_bytes().splitlines():
+        try:
+            metrics = Metrics(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
+        yield metrics
 
 
 def _parameters(stage: Stage) -> dict[str, nn.Parameter]:

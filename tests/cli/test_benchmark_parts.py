@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,10 @@ def evaluate(data, out, *more: str) -> int:
     return run([*base, "--model", "nano", "--decode-workers", "0", *more])
 
 
+def results_of(folder) -> dict[str, Any]:
+    return dict(json.loads((folder / "results.json").read_text()))
+
+
 def asked_in(path) -> list[str]:
     return [json.loads(line)["video"][-5:] for line in path.read_text().splitlines()]
 
@@ -59,6 +64,19 @@ def test_all_parts_together_are_one_run(data, tmp_path, capsys):
     document = json.loads((out / "results.json").read_text())
     validate_evaluation(document)
     assert (document["questions"]["answered"], document["accuracy"]["value"]) == (8, 0.5)
+
+
+def test_what_was_said_of_a_file_that_has_changed_is_asked_anew(data, video, tmp_path, qa):
+    out = tmp_path / "out"
+    half = data / "video" / "1_plotQA" / "1.mp4"
+    assert evaluate(data, out, "--shard", "1/2") == evaluate(data, out, "--shard", "2/2") == 0
+    half.unlink()  # by a link it would be all of them
+    half.write_bytes(video.read_bytes() + b"\0" * 9)
+    qa.backbone = TinyBackbone("(B)")
+    assert evaluate(data, out, "--resume") == 0
+    assert asked_in(out / "answers.jsonl") == ["1.mp4", "1.mp4"]
+    said = {row["video"][-5:]: row["answer"] for row in results_of(out)["rows"]}
+    assert said == {"0.mp4": "(A)", "1.mp4": "(B)", "2.mp4": "(A)", "3.mp4": "(A)"}
 
 
 def test_what_a_part_did_not_come_to_is_asked_in_the_end(data, tmp_path):
@@ -85,12 +103,13 @@ def test_a_failure_of_a_part_is_its_exit_code_and_may_be_tried_again(data, tmp_p
     out, broken = tmp_path / "out", data / "video" / "1_plotQA" / "1.mp4"
     broken.write_bytes(b"no video")
     assert evaluate(data, out, "--shard", "2/2") == 7
-    broken.write_bytes(b"no video either")
     assert evaluate(data, tmp_path / "alone", "--shard", "2/4") == 3
-    shutil.copy(video, broken)
     assert evaluate(data, out, "--resume") == 7  # failures are kept, unless they are to be retried
-    assert evaluate(data, out, "--resume", "--retry-errors") == 0
+    assert "1.mp4" not in asked_in(out / "answers.jsonl")
+    assert evaluate(data, out, "--resume", "--retry-errors") == 7
     assert asked_in(out / "answers.jsonl")[-2:] == ["1.mp4", "1.mp4"]
+    shutil.copy(video, broken)
+    assert evaluate(data, out, "--resume") == 0  # the file is another one
     assert evaluate(data, out, "--resume") == 0  # an answer counts rather than a failure
 
 

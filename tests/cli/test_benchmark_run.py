@@ -66,6 +66,13 @@ def test_a_run_keeps_answers_and_results(tmp_path, video, says, capsys):
     assert episode["source"] is None
 
 
+def test_files_without_a_question_are_no_benchmark(tmp_path, says, capsys):
+    samples.write_json(tmp_path / "data" / "test_qa.json", [])
+    assert evaluate("msvd-qa", tmp_path / "data", "-o", str(tmp_path / "out")) == 3
+    assert "hold no question" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_run_goes_on_where_it_stood(tmp_path, video, says, qa, capsys):
     samples.next_qa(tmp_path / "data", video)
     out = tmp_path / "out"

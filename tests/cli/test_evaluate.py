@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +116,18 @@ def test_two_runs_are_compared_as_a_table_or_as_json(two_runs, capsys):
     document = json.loads(capsys.readouterr().out)
     assert (document["count"], document["only_second"], document["unmatched"]) == (4, 1, 0)
     assert document["difference"] == pytest.approx(1 / 6)
+
+
+def test_runs_that_were_scored_otherwise_are_compared_with_a_warning(two_runs, capsys):
+    assert run(["evaluate", "compare", *two_runs]) == 0
+    assert capsys.readouterr().err == ""
+    document = mlvu(1.0, 1.0, 0.0, 1.0)
+    document["settings"] = {**document["settings"], "by": "text-likelihood"}
+    Path(two_runs[1]).write_text(json.dumps(document))
+    assert run(["evaluate", "compare", *two_runs]) == 0
+    assert capsys.readouterr().err == (
+        "warning: the runs differ in more than the model: how options are chosen\n"
+    )
 
 
 def test_what_holds_no_results_cannot_be_compared(two_runs, tmp_path, capsys):

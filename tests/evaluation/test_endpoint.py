@@ -161,11 +161,36 @@ def test_fields_that_a_model_does_not_take_are_left_out_for_the_whole_run(tmp_pa
         assert judge.reply("right?", 0, anything) == "yes"
 
 
-def test_a_reply_that_is_cut_off_means_nothing():
+def test_a_reply_that_is_cut_off_is_marked():
     with judge_server((200, "{'pred': 'yes', 'score': 4}")) as server:
         server.finish_reason = "length"
         reply = judge_at(server.url).reply("right?", 0, lambda reply: "pred" in reply)
-    assert reply == CUT_OFF
+    assert reply == "{'pred': 'yes', 'score': 4}" + CUT_OFF
+
+
+def test_a_judge_that_thinks_past_the_limit_gets_more_room_from_then_on():
+    with judge_server((200, "hm"), (200, "yes"), (200, "yes")) as server:
+        judge = judge_at(server.url)
+        for attempt in (0, 1):
+            reply = judge.reply("right?", attempt, lambda reply: reply == "yes")
+        assert judge.reply("wrong?", 0, anything) == reply == "yes"
+    assert [request["max_tokens"] for request in server.requests] == [512, 4096, 4096]
+
+
+def test_failures_of_what_is_in_between_pass_too():
+    with judge_server((520, ""), (529, "overloaded"), (200, "yes")) as server:
+        assert judge_at(server.url, wait=lambda _: None).reply("right?", 0, anything) == "yes"
+    assert len(server.requests) == 3
+    with judge_server((501, "no")) as server, pytest.raises(JudgeError, match="says 501"):
+        judge_at(server.url).reply("right?", 0, anything)
+
+
+def test_a_refusal_is_the_fault_of_one_request_where_an_earlier_run_got_replies(tmp_path):
+    path = tmp_path / "judge.jsonl"
+    with judge_server((200, "yes"), (400, "{{bad request}}")) as server:
+        judge_at(server.url, KeptReplies(path)).reply("right?", 0, anything)
+        with pytest.raises(JudgementError):
+            judge_at(server.url, KeptReplies(path)).reply("other?", 0, anything)
 
 
 def test_a_reply_without_end_and_one_that_trickles_are_left():

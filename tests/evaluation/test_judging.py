@@ -97,7 +97,7 @@ def test_a_caption_is_right_if_it_leads_to_the_right_option_alone(reply, score):
         ("Not correct", 0.0), ("It isn't correct.", 0.0), ("It is not quite correct", 0.0),
         ("It is not only correct but complete", 1.0), ("It does not miss the correct answer", 1.0),
         ("This is the correct one.", 1.0), ("Correct answer: B. Incorrect", 0.0),
-        (CUT_OFF, None),
+        (CUT_OFF, None), (f"Correct{CUT_OFF}", None),
     ],
 )  # fmt: skip
 def test_right_or_wrong_is_read_from_one_word(reply, score):
@@ -118,6 +118,9 @@ YES, NO = "{'pred': 'yes', 'score': 4}", "{'pred': 'no', 'score': 0}"
         (f"<thinking>{'so ' * 5000}</thinking>{YES}", 1.0),
         (f"<think></think>{YES}", 1.0),
         (CUT_OFF, None),
+        (f"<think>so{CUT_OFF}", None),
+        (f"{YES} Because {CUT_OFF}", 1.0),
+        (f"{YES[:-1]}{CUT_OFF}", None),
     ],
 )
 def test_thoughts_are_no_verdict(reply, score):

@@ -8,7 +8,7 @@ from linvt_cli.evaluation.kept_replies import KeptReplies, key_of
 
 def test_a_torn_line_of_kept_replies_is_left_out(tmp_path):
     path = tmp_path / "judge.jsonl"
-    KeptReplies(path).keep("a", "yes", "v")
+    KeptReplies(path).keep("a", "yes", "v", judge="j")
     with path.open("a") as file:
         file.write('{"key": "b", "re')
     kept = KeptReplies(path)
@@ -21,7 +21,7 @@ def test_a_torn_line_of_kept_replies_is_left_out(tmp_path):
 def test_what_comes_after_a_torn_letter_is_kept_whole(tmp_path):
     path = tmp_path / "judge.jsonl"
     path.write_bytes('{"key": "a", "reply": "né'.encode()[:-1])
-    KeptReplies(path).keep("b", "one\u2028two\x85", "v")
+    KeptReplies(path).keep("b", "one\u2028two\x85", "v", judge="j")
     found = KeptReplies(path).find("b")
     assert found is not None
     assert found["reply"] == "one\u2028two\x85"
@@ -31,7 +31,7 @@ def test_replies_that_cannot_be_kept_are_an_error_of_the_machine(tmp_path):
     with pytest.raises(MachineError, match="where replies of the judge are kept"):
         KeptReplies(tmp_path)
     with pytest.raises(MachineError, match="where replies of the judge are kept"):
-        KeptReplies(tmp_path / "none" / "judge.jsonl").keep("a", "yes", "v")
+        KeptReplies(tmp_path / "none" / "judge.jsonl").keep("a", "yes", "v", judge="j")
 
 
 def test_another_address_or_request_has_another_key():

@@ -6,17 +6,9 @@ from typing import Any
 
 import pytest
 
-from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.benchmarks import BENCHMARKS
 from linvt_cli.evaluation.items import Item
-from linvt_cli.evaluation.results import (
-    Failure,
-    Scored,
-    compare_results,
-    read_results,
-    submission,
-    to_document,
-)
+from linvt_cli.evaluation.results import Failure, Scored, submission, to_document
 from linvt_cli.evaluation.scoring import Verdict
 
 SETTINGS = {
@@ -123,30 +115,3 @@ def test_hidden_answers_have_no_score_but_a_place_in_the_submission():
     assert document["questions"]["scored"] == 0
     assert document["accuracy_if_failures_are_wrong"] is None
     assert submission(rows) == {"u": 1}
-
-
-def test_two_documents_are_compared_over_the_questions_that_both_scored(tmp_path):
-    first, second = mlvu(1.0, 0.0, 0.0, 1.0), mlvu(1.0, 1.0, 0.0, 1.0)
-    second["rows"].append({**second["rows"][0], "id": "other"})
-    path = tmp_path / "results.json"
-    path.write_text(json.dumps(second))
-    result, unmatched = compare_results(first, read_results(tmp_path), places=("a", "b"))
-    assert (result.count, unmatched, result.only_second) == (4, 1, 1)
-    assert result.difference == pytest.approx(1 / 6)
-
-
-def test_documents_that_cannot_be_compared_are_errors(tmp_path):
-    first = mlvu(1.0, 0.0, 0.0, 1.0)
-    with pytest.raises(DatasetError, match="'b' is about mvbench, 'a' about mlvu"):
-        compare_results(first, {**first, "benchmark": "mvbench"}, places=("a", "b"))
-    with pytest.raises(DatasetError, match="'b' has no question of 'a'"):
-        compare_results(first, {**first, "rows": []}, places=("a", "b"))
-    with pytest.raises(DatasetError, match="'a' is no file of results"):
-        compare_results({**first, "rows": [{}]}, first, places=("a", "b"))
-    for content in ("{", "[]", "[" * 100_000, '{"schema_version": 1}', '{"schema_version": 9}'):
-        path = tmp_path / "a.json"
-        path.write_text(content)
-        with pytest.raises(DatasetError, match="is no file of results"):
-            read_results(path)
-    with pytest.raises(DatasetError, match="cannot be read"):
-        read_results(tmp_path / "none.json")

@@ -51,7 +51,14 @@ def test_fields_are_read_as_they_are_meant():
     assert taken.texts("options") == ("a", "2")
     assert taken.place("place", 2) == 1
     assert taken.place_of_text("answer", ["b", "a"]) == 1
+    assert taken.place_of_text("answer", ["a", "b", "a", "c"]) == 2  # as the official scripts
     assert taken.place_of_letter("letter", 2) == 1
+
+
+def test_half_a_character_is_replaced():
+    taken = row(question="what \ud83d happens?", options=["a\udc00", "b"])
+    assert taken.text("question") == "what \ufffd happens?"
+    assert taken.texts("options") == ("a\ufffd", "b")
 
 
 def test_a_video_is_found_in_any_folder_and_with_another_ending(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,14 @@ from linvt_cli.evaluation.benchmarks import BENCHMARKS
 from linvt_cli.evaluation.embeddings import PATH, EmbeddingMatch
 from linvt_cli.evaluation.endpoint import Endpoint
 from linvt_cli.evaluation.items import Item
-from linvt_cli.evaluation.scoring import Verdict, choices_for, is_choice, score_answer, score_place
+from linvt_cli.evaluation.scoring import (
+    Verdict,
+    choices_for,
+    is_choice,
+    place_of_choice,
+    score_answer,
+    score_place,
+)
 from tests.evaluation.judge_server import judge_server
 
 CHOICE = Item("1", Path("a.mp4"), "?", ("red", "blue"), 1)
@@ -116,6 +124,12 @@ def test_a_caption_is_always_judged():
 def test_likelihood_compares_letters_or_texts():
     assert choices_for(CHOICE, "letter-likelihood") == ("A", "B")
     assert choices_for(CHOICE, "text-likelihood") == ("red", "blue")
+    again = replace(CHOICE, options=("Three", "two", "three ", "one"), right=2)
+    assert choices_for(again, "text-likelihood") == ("Three", "two", "one")
+    assert [place_of_choice(again, "text-likelihood", number) for number in range(3)] == [2, 1, 3]
+    wrong = replace(again, right=1)
+    assert place_of_choice(wrong, "text-likelihood", 0) == 0
+    assert place_of_choice(again, "letter-likelihood", 2) == 2
     yes = Item("1", Path("a.mp4"), "?", ("yes", "no"), 0, task="yes_no")
     assert choices_for(yes, "letter-likelihood") == ("yes", "no")
     lines = ("Option 1: A dog.", "Option 2: A cat.")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -32,3 +34,20 @@ def test_an_array_is_made_once_and_has_one_shape(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cover\.npy was \(2, 3\), and is \(4, 3\)"):
         open_array(path, np.uint8, (4, 3))
     assert np.load(path).shape == (2, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system cannot take room ahead")
+def test_an_array_has_its_room_on_the_disk_before_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "features.npy"
+    open_array(path, np.float16, (1 << 10, 1 << 10))
+    assert path.stat().st_blocks * 512 >= 1 << 21
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        open_array(tmp_path / "cover.npy", np.uint8, (4,))
+    assert [each.name for each in tmp_path.iterdir()] == ["features.npy"]

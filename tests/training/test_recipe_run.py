@@ -23,6 +23,15 @@ def test_a_stage_is_run_once_and_loaded_from_then_on(tmp_path: Path) -> None:
     told = list(read_metrics(tmp_path / "metrics.jsonl"))
     assert [metrics.step for metrics in told] == [25, 40]
 
+    # What a full disk has torn is no line, and costs none of those that come after.
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"stage": "regr')
+    (tmp_path / "regression.done").unlink()
+    (tmp_path / "regression.safetensors").unlink()
+    run.finish(Regression())
+    assert [each.step for each in read_metrics(tmp_path / "metrics.jsonl")] == [25, 40, 25, 40]
+    told = list(read_metrics(tmp_path / "metrics.jsonl"))
+
     run.finish(loaded)
     assert torch.equal(trained.layer.weight, loaded.layer.weight)
     assert list(read_metrics(tmp_path / "metrics.jsonl")) == told

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from linvt_cli.training.whole_file import write_whole
+from linvt_cli.training.whole_file import append_line, write_whole
 
 
 def test_a_file_is_replaced_whole_and_its_folder_made(tmp_path: Path) -> None:
@@ -26,3 +26,13 @@ def test_a_cut_leaves_the_last_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(KeyboardInterrupt):
         write_whole(path, "half")
     assert path.read_text(encoding="utf-8") == "whole"
+
+
+def test_a_line_begins_a_line_of_its_own_behind_a_torn_one_too(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    append_line(path, "one")
+    append_line(path, "zwei Größen")
+    assert path.read_text(encoding="utf-8") == "one\nzwei Größen\n"
+    path.write_bytes(path.read_bytes()[:-4])
+    append_line(path, "three")
+    assert path.read_bytes().splitlines()[2] == b"three"
