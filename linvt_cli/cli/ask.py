@@ -14,7 +14,7 @@ from linvt_cli.cli.batch import DecodingOptions
 from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.file_search import Filter
 from linvt_cli.cli.input_lists import STANDARD_INPUT
-from linvt_cli.cli.inputs import Selection, names_one_file, split_arguments
+from linvt_cli.cli.inputs import Selection, is_rather_a_word, names_one_file, split_arguments
 from linvt_cli.cli.option_groups import (
     FramesGroup,
     GenerationGroup,
@@ -113,6 +113,11 @@ def ask_many(
         questions: tuple[str, ...] = ()  # each row of the list may have its own
     else:
         questions = all_questions(inputs[0] if inputs else "clip.mp4", first, more)
+    for word in inputs:
+        if is_rather_a_word(word):
+            output.notice(
+                f"note: '{word}' is no file; a question of several words is put in quotes"
+            )
     return ask_batch(inputs, questions, chosen, output)
 
 

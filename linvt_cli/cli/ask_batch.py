@@ -115,7 +115,7 @@ class _Asking:
         self._file: ResultFile | None = None
         self._failed: list[str] = []  # types of errors, in the order of rows
         self._num_answered = 0
-        self._num_kept = 0
+        self._num_kept = self._num_failed_before = 0
         self._stopped = False  # by the first failure, where that is wanted
         self._shows_question = any(len(request.asked) > 1 for request in requests)
 
@@ -153,6 +153,7 @@ class _Asking:
         plan = make_plan(asked, self._file.rows, retry_errors=self._options.results.retry_errors)
         self._file.keep(plan.kept)
         self._failed = [row.error for row in plan.done if row.error is not None]
+        self._num_failed_before = len(self._failed)
         self._num_kept = len(plan.done) - len(self._failed)
         return plan
 
@@ -246,11 +247,14 @@ class _Asking:
             self._file.append(record)
 
     def _tell(self) -> None:
-        kept = f", {self._num_kept} were there" if self._num_kept else ""
+        before = self._num_failed_before
+        failed = len(self._failed) - before
+        parts = [f"{self._num_answered} answered", f"{failed} failed"]
+        parts += [f"{before} failed before"] if before else []
+        parts += [f"{self._num_kept} were there"] if self._num_kept else []
         where = "" if self._file is None else f" in {self._options.results.file}"
-        self._output.notice(
-            f"{self._num_answered} answered, {len(self._failed)} failed{kept}{where}"
-        )
+        again = "; --retry-errors tries again what failed before" if before else ""
+        self._output.notice(f"{', '.join(parts)}{where}{again}")
 
     def _exit_code(self) -> ExitCode:
         if not self._failed:

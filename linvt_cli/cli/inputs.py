@@ -95,6 +95,11 @@ def looks_like_file(text: str) -> bool:
     return names_media(text) or _LIKE_A_FILE.fullmatch(text) is not None
 
 
+def is_rather_a_word(text: str) -> bool:
+    """Whether an argument that stands for videos is rather a word of a question, without quotes."""
+    return text != STANDARD_INPUT and not os.path.lexists(text) and not looks_like_file(text)
+
+
 def names_one_file(inputs: Sequence[str]) -> bool:
     """Whether the user named a single file, there or not: no folder, no pattern, no list."""
     if len(inputs) != 1 or inputs[0] == STANDARD_INPUT or os.path.isdir(inputs[0]):  # noqa: PTH112

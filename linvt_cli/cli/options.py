@@ -228,6 +228,4 @@ SchemaOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
 JsonlOption = Annotated[bool, typer.Option("--jsonl", help="Print one JSON line for each answer")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite files that are there")]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", help="Print the answer, and else only errors")
-]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print what was asked for, and errors")]

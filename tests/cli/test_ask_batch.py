@@ -218,6 +218,10 @@ def test_a_run_goes_on_where_the_last_ended(loads, qa, folder, capsys):
     before = Path("out.jsonl").read_bytes()
     loads.clear()
     assert run([*command, "--resume"]) == 7
+    assert capsys.readouterr().err.endswith(
+        "0 answered, 0 failed, 1 failed before, 3 were there in out.jsonl;"
+        " --retry-errors tries again what failed before\n"
+    )
     assert Path("out.jsonl").read_bytes() == before
     assert loads == []
 

@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 
 import pytest
 
+from linvt_cli.cli.app import run
 from linvt_cli.cli.file_search import Filter
 from linvt_cli.cli.inputs import (
     Asked,
@@ -85,6 +86,15 @@ def test_questions_do_not_look_like_files(text):
 )
 def test_a_single_file_is_told_from_many(inputs, expected):
     assert names_one_file(inputs) is expected
+
+
+@pytest.mark.usefixtures("loads", "qa")
+def test_words_of_a_question_without_quotes_are_noticed(folder, capsys):
+    assert run(["ask", "a.mp4", "What", "happens", "--decode-workers", "0"]) != 0
+    err = capsys.readouterr().err
+    assert "note: 'What' is no file; a question of several words is put in quotes\n" in err
+    assert run(["ask", "a.mp4", "none.mp4", "gone/", "Who?", "--decode-workers", "0"]) != 0
+    assert "quotes" not in capsys.readouterr().err
 
 
 def test_files_folders_and_patterns_keep_their_order_and_come_once():
