@@ -116,9 +116,11 @@ def memory_errors_translated(
 
 
 def give_memory_back(device: torch.device) -> None:
-    """Give back what nothing refers to any more, so that other shapes find room."""
+    """Give back what nothing refers to any more, so that something else finds room."""
+    # Errors and the frames that they passed through refer to each other, and so do 4-bit layers of
+    # bitsandbytes and their weights.
+    gc.collect()
     if device.type == "cuda":
-        gc.collect()  # errors and the frames that they passed through refer to each other
         torch.cuda.empty_cache()
 
 

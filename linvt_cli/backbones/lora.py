@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -67,7 +68,7 @@ def apply_lora(backbone: TunableBackbone, folder: Path) -> None:
             raise _mismatch(folder, backbone, f"a layer '{name}'")
         if (layer.out_features, layer.in_features) != (len(low_rank.up), low_rank.down.shape[1]):
             raise _mismatch(folder, backbone, f"other widths in '{name}'")
-        _add(layer, low_rank)
+        _add(layer, low_rank, backbone.dtype)
 
 
 def read_lora(folder: Path) -> dict[str, LowRank]:
@@ -121,17 +122,21 @@ def _scale(folder: Path, config: dict[str, Any]) -> float:
     return scale
 
 
-def _add(layer: nn.Linear, low_rank: LowRank) -> None:
+def _add(layer: nn.Linear, low_rank: LowRank, dtype: torch.dtype) -> None:
+    """Add a LoRA to a layer, which computes in a dtype."""
     weight = layer.weight
     if weight.is_floating_point() and weight.shape == (layer.out_features, layer.in_features):
         summed = weight.data.float() + low_rank.weight().to(weight.device)
         # Not in place: weights may be mapped from a file.
         layer.weight = nn.Parameter(summed.to(weight.dtype), requires_grad=False)
         return
-    down, up = low_rank.down.to(weight.device), low_rank.scale * low_rank.up.to(weight.device)
+    scaled = low_rank.scale * low_rank.up.to(weight.device)
+    # Cast here and not in the first run, whose tensors could not take part in training.
+    down, up = low_rank.down.to(weight.device, dtype), scaled.to(dtype)
 
     def beside(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         (x,) = inputs
+        # Casts nothing, unless x has another dtype than the backbone
         return output + (x @ down.to(x.dtype).T @ up.to(x.dtype).T).to(output.dtype)
 
     layer.register_forward_hook(beside)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedConfig, WeightConverter
-from transformers.core_model_loading import Chunk, Split, WeightRenaming
+from transformers.core_model_loading import Chunk, WeightRenaming
 
 from linvt_cli.backbones.molmo_parts import MolmoModel, MolmoNormAfterModel
 from linvt_cli.backbones.original_layout import JoinRows, TensorConversion, register_layout
@@ -25,6 +26,19 @@ class PatchesToKernel(TensorConversion):
         (matrix,) = sources
         side = math.isqrt(matrix.shape[1] // 3)
         return [matrix.view(-1, side, side, 3).permute(0, 3, 1, 2).contiguous()]
+
+
+class SplitAttention(TensorConversion):
+    """Take fused weights or biases apart: rows are all queries, then the keys, then the values."""
+
+    def converted(self, sources: list[Tensor], config: PreTrainedConfig) -> list[Tensor]:
+        """Return query, key and value."""
+        (fused,) = sources
+        text = config.get_text_config()
+        heads, kv_heads = text.num_attention_heads, text.num_key_value_heads
+        width = len(fused) // (heads + 2 * kv_heads)
+        parts = torch.split(fused, [heads * width, kv_heads * width, kv_heads * width])
+        return [part.contiguous() for part in parts]
 
 
 def _layout(attention_norm: str, feed_forward_norm: str) -> list[Any]:
@@ -89,7 +103,7 @@ def _layout(attention_norm: str, feed_forward_norm: str) -> list[Any]:
             WeightConverter(
                 f"att_proj.{kind}",
                 [f"self_attn.{part}_proj.{kind}" for part in "qkv"],
-                [Split(dim=0)],
+                [SplitAttention()],
             )
             for kind in ("weight", "bias")
         ),

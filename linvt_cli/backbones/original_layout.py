@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel, core_model_loading
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 from transformers.core_model_loading import ConversionOps
 from transformers.utils import logging as transformers_logging
@@ -173,7 +173,7 @@ def _load_with_attention(
 ) -> tuple[PreTrainedModel, dict[str, Any]]:
     """Load with the chosen attention, or with PyTorch's own where flash-attn turns out to fail."""
     try:
-        with _quietly():
+        with _quietly(), _memory_errors_let_out():
             loaded: Any = model_class.from_pretrained(
                 folder, attn_implementation=attention.implementation, **options
             )
@@ -217,6 +217,34 @@ def _quietly() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if bars:
             transformers_logging.enable_progress_bar()
+
+
+@contextmanager
+def _memory_errors_let_out() -> Iterator[None]:
+    """Let a failed allocation end the loading.
+
+    What fails while a weight is converted or quantized, transformers (5.17 to 5.24) writes into its
+    log, goes on with the next, and in the end raises an error without a word of the cause.
+    """
+    library: Any = core_model_loading
+    # A version that does not call it so calls nothing here, and loads as before
+    log_conversion_errors = getattr(library, "log_conversion_errors", nullcontext)
+
+    @contextmanager
+    def log_all_others(*args: Any, **options: Any) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            with log_conversion_errors(*args, **options):
+                raise
+
+    library.log_conversion_errors = log_all_others
+    try:
+        yield
+    finally:
+        library.log_conversion_errors = log_conversion_errors
 
 
 def _require_exact(folder: Path, info: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.models.qwen2_5_vl import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers.vision_utils import get_vision_cu_seqlens, get_vision_window_index
 
 from linvt_cli.backbones.chat import ChatTemplate
 from linvt_cli.backbones.image_llm import Blueprint, Grid, ImageLLM, PixelValues
@@ -77,8 +78,26 @@ class Qwen2VL(ImageLLM):
     def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:
         """Run the vision tower with its merger: (T, N, D)."""
         tower: Any = self.model.model.visual
-        merged: Tensor = tower(values["pixel_values"], grid_thw=values["grid_thw"]).pooler_output
+        thw = values["grid_thw"]
+        ends = self._ends_at_hand(tower, len(thw), grid)
+        merged: Tensor = tower(values["pixel_values"], grid_thw=thw, **ends).pooler_output
         return merged.view(-1, math.prod(grid), merged.shape[-1])
+
+    def _ends_at_hand(self, tower: Any, num_pictures: int, grid: Grid) -> dict[str, Tensor]:
+        """Return where pictures and windows end in the row of patches, on the CPU.
+
+        PyTorch's attention reads the ends in every layer; the tower's own are on the device, which
+        would be waited for each time. flash-attn wants them there.
+        """
+        if tower.config._attn_implementation != "sdpa":
+            return {}
+        thw_T3 = torch.tensor([[1, *(side * self._merge for side in grid)]]).repeat(num_pictures, 1)
+        ends = {"cu_seqlens": get_vision_cu_seqlens(thw_T3)}
+        if hasattr(tower, "window_size"):  # Qwen2.5-VL
+            ends["window_index"], ends["cu_window_seqlens"] = get_vision_window_index(
+                thw_T3, tower.spatial_merge_size, tower.window_size, tower.patch_size
+            )
+        return ends
 
     def place_prompt(self, lengths: Sequence[int], placement: VideoPlacement) -> Tensor | None:
         """Give every token its position on three axes: time, row, column.

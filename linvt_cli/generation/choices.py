@@ -18,6 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,6 +27,7 @@ from torch import Tensor
 from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.errors import ContextLengthError
 from linvt_cli.generation.sampler import require_finite
+from linvt_cli.generation.together import in_halves
 from linvt_cli.types import Choice, PromptEmbeds
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ class ScoredChoices:
 def score_choices(backbone: Backbone, prompt: PromptEmbeds, texts: Sequence[str]) -> ScoredChoices:
     """Score allowed answers: the prompt is read once, then all answers as one batch.
 
+    Where there are too many for one batch, or memory runs out, there are several smaller ones,
+    which changes no score but by rounding.
+
     Args:
         backbone: reads the prompt and the answers.
         prompt: asks for one of them.
@@ -61,7 +66,7 @@ def score_choices(backbone: Backbone, prompt: PromptEmbeds, texts: Sequence[str]
     Raises:
         ContextLengthError: if the longest answer does not fit behind the prompt.
         DeviceError: if the logits behind the prompt are not finite.
-        OutOfMemoryError: if the device runs out of memory.
+        OutOfMemoryError: if memory does not suffice for a single answer.
     """
     forms = [tuple(map(backbone.encode_answer, written_forms(text))) for text in texts]
     rows = [ids for of_one in forms for ids in of_one]
@@ -107,34 +112,41 @@ def _log_probabilities(
         )
         require_finite(logits_11V[:, -1], backbone)
         first_V = torch.log_softmax(logits_11V[0, -1].double(), dim=-1).cpu()
-        prompted = time.perf_counter()
-        longest, vocabulary = max(map(len, rows)), len(first_V)
-        size = min(
-            _MAX_BATCH_POSITIONS // (prompt.inputs_embeds.shape[1] + longest),
-            _MAX_BATCH_LOGITS // (longest * vocabulary),
-        )
-        scores = [
-            score
-            for start in range(0, len(rows), max(size, 1))
-            for score in _batch(backbone, cache, first_V, rows[start : start + max(size, 1)])
-        ]
-    return torch.stack(scores), prompted - started, time.perf_counter() - prompted
+    prompted = time.perf_counter()
+    longest, vocabulary = max(map(len, rows)), len(first_V)
+    size = min(
+        _MAX_BATCH_POSITIONS // (prompt.inputs_embeds.shape[1] + longest),
+        _MAX_BATCH_LOGITS // (longest * vocabulary),
+    )
+    numbers, size = range(len(rows)), max(size, 1)
+    score = partial(_batch, backbone, cache, first_V, rows)
+    scores: dict[int, Tensor] = {}
+    for start in numbers[::size]:
+        scores.update(in_halves(score, numbers[start : start + size], backbone.device))
+    scores_R = torch.stack([scores[number] for number in numbers])
+    return scores_R, prompted - started, time.perf_counter() - prompted
 
 
 def _batch(
-    backbone: Backbone, cache: KVCache, first_V: Tensor, rows: Sequence[list[int]]
-) -> Iterator[Tensor]:
+    backbone: Backbone,
+    cache: KVCache,
+    first_V: Tensor,
+    rows: Sequence[list[int]],
+    numbers: Sequence[int],
+) -> Iterator[tuple[int, Tensor]]:
     """Score some rows behind a prompt. Padding is on the right, where no token sees it."""
-    longest = max(map(len, rows)) - 1  # behind the stop token nothing is asked
-    read_BLD = torch.zeros(
-        len(rows), longest, backbone.embed_dim, dtype=backbone.dtype, device=backbone.device
-    )
-    for row, ids in enumerate(rows):
-        read_BLD[row, : len(ids) - 1] = backbone.embed_text(ids[:-1])
-    logits_BLV, _ = backbone.step(read_BLD, backbone.repeat_cache(cache, len(rows)))
-    for ids, logits_LV in zip(rows, logits_BLV, strict=True):
-        log_LV = torch.log_softmax(logits_LV[: len(ids) - 1].double(), dim=-1).cpu()
-        yield _sum(torch.cat([first_V[None], log_LV]), ids, backbone.stop_ids)
+    longest = max(len(rows[number]) for number in numbers) - 1  # nothing is asked behind the stop
+    with memory_errors_translated(backbone.device):
+        read_BLD = torch.zeros(
+            len(numbers), longest, backbone.embed_dim, dtype=backbone.dtype, device=backbone.device
+        )
+        for row_LD, number in zip(read_BLD, numbers, strict=True):
+            row_LD[: len(rows[number]) - 1] = backbone.embed_text(rows[number][:-1])
+        logits_BLV, _ = backbone.step(read_BLD, backbone.repeat_cache(cache, len(numbers)))
+        for number, logits_LV in zip(numbers, logits_BLV, strict=True):
+            ids = rows[number]
+            log_LV = torch.log_softmax(logits_LV[: len(ids) - 1].double(), dim=-1).cpu()
+            yield number, _sum(torch.cat([first_V[None], log_LV]), ids, backbone.stop_ids)
 
 
 def _sum(log_LV: Tensor, ids: list[int], stop_ids: frozenset[int]) -> Tensor:

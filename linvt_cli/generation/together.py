@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch.nn import functional as F
@@ -29,6 +29,7 @@ MAX_POSITIONS = 1 << 14
 _WORTH_SHARING = 16  # tokens; below, a step for them alone costs more than it saves
 
 Numbered = tuple[int, Completion]
+Result = TypeVar("Result")
 
 
 def answer_together(
@@ -67,6 +68,39 @@ def answer_together(
         yield from work.do(range(len(prompts))[start : start + size])
 
 
+def in_halves(
+    work: Callable[[Sequence[int]], Iterator[tuple[int, Result]]],
+    numbers: Sequence[int],
+    device: torch.device,
+) -> Iterator[tuple[int, Result]]:
+    """Do numbered work as one batch, or in halves where memory runs out.
+
+    Args:
+        work: does some of it, and yields each number with its result as soon as that is there.
+        numbers: of all of it.
+        device: whose memory it is.
+
+    Yields:
+        What the work yields.
+
+    Raises:
+        OutOfMemoryError: if memory does not suffice for a single one.
+    """
+    left = list(numbers)
+    try:
+        for number, result in work(numbers):
+            left.remove(number)
+            yield number, result
+    except OutOfMemoryError:
+        if len(left) == 1:
+            raise
+    # Not above: there the error still holds all that was computed.
+    if left:
+        give_memory_back(device)
+        yield from in_halves(work, left[: len(left) // 2], device)
+        yield from in_halves(work, left[len(left) // 2 :], device)
+
+
 class _Work:
     """Prompts, and how they are answered."""
 
@@ -86,19 +120,7 @@ class _Work:
 
     def do(self, numbers: Sequence[int]) -> Iterator[Numbered]:
         """Answer some of the prompts: as one batch, or in halves where memory runs out."""
-        left = list(numbers)
-        try:
-            for number, completion in self._batch(numbers):
-                left.remove(number)
-                yield number, completion
-        except OutOfMemoryError:
-            if len(left) == 1:
-                raise
-        # Not above: there the error still holds all that was computed.
-        if left:
-            give_memory_back(self._backbone.device)
-            yield from self.do(left[: len(left) // 2])
-            yield from self.do(left[len(left) // 2 :])
+        return in_halves(self._batch, numbers, self._backbone.device)
 
     def _batch(self, numbers: Sequence[int]) -> Iterator[Numbered]:
         prompts = [self._prompts[number] for number in numbers]

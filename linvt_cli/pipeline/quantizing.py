@@ -152,6 +152,8 @@ class Published:
                 quantization=quantization,
                 full_precision=backbone.full_precision,
             )
+        del backbone
+        give_memory_back(device)  # for the copy, which may be loaded next
 
     def _size(self, quantization: Quantization) -> int:
         """How many bytes a copy has, about."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -76,6 +77,7 @@ class LinearVideoTokenizer(nn.Module):
         """Condense one video for several questions, differentiably.
 
         The tokens are those of ``refine`` and ``condense_each``; gradients flow through them alone.
+        Times and seconds are left out where tokens are weighed: the device would be waited for.
         """
         return self._weigh_each(self._refined(features), texts)
 
@@ -95,7 +97,16 @@ class LinearVideoTokenizer(nn.Module):
         self, refined: RefinedTokens, texts: Sequence[torch.Tensor]
     ) -> list[VideoTokens]:
         """Weigh the kept tokens of one video for several questions, which are read as one batch."""
-        return self._weigh_each(refined, texts)
+        started = time.perf_counter()
+        weighed = self._weigh_each(refined, texts)
+        if refined.kept is None or not weighed:
+            return weighed
+        times = [mean_times(each.weights, refined.times) for each in weighed]
+        seconds = (time.perf_counter() - started) / len(texts)
+        return [
+            replace(each, times=when, seconds=seconds)
+            for each, when in zip(weighed, times, strict=True)
+        ]
 
     def passes_through(self, num_frames: int, tokens_per_frame: int) -> bool:
         """Whether visual tokens of this shape are handed on as they are."""
@@ -121,18 +132,15 @@ class LinearVideoTokenizer(nn.Module):
         kept = refined.kept
         if kept is None or not texts:
             return [refined.question_free() for _ in texts]
-        started = time.perf_counter()
         text_BLD = pad_sequence(list(texts), batch_first=True)
         lengths_B1 = torch.tensor([[len(text_LD)] for text_LD in texts], device=text_BLD.device)
         mask_BL = torch.arange(text_BLD.shape[1], device=text_BLD.device) < lengths_B1
         weights_BKk = self.aggregator(kept, text_BLD, mask_BL).expand(len(texts), -1, -1)
         weights = [_source_weights(weights_Kk, kept, refined) for weights_Kk in weights_BKk]
-        times = [mean_times(each, refined.times) for each in weights]
         tokens_BKD = _mix(weights_BKk, kept.values)
-        seconds = (time.perf_counter() - started) / len(texts)
         return [
-            VideoTokens(tokens_KD, each, when, scores=kept.gates[0].detach(), seconds=seconds)
-            for tokens_KD, each, when in zip(tokens_BKD, weights, times, strict=True)
+            VideoTokens(tokens_KD, each, times=(), scores=kept.gates[0].detach())
+            for tokens_KD, each in zip(tokens_BKD, weights, strict=True)
         ]
 
 

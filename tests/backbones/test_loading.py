@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from contextlib import nullcontext
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 from linvt_cli.backbones import loading
 from linvt_cli.backbones.loading import (
     free_memory,
+    give_memory_back,
     memory_errors_translated,
     select_device,
     select_dtype,
@@ -131,6 +134,27 @@ def test_only_devices_that_work_on_by_themselves_are_waited_for(monkeypatch, dev
     monkeypatch.setattr(torch.cuda, "synchronize", lambda device: waited.append(str(device)))
     wait_for(torch.device(device))
     assert waited == waits
+
+
+@pytest.mark.parametrize(("device", "emptied"), [("cpu", 0), ("cuda:1", 1)])
+def test_what_refers_to_itself_alone_is_given_back(monkeypatch, device, emptied):
+    class Layer:
+        """Refers to itself, as a layer in 4 bits and its weight do to each other."""
+
+        def __init__(self) -> None:
+            self.module = self
+
+    calls: list[None] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: calls.append(None))
+    gc.disable()
+    try:
+        layer = weakref.ref(Layer())
+        assert layer() is not None
+        give_memory_back(torch.device(device))
+        assert layer() is None
+    finally:
+        gc.enable()
+    assert len(calls) == emptied
 
 
 def test_a_container_has_no_more_memory_than_it_may_use(monkeypatch):

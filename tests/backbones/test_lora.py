@@ -8,6 +8,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from linvt_cli.backbones.base import TunableBackbone
 from linvt_cli.backbones.lora import LowRank, _add, apply_lora, read_lora
@@ -62,25 +63,63 @@ def test_a_lora_by_peft_gives_the_same_without_peft(name, tmp_path):
     torch.testing.assert_close(logits(backbone), expected, rtol=1e-4, atol=1e-4)
 
 
+class Packed(nn.Linear):
+    """A layer whose weights are packed, as those of bitsandbytes are."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__(4, 3, bias=False, dtype=dtype)
+        self.matrix = self.weight.data
+        self.weight = nn.Parameter(torch.zeros(6, 1, dtype=torch.uint8), requires_grad=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x @ self.matrix.to(x.dtype).T
+
+
+class Casts(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts tensors that are cast."""
+
+    number = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.number += func is torch.ops.aten._to_copy.default
+        return func(*args, **(kwargs or {}))
+
+
 @torch.no_grad()
 def test_a_quantized_layer_has_it_computed_beside():
-    class Packed(nn.Linear):
-        """A layer whose weights are packed, as those of bitsandbytes are."""
-
-        def __init__(self) -> None:
-            super().__init__(4, 3, bias=False)
-            self.matrix = self.weight.data
-            self.weight = nn.Parameter(torch.zeros(6, 1, dtype=torch.uint8), requires_grad=False)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x @ self.matrix.T
-
-    layer = Packed()
+    layer = Packed(torch.float32)
     low_rank = LowRank(torch.randn(2, 4), torch.randn(3, 2), 0.5)
     x = torch.randn(5, 4)
     expected = x @ (layer.matrix + low_rank.weight()).T
-    _add(layer, low_rank)
+    _add(layer, low_rank, torch.float32)
     torch.testing.assert_close(layer(x), expected)
+
+
+def test_beside_a_quantized_layer_it_is_cast_once_and_not_for_every_token():
+    layer = Packed(torch.bfloat16)
+    low_rank = LowRank(torch.randn(2, 4), torch.randn(3, 2), 0.3)
+    x = torch.randn(5, 4, dtype=torch.bfloat16)
+    down, up = (matrix.bfloat16() for matrix in (low_rank.down, 0.3 * low_rank.up))
+    expected = layer(x) + x @ down.T @ up.T
+    _add(layer, low_rank, torch.bfloat16)
+    with torch.inference_mode(), Casts() as casts:  # type: ignore[no-untyped-call]
+        assert torch.equal(layer(x), expected)
+    assert casts.number == 0
+    x.requires_grad_()
+    layer(x).sum().backward()  # what has answered may be trained around
+    assert x.grad is not None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_beside_a_quantized_layer_it_follows_what_it_is_given(dtype):
+    torch.manual_seed(0)
+    layer = Packed(torch.bfloat16)
+    low_rank = LowRank(torch.randn(2, 4), torch.randn(3, 2), 0.5)
+    x = torch.randn(5, 4, dtype=dtype)
+    expected = layer(x) + x @ low_rank.weight().to(dtype).T
+    _add(layer, low_rank, torch.bfloat16)
+    assert layer(x).dtype == dtype
+    torch.testing.assert_close(layer(x), expected, atol=0.05, rtol=0.02)
 
 
 @pytest.mark.parametrize("changes", [{"use_dora": True}, {"bias": "all"}], ids=str)

@@ -11,8 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from transformers.models.qwen2 import Qwen2Config
 
 from linvt_cli.backbones.molmo import Molmo
+from linvt_cli.backbones.molmo_layout import SplitAttention
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.generation.prompt import assemble
@@ -184,6 +186,16 @@ def test_logits_equal_the_public_arithmetic_and_tokens_are_added_to_the_mark(loa
     embeds[ids == backbone.tokenizer.convert_tokens_to_ids("<im_patch>")] += tokens.flatten(0, 1)
     expected = language_model(kind)(inputs_embeds=embeds[None]).logits[..., :VOCABULARY]
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("columns", [(), (5,)], ids=["bias", "weight"])
+def test_fused_attention_is_taken_apart_by_the_numbers_of_heads(columns):
+    parts = [torch.randn(rows, *columns) for rows in (12, 6, 6)]
+    text = Qwen2Config(num_attention_heads=4, num_key_value_heads=2)
+    found = SplitAttention().converted([torch.cat(parts)], text)
+    assert all(map(torch.equal, found, parts))
+    with pytest.raises(RuntimeError, match="split"):
+        SplitAttention().converted([torch.zeros(25, *columns)], text)
 
 
 def test_another_architecture_is_refused(tmp_path):

@@ -84,6 +84,28 @@ def test_every_frame_becomes_the_tokens_of_one_image(pair):
     assert features.grid == (3, 5)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize(("attention", "told"), [("sdpa", True), ("eager", False)])
+def test_where_pictures_end_is_known_on_the_cpu_to_pytorchs_attention(
+    pair, monkeypatch, attention, told
+):
+    backbone, _ = pair
+    tower = backbone.model.model.visual
+    values, grid = backbone.pixel_values(noise(3, 200, 140).pixels)
+    monkeypatch.setattr(tower.config, "_attn_implementation", attention)
+    expected = tower(values["pixel_values"], grid_thw=values["grid_thw"]).pooler_output
+    seen: dict[str, Any] = {}
+    hook = tower.register_forward_pre_hook(
+        lambda _module, _args, options: seen.update(options), with_kwargs=True
+    )
+    tokens = backbone.visual_tokens(values, grid)
+    hook.remove()
+    assert torch.equal(tokens.flatten(0, 1), expected)
+    ends = {name: tensor for name, tensor in seen.items() if "cu_" in name}
+    assert bool(ends) == told
+    assert {tensor.device.type for tensor in ends.values()} <= {"cpu"}
+
+
 def test_pictures_are_those_of_the_public_rule(pair):
     """Sides to the nearest 28 px, bicubic, CLIP's colours; patches by blocks of two by two."""
     backbone, _ = pair

@@ -68,6 +68,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "internvl2-8b": lambda folder: write_internvl2(folder, "internlm2"),
     "molmo-7b-d": write_molmo,
 }
+OUTLIERS = 6.0  # columns with larger numbers are multiplied in 16 bits; as transformers has it
 HEADER = (
     "model", "quant", "frames", "tokenizer", "tokens", "peak GiB", "vision s", "tokenize s",
     "prefill s", "ms/token",
@@ -88,7 +89,9 @@ def quantized(model: nn.Module, quantization: str) -> None:
             # On meta, the new layer draws no weights of its own only to lose them
             apart = {"bias": bias, "device": "meta"}
             if quantization == "int8":
-                small = bnb.Linear8bitLt(*shape, has_fp16_weights=False, **apart)
+                small = bnb.Linear8bitLt(
+                    *shape, has_fp16_weights=False, threshold=OUTLIERS, **apart
+                )
                 small.weight = bnb.Int8Params(
                     layer.weight.data.half().cpu(), requires_grad=False, has_fp16_weights=False
                 )

@@ -127,6 +127,7 @@ def measure(
             print(f"  {setting.name}: step {metrics.step}, {so_far:.3f} s a step", flush=True)
 
     if backbone.device.type == "cuda":
+        torch.cuda.empty_cache()  # or the row would count what the one before it had reserved
         torch.cuda.reset_peak_memory_stats()
     train(backbone, data, options, setting, note)
     return steps[WARM_UP:] or steps

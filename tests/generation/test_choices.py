@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from linvt_cli.backbones.base import Backbone
-from linvt_cli.errors import ContextLengthError, DeviceError
+from linvt_cli.errors import ContextLengthError, DeviceError, OutOfMemoryError
 from linvt_cli.generation import choices as choices_module
 from linvt_cli.generation.choices import score_choices, written_forms
 from linvt_cli.generation.prompt import assemble
@@ -75,6 +75,52 @@ def test_more_choices_than_fit_at_once_give_the_same(monkeypatch, limit):
     for one, other in zip(together.choices, apart.choices, strict=True):
         assert one.probability == pytest.approx(other.probability, abs=1e-6)
     assert len(backbone.step_lengths) > 4
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5])
+def test_where_memory_runs_out_there_are_smaller_batches_and_the_same_scores(monkeypatch, most):
+    backbone = TinyBackbone()
+    together = score_choices(TinyBackbone(), prompt_for(backbone), CHOICES)
+    step, rows = backbone.step, []
+
+    def short_of_memory(inputs_embeds, *args, **options):
+        if len(inputs_embeds) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        rows.append(len(inputs_embeds))
+        return step(inputs_embeds, *args, **options)
+
+    monkeypatch.setattr(backbone, "step", short_of_memory)
+    apart = score_choices(backbone, prompt_for(backbone), CHOICES)
+    for one, other in zip(together.choices, apart.choices, strict=True):
+        assert other.text == one.text
+        assert other.probability == pytest.approx(one.probability, abs=1e-6)
+    assert rows[0] == 1  # the prompt, once
+    assert (len(rows) > 2, sum(rows[1:])) == (True, 7)
+
+
+def test_what_was_scored_before_memory_ran_out_is_not_scored_again(monkeypatch):
+    backbone = TinyBackbone()
+    expected = score_choices(TinyBackbone(), prompt_for(backbone), CHOICES)
+    log_softmax, calls = torch.log_softmax, []
+
+    def exhausted_once(logits, **options):
+        calls.append(logits)
+        if len(calls) == 4:  # the prompt and two answers were before
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return log_softmax(logits, **options)
+
+    monkeypatch.setattr(torch, "log_softmax", exhausted_once)
+    found = score_choices(backbone, prompt_for(backbone), CHOICES)
+    assert len(calls) == 1 + 7 + 1
+    for one, other in zip(expected.choices, found.choices, strict=True):
+        assert other.probability == pytest.approx(one.probability, abs=1e-6)
+
+
+def test_without_memory_for_one_choice_it_is_an_error(monkeypatch):
+    backbone = TinyBackbone()
+    monkeypatch.setattr(backbone, "repeat_cache", lambda *_: torch.empty(1 << 60))
+    with pytest.raises(OutOfMemoryError, match="'cpu' has not enough memory"):
+        score_choices(backbone, prompt_for(backbone), CHOICES)
 
 
 @pytest.mark.parametrize("said", ["green", "green."])

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from typing import Any
 
 import pytest
 import torch
 
 from linvt_cli.backbones.quantized_copy import published_dtype
-from linvt_cli.backbones.registry import BackboneSpec, find_backbone, load_backbone
+from linvt_cli.backbones.registry import find_backbone, load_backbone
 from linvt_cli.errors import BackboneLoadError, ConfigError, OutOfMemoryError
 from linvt_cli.pipeline import quantizing
 from linvt_cli.pipeline.quantizing import Published, require_published
 from tests.tiny_internvl2 import write_internvl2
 
-pytest.importorskip("bitsandbytes")
+bitsandbytes: Any = pytest.importorskip("bitsandbytes")
 SPEC, CPU = find_backbone("internvl2-2b"), torch.device("cpu")
 
 
@@ -41,6 +43,28 @@ def test_what_is_kept_is_quantized_once(published):
     assert again.last_used is not None
 
 
+@pytest.mark.usefixtures("_small")
+@pytest.mark.parametrize("quantization", ["int8", "nf4"])
+def test_what_a_copy_was_made_of_is_gone_before_the_copy_is_loaded(
+    published, monkeypatch, quantization
+):
+    layers: list[weakref.ref[Any]] = []
+
+    def load(*args: Any, **options: Any) -> Any:
+        backbone: Any = load_backbone(*args, **options)
+        layers.extend(map(weakref.ref, backbone.decoder().modules()))
+        return backbone
+
+    monkeypatch.setattr(quantizing, "load_backbone", load)
+    gc.disable()  # as the command line does while it loads
+    try:
+        published.keep_quantized(quantization, CPU, lambda _: None)
+        assert layers
+        assert not any(layer() for layer in layers)
+    finally:
+        gc.enable()
+
+
 def test_a_folder_of_the_user_s_gets_a_whole_copy(published, tmp_path):
     target = tmp_path / "new" / "copy"
     published.write_quantized(target, "int8", CPU)
@@ -65,21 +89,24 @@ def test_where_the_files_are_too_wide_for_memory_a_copy_has_the_bits_that_it_com
     published, tmp_path, monkeypatch
 ):
     tried: list[torch.dtype] = []
+    quantize = bitsandbytes.nn.Params4bit._quantize
 
-    def load(spec: BackboneSpec, *, dtype: torch.dtype, **options: Any) -> Any:
-        tried.append(dtype)
-        if dtype == torch.float32:
-            raise MemoryError
-        return load_backbone(spec, dtype=dtype, **options)
+    def short_of_memory(weight: Any, device: torch.device) -> Any:
+        if weight.dtype not in tried[-1:]:
+            tried.append(weight.dtype)
+        if weight.dtype == torch.float32:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return quantize(weight, device)
 
-    monkeypatch.setattr(quantizing, "load_backbone", load)
+    monkeypatch.setattr(bitsandbytes.nn.Params4bit, "_quantize", short_of_memory)
     target = tmp_path / "copy"
     with pytest.raises(OutOfMemoryError):
         published.write_quantized(target, "nf4", CPU)
     assert tried == [torch.float32]
+    tried.clear()
     monkeypatch.setattr(quantizing, "select_dtype", lambda *_, **__: torch.bfloat16)
     published.write_quantized(target, "nf4", CPU)
-    assert tried == [torch.float32, torch.float32, torch.bfloat16]
+    assert tried == [torch.float32, torch.bfloat16]
     assert published_dtype(target) == torch.bfloat16
 
 

@@ -97,6 +97,25 @@ def test_the_scorer_learns_to_keep_what_the_target_needs(
         assert share_kept() > 1.2 * before
 
 
+def test_training_does_not_wait_for_the_times_of_the_tokens(
+    linvt: LinearVideoTokenizer,
+    make_features: MakeFeatures,
+    text_LD: torch.Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    features, texts = make_features(), [text_LD, text_LD[:2]]
+    expected = linvt.condense_each(linvt.refine(features), texts)
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda _: pytest.fail("the device is waited for"))
+
+    weighed = linvt.weigh(features, texts)
+
+    for learnt, told in zip(weighed, expected, strict=True):
+        torch.testing.assert_close(learnt.tokens, told.tokens, atol=1e-5, rtol=0)
+        assert learnt.tokens.requires_grad
+        assert (learnt.times, len(told.times)) == ((), 10)
+        assert told.seconds > 0
+
+
 def test_scores_tell_the_significance_of_every_source_token(
     linvt: LinearVideoTokenizer, make_features: MakeFeatures, text_LD: torch.Tensor
 ) -> None:

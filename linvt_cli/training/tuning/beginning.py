@@ -22,6 +22,7 @@ from linvt_cli.video_tokenizer.checkpoint import WEIGHTS_FILE, load_checkpoint
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from linvt_cli.video_tokenizer.package import ADAPTER, ADAPTER_FILES
 
+_NCCL = "NCCL_P2P_DISABLE"  # what accelerate asks for where cards cannot write to each other
 _SUPPORTED = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
 
 
@@ -29,16 +30,27 @@ def make_accelerator(settings: TuningSettings) -> Accelerator:
     """Return what knows of other processes, and computes in 16 bits where the model does.
 
     Raises:
-        ConfigError: if the device or the dtype makes no sense, or weights are to be shared out.
+        ConfigError: if the device or the dtype makes no sense, weights are to be shared out, or the
+            driver is too old for several cards of the RTX 40 series.
         DeviceError: if this machine lacks the device.
     """
     device = select_device(settings.device)
     dtype = training_dtype(settings, device)
-    accelerator = Accelerator(
-        cpu=device.type == "cpu",
-        mixed_precision="bf16" if dtype == torch.bfloat16 else "no",
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-    )
+    try:
+        accelerator = Accelerator(
+            cpu=device.type == "cpu",
+            mixed_precision="bf16" if dtype == torch.bfloat16 else "no",
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        )
+    except NotImplementedError as error:
+        if _NCCL not in str(error):
+            raise
+        raise ConfigError(
+            "This machine has several RTX 40 cards, and its NVIDIA driver is too old to train with"
+            " them as they are",
+            field="processes",
+            hint=f"{_NCCL}=1 NCCL_IB_DISABLE=1 linvt train …, or install driver 550.40.07",
+        ) from error
     if device.type == "cuda" and accelerator.num_processes == 1:
         torch.cuda.set_device(device)  # or accelerate, and kernels, would take the first one
     if accelerator.distributed_type not in _SUPPORTED:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 import torch
-from accelerate import DistributedType
+from accelerate import DistributedType, state
 
 from linvt_cli.errors import CheckpointMismatchError, ConfigError
 from linvt_cli.training.tuning import beginning
@@ -26,6 +26,7 @@ from tests.tiny_models import tiny_nano
 from tests.training.tuning.small import SHAPE, settings_of, small_linvt
 
 SETTINGS = TuningSettings("nano", Path("run"), (Path("data.jsonl"),), device="cpu", shape=SHAPE)
+SECOND = torch.device("cuda", 1)
 TOLD = {"backbone_repo": None, "backbone_revision": None}
 
 
@@ -116,16 +117,42 @@ def test_the_second_stage_does_not_begin_anew_beside_a_first_that_is_not_finishe
 
 def test_the_device_that_was_asked_for_is_the_current_one_of_a_process_alone(monkeypatch):
     current: list[torch.device] = []
-    second = torch.device("cuda", 1)
-    monkeypatch.setattr(beginning, "select_device", lambda _: second)
+    monkeypatch.setattr(beginning, "select_device", lambda _: SECOND)
     monkeypatch.setattr(beginning, "training_dtype", lambda *_: torch.float32)
     monkeypatch.setattr(torch.cuda, "set_device", current.append)
-    for processes, expected in ((1, [second]), (2, [])):
+    for processes, expected in ((1, [SECOND]), (2, [])):
         current.clear()
         made = SimpleNamespace(num_processes=processes, distributed_type=DistributedType.NO)
         monkeypatch.setattr(beginning, "Accelerator", lambda made=made, **_: made)
         assert make_accelerator(SETTINGS) is made
         assert current == expected
+
+
+@pytest.mark.parametrize("text", ['Please set `NCCL_P2P_DISABLE="1"`', "not on this system"])
+def test_cards_that_accelerate_refuses_are_told_what_to_set(monkeypatch, text):
+    def refuse(**_: object) -> None:
+        raise NotImplementedError(text)
+
+    monkeypatch.setattr(beginning, "Accelerator", refuse)
+    if "NCCL" not in text:  # of something else
+        with pytest.raises(NotImplementedError):
+            make_accelerator(SETTINGS)
+        return
+    with pytest.raises(ConfigError, match="driver is too old") as caught:
+        make_accelerator(SETTINGS)
+    assert "NCCL_P2P_DISABLE=1 NCCL_IB_DISABLE=1 linvt train" in str(caught.value.hint)
+
+
+def test_the_words_of_accelerate_are_those_that_are_looked_for(monkeypatch):
+    monkeypatch.setattr(state, "check_cuda_p2p_ib_support", lambda: False)
+    monkeypatch.setattr(state.PartialState, "_shared_state", {})
+    monkeypatch.setattr(
+        state.PartialState, "set_device", lambda self: setattr(self, "device", SECOND)
+    )
+    for name in ("NCCL_P2P_DISABLE", "NCCL_IB_DISABLE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(NotImplementedError, match=beginning._NCCL):
+        state.PartialState()
 
 
 def test_checkpoints_are_told_apart_by_what_they_hold(tmp_path):
