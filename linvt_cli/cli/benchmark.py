@@ -12,11 +12,12 @@ import typer
 
 from linvt_cli.cli import many, options
 from linvt_cli.cli.batch import DecodingOptions
-from linvt_cli.cli.benchmark_options import TAKES, BenchmarkOptions, By, JudgeOptions
+from linvt_cli.cli.benchmark_options import OWN, TAKES, BenchmarkOptions, By, JudgeOptions
 from linvt_cli.cli.option_groups import UncachedModelGroup, WholeVideoGroup, with_option_groups
 from linvt_cli.cli.output import Output, answer_form
 from linvt_cli.config import DECODE_TIMEOUT
 
+_OWN_DATA = "Questions in linvt's training format, with their answers, and options if wanted"
 _USED_BY = {
     "by": "by",
     "split": "split",
@@ -181,16 +182,25 @@ def command_of(benchmark: str) -> Callable[..., None]:
 
     signature = inspect.signature(run_benchmark)
     parameters = [
-        _hidden(each) if name in _USED_BY and _USED_BY[name] not in TAKES[benchmark] else each
+        _changed(each, hidden=True)
+        if name in _USED_BY and _USED_BY[name] not in TAKES[benchmark]
+        else each
         for name, each in signature.parameters.items()
     ]
+    if benchmark == OWN:
+        place = [each.name for each in parameters].index("data")
+        parameters[place] = _changed(parameters[place], metavar="FILE.jsonl", help=_OWN_DATA)
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return run
 
 
-def _hidden(parameter: inspect.Parameter) -> inspect.Parameter:
-    """Return a parameter whose option is in no help; it is refused with the reason, if given."""
+def _changed(parameter: inspect.Parameter, **attributes: Any) -> inspect.Parameter:
+    """Return a parameter whose option is another in some respect.
+
+    One that is hidden is in no help; if given all the same, the run refuses it with the reason.
+    """
     declared, option = get_args(parameter.annotation)
-    hidden = copy.copy(option)
-    hidden.hidden = True
-    return parameter.replace(annotation=Annotated[declared, hidden])
+    other = copy.copy(option)
+    for name, value in attributes.items():
+        setattr(other, name, value)
+    return parameter.replace(annotation=Annotated[declared, other])

@@ -13,6 +13,7 @@ from linvt_cli.errors import ConfigError, DatasetError
 if TYPE_CHECKING:
     from linvt_cli.evaluation.benchmarks import Benchmark
 
+OWN = "own"
 TITLES = {
     "mvbench": "MVBench",
     "next-qa": "NExT-QA (multiple choice)",
@@ -28,6 +29,7 @@ TITLES = {
     "longvideobench": "LongVideoBench",
     "tempcompass": "TempCompass",
     "videovista": "VideoVista",
+    OWN: "Your own questions",
 }
 """Names of the benchmarks; those of ``evaluation.benchmarks``, which is slow to import."""
 
@@ -48,6 +50,7 @@ TAKES: dict[str, frozenset[str]] = {
     "longvideobench": _RULED | {"subtitles"},
     "tempcompass": _RULED | _JUDGED,
     "videovista": _RULED,
+    OWN: _RULED | _SHORT,
 }
 """What a benchmark has a use for, of what only some have; other options are not in its help."""
 

@@ -10,7 +10,7 @@ import typer
 from linvt_cli.cli import options
 from linvt_cli.cli.asked import DEFAULT_MODEL, ModelOptions
 from linvt_cli.cli.benchmark import command_of
-from linvt_cli.cli.benchmark_options import TITLES
+from linvt_cli.cli.benchmark_options import OWN, TITLES
 from linvt_cli.cli.default_model import settle_model
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.output import Output, answer_form
@@ -133,9 +133,17 @@ def _print_misses(output: Output, report: WorldReport) -> None:
             )
 
 
+def _asked(name: str, title: str) -> str:
+    return "your own questions" if name == OWN else f"the questions of {title}"
+
+
+def _capitalized(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
 for _name, _title in TITLES.items():
     evaluate.command(
         _name,
-        help=f"Measure how well a model answers the questions of {_title}.",
-        short_help=f"The questions of {_title}",
+        help=f"Measure how well a model answers {_asked(_name, _title)}.",
+        short_help=_capitalized(_asked(_name, _title)),
     )(command_of(_name))

@@ -13,6 +13,7 @@ from linvt_cli.evaluation.judging import Kind
 from linvt_cli.evaluation.letters import LetterRule
 from linvt_cli.evaluation.mlvu import read_mlvu, read_mlvu_generation
 from linvt_cli.evaluation.mvbench import read_mvbench
+from linvt_cli.evaluation.own import read_own
 
 SHORT_ANSWER_TOKENS = 16
 """Enough for a letter, or an option's first words."""
@@ -98,6 +99,10 @@ _BENCHMARKS = (
     Benchmark(
         "videovista", "VideoVista", choice_sets.read_video_vista, prompts.letter,
         letters.first_sign, "ability",
+    ),
+    Benchmark(
+        "own", "Your own questions", read_own, prompts.own, letters.earliest_letter, "category",
+        judged="meaning", splits=("all",), max_new_tokens=256,
     ),
 )  # fmt: skip
 BENCHMARKS = {benchmark.name: benchmark for benchmark in _BENCHMARKS}

@@ -78,6 +78,11 @@ def alone(item: Item, spoken: str) -> str:
     return item.question
 
 
+def own(item: Item, spoken: str) -> str:
+    """An open question as it stands, one with options with a wish for a letter."""
+    return letter(item, spoken) if item.options else item.question
+
+
 def temp_compass(item: Item, spoken: str) -> str:
     """The question, which holds its options, with the suffix of its task."""
     del spoken

@@ -80,7 +80,7 @@ def _told_apart(text: str) -> str:
 
 def is_choice(benchmark: Benchmark, item: Item) -> bool:
     """Whether options are offered, and one of them is to be named."""
-    return benchmark.rule is not None and item.task != "captioning"
+    return benchmark.rule is not None and bool(item.options) and item.task != "captioning"
 
 
 def score_place(item: Item, place: int | None) -> Verdict:

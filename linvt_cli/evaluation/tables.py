@@ -44,15 +44,23 @@ def _headline(document: Mapping[str, Any]) -> Iterator[str]:
     paper, accuracy, rating = document["paper"], document["accuracy"], document["rating"]
     over = document["averaged_over"]
     name = "accuracy" if over is None else f"accuracy, mean over each {over}"
-    reported = "-" if paper is None else f"{100 * paper['accuracy']:.1f}"
-    yield "| | here | 95 % interval | the paper |"
-    yield "|---|---|---|---|"
-    yield f"| {name}, % | {_percent(accuracy)} | {_interval(accuracy)} | {reported} |"
+    yield _row("", "here", "95 % interval", *(() if paper is None else ("the paper",)))
+    yield "|---|---|---|" if paper is None else "|---|---|---|---|"
+    reported = () if paper is None else (f"{100 * paper['accuracy']:.1f}",)
+    yield _row(f"{name}, %", _percent(accuracy), _interval(accuracy), *reported)
     if rating is not None:
-        stars = "-" if paper is None or paper["rating"] is None else f"{paper['rating']:.1f}"
         low, high = rating["low"], rating["high"]
-        best = document["best_rating"]
-        yield f"| rating, 0 to {best} | {rating['value']:.2f} | {low:.2f} to {high:.2f} | {stars} |"
+        stars = () if paper is None else (_number(paper["rating"]),)
+        label = f"rating, 0 to {document['best_rating']}"
+        yield _row(label, f"{rating['value']:.2f}", f"{low:.2f} to {high:.2f}", *stars)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 def _counts(document: Mapping[str, Any]) -> Iterator[str]:

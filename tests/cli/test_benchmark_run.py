@@ -73,6 +73,29 @@ def test_files_without_a_question_are_no_benchmark(tmp_path, says, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_questions_of_ones_own_are_scored_by_options_or_words(tmp_path, video, says, capsys):
+    samples.put(video, tmp_path / "data" / "a.mp4")
+    asked = {"video": "a.mp4", "question": "Which?"}
+    lines = [
+        {**asked, "answer": "B", "category": "open"},
+        {**asked, "answer": "A dog.", "category": "open"},
+        {**asked, "answer": "blue", "options": ["red", "blue"], "category": "choice"},
+    ]
+    file = tmp_path / "data" / "own.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)))
+    says("B")
+    assert evaluate("own", file, "-o", str(tmp_path / "out")) == 0
+    document = results_of(tmp_path / "out")
+    values = {name: each["value"] for name, each in document["groups"]["category"].items()}
+    assert values == {"open": 0.5, "choice": 1.0}
+    assert document["questions"]["scored_by"] == {"rule": 1, "words": 2}
+    assert "the paper" not in capsys.readouterr().out
+    for by in ("letter-likelihood", "text-likelihood"):
+        says("blue" if by.startswith("text") else "B")
+        assert evaluate("own", file, "--by", by, "--categories", "choice", "--json") == 0
+        assert json.loads(capsys.readouterr().out)["accuracy"]["value"] == 1.0
+
+
 def test_a_run_goes_on_where_it_stood(tmp_path, video, says, qa, capsys):
     samples.next_qa(tmp_path / "data", video)
     out = tmp_path / "out"

@@ -68,7 +68,7 @@ def read_samples(path: Path, *, root: Path | None = None) -> Iterator[Sample | B
     """
     check_readable(path)
     folder = path.parent if root is None else root
-    return (_sample_of(entry, folder) for entry in read_lines(path))
+    return (sample_of(entry, folder) for entry in read_lines(path))
 
 
 def missing_video(sample: Sample) -> BadSample | None:
@@ -80,7 +80,8 @@ def missing_video(sample: Sample) -> BadSample | None:
     return None
 
 
-def _sample_of(entry: Entry, root: Path) -> Sample | BadSample:
+def sample_of(entry: Entry, root: Path) -> Sample | BadSample:
+    """Return the sample of a line whose videos are named from a folder, or what is wrong."""
     if entry.problem is not None:
         return BadSample(entry.place, entry.problem)
     try:
