@@ -218,6 +218,10 @@ class ConnectionLostError(DownloadError):
 class WrongBytesError(DownloadError):
     """A server sends something else than the hub's listing promises."""
 
+    def __init__(self, message: str, *, hint: str | None = None, is_kept: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_kept = is_kept  # whether some of it was written before that was found out
+
 
 class ContextLengthError(LinVTError):
     """The prompt does not fit into the language model's context."""

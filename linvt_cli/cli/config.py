@@ -13,7 +13,7 @@ from linvt_cli.cli.asked import ModelOptions
 from linvt_cli.cli.completion import complete_key
 from linvt_cli.cli.options import JsonOption
 from linvt_cli.cli.output import Output
-from linvt_cli.errors import ConfigError
+from linvt_cli.errors import ConfigError, LinVTError, MachineError
 from linvt_cli.models.files import require_folder
 from linvt_cli.models.source import names_folder, names_repository, parse_source
 from linvt_cli.settings.file import FileSettings, config_file, read_file, write_setting
@@ -173,10 +173,10 @@ def defaults_of_user(*, strict: bool) -> dict[str, Value | Callable[[], NoReturn
     """
     try:
         values = read_file().checked()
-    except ConfigError as error:
+    except (ConfigError, MachineError) as error:  # the latter without a home folder
         if not strict:
             return {}
-        failure = error
+        failure: LinVTError = error
 
         def fail() -> NoReturn:
             raise failure

@@ -18,9 +18,7 @@ VIDEO_SUFFIXES = frozenset(
     .mkv .mov .mp4 .mpeg .mpg .mts .mxf .nut .obu .ogm .ogv .qt .rm .rmvb .ts .vob .webm .wmv .y4m
     """.split()  # noqa: SIM905 - forty literals would be harder to read
 )
-PICTURE_SUFFIXES = frozenset(
-    (".apng", ".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".jxl", ".png", ".tif", ".tiff", ".webp")
-)
+PICTURE_SUFFIXES = frozenset((".apng", ".avif", ".gif", ".jpeg", ".jpg", ".png", ".webp"))
 
 
 @dataclass(frozen=True, slots=True)

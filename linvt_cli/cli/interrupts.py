@@ -72,7 +72,10 @@ def held_interrupt() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the process by an exception, so that what holds a terminal gives it back."""
+    """Let SIGTERM, and a terminal that is closed, end the process by an exception.
+
+    So what holds a terminal gives it back, and what is half written goes.
+    """
 
     def end(*_: object) -> None:
         raise SystemExit(ExitCode.INTERRUPTED)
@@ -80,11 +83,17 @@ def ended_by_sigterm() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, end)
+    # What somebody ignores, as nohup does, stays ignored.
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [signal.Signals[name] for name in names]
+    taken = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
+    for number in taken:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in taken.items():
+            signal.signal(number, handler)
 
 
 def _wait(arriving: socket.socket, left: threading.Event, grace: float) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,43 +103,49 @@ def remove(
     """Remove pulled models with their quantized copies, and what interrupted pulls left of them."""
     output, store = Output(quiet=quiet), Store()
     for name in names:
-        places = _places(
-            name, store, original=original or not quantized, quantized=quantized or not original
+        places = list(
+            _places(
+                name, store, original=original or not quantized, quantized=quantized or not original
+            )
         )
-        found = list(places)
-        if not any(models or shelf.leftovers() for shelf, models in found):
+        if not any(models() or shelf.leftovers() for shelf, models in places):
             raise BackboneLoadError(
                 f"There is nothing of '{name}' to remove", hint="linvt models list --pulled"
             )
         freed = 0
-        for shelf, models in found:
+        for shelf, models in places:
+            # Looked up behind the lock: a pull that was waited for has completed one.
             with store.failures_translated(), shelf.locked(PullReport(output, name).waiting):
-                freed += sum(shelf.remove(model.manifest.commit) for model in models)
+                freed += sum(shelf.remove(model.manifest.commit) for model in models())
                 freed += shelf.remove_leftovers()
         output.line(f"{name}: {bytes_text(freed)} removed")
 
 
 def _places(
     name: str, store: Store, *, original: bool, quantized: bool
-) -> Iterator[tuple[Shelf, list[PulledModel]]]:
-    """Yield where the store keeps a model, and what of it; of a folder all copies ever made."""
+) -> Iterator[tuple[Shelf, Callable[[], list[PulledModel]]]]:
+    """Yield where the store keeps a model, and what finds it there; of a folder all copies."""
     named = what_stands_for(name)
     of_folder = local_repo(Path(named)) if names_folder(named) else f"{LOCAL_OWNER}/{name}"
     if names_folder(named) or store.quantized_shelves(of_folder):
         for shelf in store.quantized_shelves(of_folder) if quantized else []:
-            yield shelf, shelf.pulled()
+            yield shelf, shelf.pulled
         return
     source = source_of(name)
     copies = store.quantized_shelves(source.repo) if quantized else []
     for shelf in [*([store.shelf(source.repo)] if original else []), *copies]:
-        found = shelf.find(source.revision)
-        yield shelf, [] if found is None else [found]
+        yield shelf, partial(_found, shelf, source.revision)
+
+
+def _found(shelf: Shelf, revision: str) -> list[PulledModel]:
+    found = shelf.find(revision)
+    return [] if found is None else [found]
 
 
 def _all_of(name: str, store: Store) -> list[PulledModel]:
     """Return what the store has of a model, as published and quantized."""
     places = _places(name, store, original=True, quantized=True)
-    return [model for _, models in places for model in models] or [find_pulled(name, store)]
+    return [model for _, models in places for model in models()] or [find_pulled(name, store)]
 
 
 def prune(

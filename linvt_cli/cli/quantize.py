@@ -9,6 +9,7 @@ import typer
 
 from linvt_cli.cli import options
 from linvt_cli.cli.completion import complete_model
+from linvt_cli.cli.interrupts import ended_by_sigterm
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pulling import pull_if_needed
 from linvt_cli.cli.sizes import bytes_text
@@ -52,7 +53,7 @@ def quantize(
     output = Output(quiet=quiet)
     settle_offline(offline)
     pull_if_needed(model, output, allowed=pull)
-    with output.progress(f"Quantizing {model}"):
+    with ended_by_sigterm(), output.progress(f"Quantizing {model}"):
         from linvt_cli.backbones.loading import select_device
         from linvt_cli.pipeline.weights import find_published
 

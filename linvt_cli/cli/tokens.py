@@ -110,6 +110,8 @@ def remove(
     if bool(videos) == everything:
         raise ConfigError("Name videos, or say --all", field="videos", hint="linvt tokens list")
     output = Output(quiet=quiet)
+    if everything:
+        _cache().sweep()
     gone = (
         _cache().entries()
         if everything

@@ -20,11 +20,9 @@ from linvt_cli.errors import DiskFullError
 from linvt_cli.models.checksum import hash_file
 from linvt_cli.models.manifest import Manifest, ManifestFile, write_manifest
 from linvt_cli.models.source import LOCAL_OWNER, HubSource, is_commit
-from linvt_cli.models.store import QUANTIZED, PulledModel, Shelf, Store
+from linvt_cli.models.store import QUANTIZED, UNFINISHED, PulledModel, Shelf, Store
 from linvt_cli.settings.folders import expanded
 from linvt_cli.types import TEXT_FILES
-
-_UNFINISHED = "making"  # folder of a copy that is being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def make_copy(
                 f" the disk of '{store.root}' has {free:,} free",
                 needed=needed,
                 free=free,
-                hint="make room (linvt models prune) or set LINVT_HOME",
+                hint="make room, for example by 'linvt models remove NAME', or set LINVT_HOME",
             )
         made = _make(shelf, original, quantization, write)
         if original.is_folder:
@@ -142,7 +140,7 @@ def _remove_older(shelf: Shelf, original: Original) -> None:
 def _make(
     shelf: Shelf, original: Original, quantization: Quantization, write: Callable[[Path], None]
 ) -> PulledModel:
-    unfinished = shelf.folder / _UNFINISHED
+    unfinished = shelf.folder / UNFINISHED
     unfinished.mkdir(parents=True)
     try:
         write(unfinished)
@@ -165,7 +163,7 @@ def _make(
 
 
 def _hashed(path: Path) -> ManifestFile:
-    with path.open("rb") as file:
+    with path.open("rb+") as file:  # Windows forces onto the disk what may be written alone
         os.fsync(file.fileno())
     return ManifestFile(path.name, path.stat().st_size, hash_file(path).sha256)
 

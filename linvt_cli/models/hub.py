@@ -108,7 +108,7 @@ class Hub:
             hf_raise_for_status(response)
             _require_checksum([*response.history, response], file)
             begins = _first_byte(response)
-            _require_size(response, file, begins)
+            _require_size(response, file, begins, was_begun=start > 0)
             yield Body(begins, response.iter_bytes())
 
     @contextmanager
@@ -170,6 +170,7 @@ class Hub:
 
 
 _AGAIN = "do the same again later: it goes on where it stopped"
+_MEDDLING = "try again later; a proxy on the way to the hub may change what it sends"
 _CHANGING = "the repository may just be changing: do the same again later"
 
 
@@ -219,10 +220,22 @@ def _require_checksum(responses: list[httpx2.Response], file: RemoteFile) -> Non
             )
 
 
-def _require_size(response: httpx2.Response, file: RemoteFile, begins: int) -> None:
-    """Compare the length that a server announces with what is still missing."""
+def _require_size(
+    response: httpx2.Response, file: RemoteFile, begins: int, *, was_begun: bool
+) -> None:
+    """Compare the length that a server announces with what is still missing.
+
+    Who sends a file from its beginning where the rest was asked for must announce its length: what
+    is here would be given up for it, and it may be the page of a proxy.
+    """
     announced = response.headers.get("Content-Length", "")
     if "Content-Encoding" in response.headers or not announced.isdigit():
+        if was_begun and not begins:
+            raise WrongBytesError(
+                f"The server does not send the rest of '{file.path}', but something of unknown"
+                " length",
+                hint=_MEDDLING,
+            )
         return
     if int(announced) != file.size - begins:
         raise WrongBytesError(

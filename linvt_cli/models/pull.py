@@ -193,7 +193,8 @@ class _Pull:
                 f" '{self.store.root}' has {plan.free:,} free",
                 needed=plan.to_fetch,
                 free=plan.free,
-                hint="make room (linvt models prune) or set LINVT_HOME to a folder elsewhere",
+                hint="make room, for example by 'linvt models remove NAME', or set LINVT_HOME to a"
+                " folder elsewhere",
             )
 
     def _obtain(

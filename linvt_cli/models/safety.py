@@ -28,6 +28,16 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  
 _MAX_PATH = 200
 
 
+def require_inside(path: str) -> None:
+    """Refuse a name in a listing that leads out of its folder, whether it is fetched or not.
+
+    Raises:
+        UnsafeFilesError: if it does.
+    """
+    if any(part in ("", ".", "..") for part in re.split(r"[/\\]", path)) or "\0" in path:
+        raise _leads_out(path)
+
+
 def require_safe_path(path: str) -> None:
     """Refuse a file name that could lead out of its folder or means something special anywhere.
 
@@ -42,10 +52,14 @@ def require_safe_path(path: str) -> None:
         and not any(part[-1] in ". " or _RESERVED.fullmatch(part) for part in parts)
     )
     if not harmless:
-        raise UnsafeFilesError(
-            f"A file is named {path[:_MAX_PATH]!r}, which could be written outside of its folder",
-            hint="do not use this repository",
-        )
+        raise _leads_out(path)
+
+
+def _leads_out(path: str) -> UnsafeFilesError:
+    return UnsafeFilesError(
+        f"A file is named {path[:_MAX_PATH]!r}, which could be written outside of its folder",
+        hint="do not use this repository",
+    )
 
 
 def is_text_file(path: str) -> bool:

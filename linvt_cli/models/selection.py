@@ -12,6 +12,7 @@ from linvt_cli.models.safety import (
     MAX_TEXT_SIZE,
     WEIGHTS_SUFFIX,
     is_text_file,
+    require_inside,
     require_safe_path,
 )
 from linvt_cli.models.source import HubSource
@@ -53,7 +54,7 @@ def require_modest_listing(listing: RepoListing) -> None:
         UnsafeFilesError: if a name could lead out of the folder, or a small file claims to be huge.
     """
     for file in listing.files:
-        require_safe_path(file.path)
+        require_inside(file.path)
         if is_text_file(file.path) and file.size > MAX_TEXT_SIZE:
             raise UnsafeFilesError(
                 f"'{file.path}' of '{listing.source.repo}' claims {file.size:,} bytes, where at"
@@ -70,9 +71,12 @@ def select_files(listing: RepoListing, shards: frozenset[str] | None) -> tuple[R
         shards: files that the index names; None without an index.
 
     Raises:
-        UnsafeFilesError: if there are no weights in safetensors, or not all that the index names.
+        UnsafeFilesError: if there are no weights in safetensors, or not all that the index names,
+            or one has a name that no file should have.
     """
     chosen = [file for file in listing.files if _is_needed(file.path, shards)]
+    for file in chosen:
+        require_safe_path(file.path)
     weights = {file.path for file in chosen if file.path.endswith(WEIGHTS_SUFFIX)}
     if missing := (shards or frozenset()) - weights:
         raise UnsafeFilesError(

@@ -29,11 +29,14 @@ from linvt_cli.errors import (
 )
 from linvt_cli.models.kept import has_size
 from linvt_cli.models.manifest import Manifest, read_manifest
-from linvt_cli.models.source import HubSource
+from linvt_cli.models.source import HubSource, is_commit
 from linvt_cli.settings.folders import user_folder
 
 QUANTIZED: tuple[Quantization, ...] = ("int8", "nf4")
 """In how many bits there are copies, the most first."""
+
+UNFINISHED = "making"
+"""Folder of a copy that is being written."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
@@ -106,10 +109,17 @@ class Shelf:
         return freed
 
     def leftovers(self) -> list[Path]:
-        """Return parts of files, and folders of files without a manifest."""
-        complete = {model.manifest.commit for model in self.pulled()}
+        """Return parts of files, and folders of files without a manifest.
+
+        What linvt did not make stays: the store may share its place with a cache of other tools.
+        """
         folders = [path for path in self.folder.glob("*") if path.is_dir()]
-        return [path for path in folders if path.name not in complete]
+        return [path for path in folders if self._is_leftover(path.name)]
+
+    def _is_leftover(self, name: str) -> bool:
+        if is_commit(name):
+            return not self.manifest_path(name).exists()
+        return name in (self.parts.name, UNFINISHED)
 
     def remove_leftovers(self) -> int:
         """Remove them and return how many bytes that frees."""
@@ -224,8 +234,8 @@ class Store:
             return DiskFullError(
                 f"The disk of '{self.root}' is full",
                 free=self.free_bytes(),
-                hint="make room (linvt models prune) or set LINVT_HOME, then do the same again:"
-                " it goes on where it stopped",
+                hint="make room, for example by 'linvt models remove NAME', or set LINVT_HOME; then"
+                " do the same again",
             )
         if error.errno in _FORBIDDEN:
             return StoreNotWritableError(

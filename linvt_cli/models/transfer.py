@@ -55,7 +55,9 @@ class Transfer:
         while True:
             try:
                 return self._complete(file, part)
-            except WrongBytesError:
+            except WrongBytesError as error:
+                if not error.is_kept:  # what came before is as good as it was
+                    raise
                 self.on_bytes(-part.stat().st_size)
                 part.unlink()
                 # After a power cut, an earlier run's part may end in bytes that were never written.
@@ -81,6 +83,7 @@ class Transfer:
                 f"What the server sends for '{file.path}' is not the file that the hub lists: its"
                 " checksum differs",
                 hint="do the same again later; if it stays so, do not use this repository",
+                is_kept=True,
             )
         return written.hasher.sha256
 
@@ -130,6 +133,7 @@ class _Written:
                 f"The server sends more than the {self._file.size:,} bytes that"
                 f" '{self._file.path}' should have",
                 hint=_MEDDLING,
+                is_kept=True,
             )
         self._opened.write(piece)
         self._opened.flush()  # to the system: what it has outlives this process

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +29,7 @@ from linvt_cli.video.files import TOKEN_SUFFIX, names_token_file, regular_file
 from linvt_cli.video.fingerprint import PIXELS_VERSION, Fingerprint, fingerprint
 
 DEFAULT_MAX_BYTES = 1 << 30
+_HOUR = 3600.0  # s
 _RECIPE = 1  # raised when refining changes what comes out
 
 
@@ -124,7 +126,16 @@ class TokenCache:
                     status = path.stat()
                     yield CachedTokens(path, status.st_size, status.st_mtime)
 
+    def sweep(self) -> None:
+        """Remove what broken-off writes left; one that goes on takes no hour."""
+        with suppress(OSError):
+            for path in self.folder.glob(f".*{TOKEN_SUFFIX}.*"):
+                with suppress(OSError):
+                    if time.time() - path.stat().st_mtime > _HOUR:
+                        path.unlink()
+
     def _make_room(self) -> None:
+        self.sweep()
         total = 0
         for entry in self.entries():
             total += entry.size

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _MATROSKA_SEGMENT = bytes.fromhex("18538067")
-_TRANSPORT_PACKET, _TIMED_TRANSPORT_PACKET = 188, 192  # bytes; the latter in .m2ts
+_TRANSPORT_PACKETS = (188, 192, 204)  # bytes; the second in .m2ts, the third as DVB sends them
 _MAX_BOXES = 100_000
 
 
@@ -22,7 +22,7 @@ def is_cut_off(path: Path, container: str) -> bool:
     size = path.stat().st_size
     kind = container.split(",")[0]
     if kind == "mpegts":
-        return size % _TRANSPORT_PACKET != 0 and size % _TIMED_TRANSPORT_PACKET != 0
+        return all(size % packet for packet in _TRANSPORT_PACKETS)
     announced = _ANNOUNCED.get(kind)
     if announced is None:
         return False

@@ -27,6 +27,7 @@ from linvt_cli.video.container import PacketNumber, check_size, demux, open_cont
 from linvt_cli.video.index import VideoIndex
 from linvt_cli.video.messages import Message, listening, tell_of_damage
 from linvt_cli.video.plan import Run, plan_pyav
+from linvt_cli.video.transparency import may_be_seen_through, on_black
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -80,6 +81,8 @@ def decode_pyav(
 
 def _rgb(frame: VideoFrame, index: VideoIndex) -> np.ndarray:
     check_size(frame.width, frame.height, index.path)
+    if may_be_seen_through(frame.format):
+        return on_black(frame.to_ndarray(format="rgba"))
     return frame.to_ndarray(format="rgb24")
 
 

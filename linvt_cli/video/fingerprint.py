@@ -10,7 +10,7 @@ from pathlib import Path
 from linvt_cli.errors import VideoError
 from linvt_cli.video.files import regular_file, shown_name
 
-PIXELS_VERSION = 2
+PIXELS_VERSION = 3
 """Raised when decoding or resizing changes which pixels come out of a file."""
 WHOLE_BYTES = 64 << 20
 """Up to this size every byte counts."""

@@ -48,6 +48,7 @@ class Picture:
     interlaced: bool
     resized: bool = False  # whether packets say that the size changes
     transfer: Transfer = "standard"  # what the values of pixels mean
+    transparent: bool = False  # whether pixels say how opaque they are
 
     @property
     def shown_size(self) -> tuple[int, int]:

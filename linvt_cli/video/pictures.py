@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from linvt_cli.errors import VideoDecodeError
 from linvt_cli.types import VideoInfo
@@ -28,7 +29,17 @@ _DAMAGED = (
     ValueError,
 )
 _STILL_DURATION = 1.0  # s; a still has no duration, and zero would leave nothing to look at
-_EXIF_ORIENTATION = 0x0112  # 5 to 8 lie on a side
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT: dict[object, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ON_A_SIDE = frozenset(map(_UPRIGHT.get, (5, 6, 7, 8)))
 _SILENT_DURATION = 100  # ms for animation frames that state none
 
 
@@ -84,7 +95,8 @@ class PictureReader:
         *times, end = _frame_times(picture)
         self.picture = picture
         self.timeline = Timeline(times, end, end)
-        on_its_side = picture.getexif().get(_EXIF_ORIENTATION, 1) > 4
+        self._upright = _UPRIGHT.get(_orientation(picture))
+        on_its_side = self._upright in _ON_A_SIDE
         width, height = picture.size[::-1] if on_its_side else picture.size
         self.info = VideoInfo(
             path=path,
@@ -101,7 +113,17 @@ class PictureReader:
         for number in frames:
             self.picture.seek(number)
             _decode(self.picture)
-            yield number, np.array(_opaque(ImageOps.exif_transpose(self.picture)))
+            turn = self._upright
+            shown = self.picture if turn is None else self.picture.transpose(turn)
+            yield number, np.array(_opaque(shown))
+
+
+def _orientation(picture: Image.Image) -> object:
+    """Return what the EXIF data say of how a picture lies; 1, upright, where they make no sense."""
+    try:
+        return picture.getexif().get(_EXIF_ORIENTATION, 1)
+    except (*_DAMAGED, struct.error):  # pixels may be sound all the same
+        return 1
 
 
 def _frame_times(picture: Image.Image) -> Iterator[float]:

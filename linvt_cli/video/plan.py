@@ -128,6 +128,8 @@ def _obstacle_in(picture: Picture) -> str | None:
         return "it garbles interlaced video"
     if picture.transfer != "standard":
         return "it takes the colours of HDR video for others"
+    if picture.transparent:
+        return "it takes what is transparent for opaque"
     if picture.resized:
         return "the size of its picture changes"
     return None

@@ -28,6 +28,7 @@ from linvt_cli.video.index import Orientation, Picture, VideoIndex
 from linvt_cli.video.library_errors import errors_of_damage
 from linvt_cli.video.pictures import probe_picture
 from linvt_cli.video.scan import Scan, scan_packets
+from linvt_cli.video.transparency import may_be_seen_through
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -177,6 +178,9 @@ def _picture(stream: VideoStream, scan: Scan) -> Picture:
         interlaced,
         resized=len(scan.geometries) > 1,
         transfer=transfer,
+        transparent=may_be_seen_through(
+            stream.codec_context.format if frame is None else frame.format
+        ),
     )
 
 

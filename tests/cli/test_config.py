@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from inspect import signature
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -11,6 +12,7 @@ from typer.main import get_command
 from linvt_cli.cli.app import app, run
 from linvt_cli.cli.ask import ask
 from linvt_cli.cli.config import defaults_of_command
+from linvt_cli.errors import MachineError
 from linvt_cli.settings.table import SETTINGS
 
 
@@ -79,6 +81,16 @@ def test_frames_that_were_set_once_give_way_to_times_and_rates(file, loads, vide
         assert frames_asked(capsys) == count
     assert run([*ASK, str(video), "--fps", "5", "--frames", "6"]) == 0
     assert frames_asked(capsys) == 6
+
+
+def test_without_a_home_folder_help_and_doctor_work_and_questions_tell(monkeypatch, capsys, video):
+    def homeless(kind: str) -> Path:
+        raise MachineError("This user has no home folder", hint="set HOME")
+
+    monkeypatch.setattr("linvt_cli.settings.file.user_folder", homeless)
+    assert run(["ask", "--help"]) == 0
+    assert run(["ask", str(video), "Who?"]) == 6
+    assert capsys.readouterr().err == "error: This user has no home folder\nhint: set HOME\n"
 
 
 def test_a_broken_file_stops_a_question_and_not_the_help(file, video, capsys):

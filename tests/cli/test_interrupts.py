@@ -77,12 +77,25 @@ def test_the_first_interrupt_is_held_and_the_second_raises():
         signal.raise_signal(signal.SIGINT)
 
 
-def test_sigterm_ends_by_an_exception_within_the_block_only():
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as raised, ended_by_sigterm():
-        signal.raise_signal(signal.SIGTERM)
-    assert raised.value.code == 130
-    assert signal.getsignal(signal.SIGTERM) == before
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_and_sighup_end_by_an_exception_within_the_block_only(number):
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as raised, ended_by_sigterm():
+            signal.raise_signal(number)
+        assert raised.value.code == 130
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+
+
+def test_what_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_sigterm():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_outside_of_the_main_thread_no_signal_is_taken():

@@ -13,7 +13,7 @@ from linvt_cli.cli.app import run
 from linvt_cli.models import pull
 from linvt_cli.models.copies import Original, local_repo, make_copy
 from linvt_cli.models.patience import Patience
-from linvt_cli.models.store import Store
+from linvt_cli.models.store import Shelf, Store
 from tests.cli.processes import REAL, ROOT, run_linvt
 from tests.models.hub_server import Fault
 
@@ -175,6 +175,24 @@ def test_an_own_name_of_a_folder_stands_for_its_copies(tmp_path, monkeypatch, ca
     assert run(["models", "remove", "--quantized", "lectures"]) == 0
     assert capsys.readouterr().out == "lectures: 0 B removed\n"
     assert Store().pulled() == []
+
+
+def test_remove_takes_what_a_pull_completed_meanwhile(pulled, capsys, monkeypatch):
+    shelf = Store().shelf(QWEN)
+    (model,) = shelf.pulled()
+    manifest = shelf.manifest_path(model.manifest.commit)
+    content = manifest.read_bytes()
+    manifest.unlink()  # as while it is being pulled
+    locked = Shelf.locked
+
+    def completed(self, on_wait):
+        manifest.write_bytes(content)
+        return locked(self, on_wait)
+
+    monkeypatch.setattr(Shelf, "locked", completed)
+    assert run(["models", "remove", "qwen2-vl-2b"]) == 0
+    assert capsys.readouterr().out.startswith("qwen2-vl-2b: 293.1 KiB")
+    assert shelf.pulled() == []
 
 
 def test_prune_removes_what_was_replaced_and_what_was_interrupted(pulled, capsys):

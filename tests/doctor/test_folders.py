@@ -82,8 +82,20 @@ def test_room_for_less_than_a_model_is_a_warning(folders, monkeypatch, free, sta
 
 def test_a_full_disk_is_a_failure(folders, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**40, 2**40, 100 * 2**20))
-    with pytest.raises(MachineError, match="The disk of the cache of models has 100 MiB left"):
+    with pytest.raises(MachineError, match=r"The disk of the .* has 100 MiB left"):
         check_disk(Circumstances())
+
+
+def test_a_full_disk_that_is_only_read_is_no_matter(folders, monkeypatch):
+    def room(place: Path) -> Usage:
+        free = 0 if place.is_relative_to(folders / "hub") else 2**39
+        return Usage(2**40, 2**40 - free, free)
+
+    (folders / "hub").mkdir()
+    monkeypatch.setattr(shutil, "disk_usage", room)
+    finding = check_disk(Circumstances())
+    assert finding.status == "ok"
+    assert 0.0 in finding.facts["free_gib"].values()
 
 
 def test_a_folder_that_is_not_there_stands_for_the_one_in_which_it_would_be(tmp_path):

@@ -24,7 +24,7 @@ PIECE = 1 << 16
 class Fault:
     """What goes wrong with one answer."""
 
-    kind: str  # status, drop, stall, flip, longer, shorter, whole, loop, garbage or silent
+    kind: str  # status, drop, stall, flip, longer, shorter, whole, page, loop, garbage or silent
     status: int = 0
     after: int = 0  # bytes of the body that are sent before
     headers: tuple[tuple[str, str], ...] = ()
@@ -173,6 +173,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, path: str, content: bytes, fault: Fault | None) -> None:
         kind = "" if fault is None else fault.kind
+        if kind == "page":  # of a proxy, which does not tell its length
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>Log in first</html>")
+            self.close_connection = True
+            return
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(asked[1]) if asked and kind != "whole" else 0
         content = changed(content, kind)

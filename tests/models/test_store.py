@@ -31,6 +31,15 @@ def shelf(store):
     return place
 
 
+def test_what_others_keep_in_the_same_place_is_no_leftover(shelf, store):
+    theirs = store.root / "hub" / "models--owner--name"
+    for name in ("blobs", "refs", "snapshots", ".locks"):
+        (theirs / name).mkdir(parents=True)
+    shelf.manifest_path(FIRST).write_text('{"format_version": 99}')  # of a newer linvt
+    assert [left for each in store.shelves() for left in each.leftovers()] == []
+    assert len(store.shelves()) == 2
+
+
 def test_models_are_found_by_branch_and_by_commit(store, shelf):
     found = [store.find(HubSource("owner/name", name)) for name in ("main", SECOND, FIRST, "v1")]
     commits = [None if model is None else model.manifest.commit for model in found]

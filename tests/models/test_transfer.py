@@ -100,7 +100,7 @@ def test_wrong_bytes_are_refused_and_removed(hub, fetch, part, watcher, kind):
     with pytest.raises(WrongBytesError) as caught:
         fetch()
     assert caught.value.hint is not None
-    assert not part.exists()
+    assert not part.exists() or part.read_bytes() == b""
     assert watcher.num_bytes == 0
 
 
@@ -112,8 +112,21 @@ def test_a_file_that_changed_since_it_was_listed_is_refused_before_a_byte_is_rea
     with pytest.raises(WrongBytesError, match="has changed on the server") as caught:
         fetch(changed=CONTENT[::-1])
     assert caught.value.hint is not None
-    assert watcher.num_bytes == -here
-    assert not part.exists()
+    assert watcher.num_bytes == 0
+    assert part.read_bytes() == CONTENT[:here]  # of which nobody has said anything
+
+
+@pytest.mark.parametrize("kind", ["page", "longer", "shorter"])
+def test_what_is_sent_in_place_of_the_rest_costs_nothing_of_what_is_here(hub, fetch, part, kind):
+    part.write_bytes(CONTENT[:1_000_000])
+    on_storage(hub, Fault(kind))
+    with pytest.raises(WrongBytesError) as caught:
+        fetch()
+    assert caught.value.hint is not None
+    assert part.read_bytes() == CONTENT[:1_000_000]
+    fetch()
+    assert part.read_bytes() == CONTENT
+    assert hub.sent[-1].start == 1_000_000
 
 
 def test_a_file_that_became_shorter_is_told_from_its_part(hub, fetch, part):

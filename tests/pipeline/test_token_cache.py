@@ -117,6 +117,18 @@ def test_what_was_used_last_stays_when_room_is_short(cache, video):
     assert 1 <= len(left) < 4
 
 
+def test_what_a_broken_off_write_left_goes_after_an_hour(cache, video):
+    qa_with(cache).watch(video)
+    (entry,) = cache.entries()
+    left = [entry.path.with_name(f".{entry.path.name}.{number}") for number in (17, 18)]
+    for path in left:
+        path.write_bytes(b"half")
+    os.utime(left[0], (0, 0))
+    cache.sweep()
+    assert [path.exists() for path in left] == [False, True]
+    assert cache.entries() == [entry]
+
+
 def test_a_cache_that_cannot_be_written_is_none(tmp_path, video):
     (tmp_path / "file").write_text("")
     qa = qa_with(TokenCache(tmp_path / "file"))

@@ -75,3 +75,11 @@ def test_every_cut_ends_the_walk_through_a_file(container, clip_file, tmp_path):
 def test_pictures_without_an_end_chunk_are_cut_off(clip_file, tmp_path):
     (tmp_path / "a").write_bytes(clip_file("apng").read_bytes()[:-12])
     assert is_cut_off(tmp_path / "a", "apng")
+
+
+@pytest.mark.parametrize("packet", [188, 192, 204])
+def test_transport_streams_have_packets_of_several_sizes(packet, tmp_path):
+    (tmp_path / "whole").write_bytes(bytes(packet * 7))
+    (tmp_path / "cut").write_bytes(bytes(packet * 7 - 5))
+    assert not is_cut_off(tmp_path / "whole", "mpegts")
+    assert is_cut_off(tmp_path / "cut", "mpegts")

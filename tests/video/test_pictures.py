@@ -107,3 +107,17 @@ def test_a_cut_off_picture_is_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes(content[: len(content) // 2])
     with pytest.raises(VideoDecodeError, match="picture"):
         read_frames(tmp_path / "a.png", FrameSampling())
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x01\0\0\0\x01\x06\0\0\0\0\0\0\0",  # a byte
+        b"Exif\0\0MM\0*\0",
+        b"Exif\0\0nonsense",
+    ],
+)
+def test_an_orientation_that_makes_no_sense_leaves_the_picture_as_it_lies(exif, tmp_path):
+    picture = Image.fromarray(draw(613))
+    picture.save(tmp_path / "a.jpg", exif=exif, dpi=(72, 72), quality=95)
+    assert read(read_frames(tmp_path / "a.jpg", FrameSampling()).pixels[0]) == 613
