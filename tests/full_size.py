@@ -105,7 +105,7 @@ def mipha(hidden: int, layers: int) -> nn.Module:
 
 
 def blip3() -> nn.Module:
-    return Blip3Model(Blip3Config(Phi3Config(**PHI3), siglip(27)))
+    return Blip3Model(Blip3Config(Phi3Config(**{**PHI3, "vocab_size": 32_015}), siglip(27)))
 
 
 def molmo(model: type[MolmoModel], text: Any, projector: int, head: int) -> nn.Module:

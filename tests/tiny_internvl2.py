@@ -13,12 +13,13 @@ from transformers.models.qwen2 import Qwen2Config, Qwen2ForCausalLM
 
 from linvt_cli.backbones.text_tokenizers import load_tokenizer
 from tests.tiny_checkpoints import randomized, write_config, write_tokenizer, write_weights
+from tests.tiny_sentencepiece import write_internlm2_tokenizer, write_phi3_tokenizer
 
 Weights = dict[str, Tensor]
 
 CHATML = ("<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>")
 PHI3 = ("<|system|>", "<|user|>", "<|end|>", "<|assistant|>", "<img>", "</img>", "<IMG_CONTEXT>")
-VOCABULARY = 272
+VOCABULARY, OF_PIECES = 272, 336  # of the byte-level tokenizer, and of those of SentencePiece
 WIDTH, HEADS, KV_HEADS, LAYERS = 32, 4, 2, 2
 TOWER_WIDTH, TOWER_HEADS, TOWER_LAYERS = 24, 3, 2
 SIZE, PATCH = 56, 14
@@ -52,6 +53,7 @@ LLM: dict[str, dict[str, Any]] = {
     "phi3": {
         **LANGUAGE,
         "model_type": "phi3",
+        "vocab_size": OF_PIECES,
         "original_max_position_embeddings": 64,
         "rope_theta": 1e4,
         "rope_scaling": {"type": "su", "short_factor": [1.0] * 4, "long_factor": [2.0] * 4},
@@ -59,6 +61,7 @@ LLM: dict[str, dict[str, Any]] = {
     "internlm2": {
         **LANGUAGE,
         "model_type": "internlm2",
+        "vocab_size": OF_PIECES,
         "bias": False,
         "rope_theta": 1e6,
         "rope_scaling": {"type": "dynamic", "factor": 2.0},
@@ -101,9 +104,9 @@ def tower_shapes() -> dict[str, tuple[int, ...]]:
 
 def internlm2_shapes() -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {
-        "language_model.model.tok_embeddings.weight": (VOCABULARY, WIDTH),
+        "language_model.model.tok_embeddings.weight": (OF_PIECES, WIDTH),
         "language_model.model.norm.weight": (WIDTH,),
-        "language_model.output.weight": (VOCABULARY, WIDTH),
+        "language_model.output.weight": (OF_PIECES, WIDTH),
     }
     for layer in range(LAYERS):
         prefix = f"language_model.model.layers.{layer}."
@@ -145,7 +148,7 @@ def stock_language_model(kind: str) -> Any:
 def write_internvl2(folder: Path, kind: str) -> Weights:
     """Write a checkpoint in the layout of the public files; return its weights."""
     folder.mkdir(parents=True, exist_ok=True)
-    assert write_tokenizer(folder, PHI3 if kind == "phi3" else CHATML) <= VOCABULARY
+    assert _write_tokenizer(folder, kind) <= LLM[kind]["vocab_size"]
     weights = {**drawn(tower_shapes()), **language_weights(kind)}
     write_weights(folder, weights)
     write_config(
@@ -160,6 +163,14 @@ def write_internvl2(folder: Path, kind: str) -> Weights:
         },
     )
     return weights
+
+
+def _write_tokenizer(folder: Path, kind: str) -> int:
+    if kind == "internlm2":
+        return write_internlm2_tokenizer(folder)
+    if kind == "phi3":
+        return write_phi3_tokenizer(folder, PHI3)
+    return write_tokenizer(folder, CHATML)
 
 
 def write_internvl3(folder: Path) -> Any:

@@ -39,9 +39,9 @@ LANGUAGE: dict[str, Any] = {
 }
 
 
-def tower(num_layers: int) -> Any:
-    """A SigLIP tower without its pooling head."""
-    config = SiglipVisionConfig(**TOWER, num_hidden_layers=num_layers, vision_use_head=False)
+def tower(num_layers: int, *, head: bool = False) -> Any:
+    """A SigLIP tower, with its pooling head in files of Mipha alone; nothing uses it."""
+    config = SiglipVisionConfig(**TOWER, num_hidden_layers=num_layers, vision_use_head=head)
     return randomized(SiglipVisionModel(config), seed=1)
 
 
@@ -127,7 +127,7 @@ def write_mipha(folder: Path, *, fused: bool = False) -> Weights:
     prefix = "model.vision_tower.vision_model."
     weights = {
         **language,
-        **{prefix + name: tensor for name, tensor in tower(3).state_dict().items()},
+        **{prefix + name: tensor for name, tensor in tower(3, head=True).state_dict().items()},
         **projector(),
     }
     write_weights(folder, weights)

@@ -46,6 +46,11 @@ def language_model(kind: str) -> Any:
     return randomized(OlmoeForCausalLM(experts))
 
 
+def head_name(kind: str) -> str:
+    """What the public files call the head."""
+    return "lm_head.weight" if kind == "moe" else "model.transformer.ff_out.weight"
+
+
 def public_language_weights(kind: str) -> Weights:
     """Weights of a stock language model as the public files name and fuse them."""
     stock = dict(language_model(kind).state_dict())
@@ -56,7 +61,7 @@ def public_language_weights(kind: str) -> Weights:
     weights = {
         "model.transformer.wte.embedding": table[:VOCABULARY],
         "model.transformer.wte.new_embedding": table[VOCABULARY:],
-        "model.transformer.ff_out.weight": stock.pop("lm_head.weight")[:VOCABULARY],
+        head_name(kind): stock.pop("lm_head.weight")[:VOCABULARY],
         "model.transformer.ln_f.weight": stock.pop("model.norm.weight"),
     }
     for layer in range(LANGUAGE["num_hidden_layers"]):
@@ -68,8 +73,17 @@ def public_language_weights(kind: str) -> Weights:
         }
         block = {**public_attention(parts), **public_feed_forward(parts)}
         block |= {f"{public}.weight": parts[f"{native}.weight"] for native, public in norms.items()}
+        if kind == "moe":
+            block = {inside_module(name): tensor for name, tensor in block.items()}
         weights |= {f"model.transformer.blocks.{layer}.{name}": t for name, t in block.items()}
     return weights
+
+
+def inside_module(name: str) -> str:
+    """MolmoE's own name of a weight that 7B-D and 7B-O have in the block itself."""
+    if name.startswith("mlp."):
+        return name
+    return ("mlp." if name.startswith("ff_") else "attn.") + name
 
 
 def public_attention(parts: Weights) -> Weights:
@@ -144,27 +158,56 @@ def write_molmo(folder: Path, kind: str = "7b-d") -> Weights:
     }
     weights |= public_language_weights(kind)
     write_weights(folder, weights)
-    sizes = {name: value for name, value in LANGUAGE.items() if not name.endswith("_token_id")}
-    write_config(
-        folder,
-        {
-            **sizes,
-            "model_type": "molmo",
-            "vocab_size": VOCABULARY,
-            "embedding_size": VOCABULARY,
-            "intermediate_size": 96,
-            "layer_norm_eps": 1e-6,
-            "norm_after": kind == "7b-o",
-            "moe_num_experts": 4,
-            "moe_top_k": 2,
-            "vision_config": {
-                "hidden_size": TOWER_WIDTH,
-                "num_hidden_layers": TOWER_LAYERS,
-                "num_attention_heads": TOWER_HEADS,
-                "intermediate_size": TOWER_HIDDEN,
-                "image_size": SIZE,
-                "patch_size": PATCH,
-            },
-        },
-    )
+    write_config(folder, {"model_type": "molmo", **(MOLMOE if kind == "moe" else config_7b(kind))})
     return weights
+
+
+def config_7b(kind: str) -> dict[str, Any]:
+    """The public configuration of 7B-D or 7B-O, and sizes of the tower that those need not say."""
+    sizes = {name: value for name, value in LANGUAGE.items() if not name.endswith("_token_id")}
+    return {
+        **sizes,
+        "vocab_size": VOCABULARY,
+        "embedding_size": VOCABULARY,
+        "intermediate_size": 96,
+        "layer_norm_eps": 1e-6,
+        "norm_after": kind == "7b-o",
+        "vision_config": {
+            "hidden_size": TOWER_WIDTH,
+            "num_hidden_layers": TOWER_LAYERS,
+            "num_attention_heads": TOWER_HEADS,
+            "intermediate_size": TOWER_HIDDEN,
+            "image_size": SIZE,
+            "patch_size": PATCH,
+        },
+    }
+
+
+# As OLMo calls things.
+MOLMOE: dict[str, Any] = {
+    "d_model": WIDTH,
+    "n_heads": 4,
+    "n_kv_heads": 2,
+    "n_layers": 2,
+    "mlp_hidden_size": 48,
+    "max_sequence_length": 2048,
+    "max_position_embeddings": None,
+    "vocab_size": VOCABULARY - 1,
+    "embedding_size": VOCABULARY,
+    "additional_vocab_size": ADDED,
+    "layer_norm_eps": 1e-6,
+    "norm_after": False,
+    "rope_impl": "llama",
+    "weight_tying": False,
+    "moe_num_experts": 4,
+    "moe_top_k": 2,
+    "vision_backbone": {
+        "image_default_input_size": [SIZE, SIZE],
+        "image_patch_size": PATCH,
+        "image_emb_dim": TOWER_WIDTH,
+        "image_num_heads": TOWER_HEADS,
+        "image_num_layers": TOWER_LAYERS,
+        "image_mlp_dim": TOWER_HIDDEN,
+        "image_norm_eps": 1e-5,
+    },
+}

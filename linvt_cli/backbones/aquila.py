@@ -2,8 +2,10 @@
 
 Aquila-VL is LLaVA-OneVision trained on other data. Its public files use the names of the original
 LLaVA code and are renamed while they are loaded; LLaVA-OneVision's "-hf" repositories load as they
-are. As in training on several images, each is padded to a square, and a learnt "newline" follows
-its tokens.
+are. Every frame is squeezed into a square, as in training the frames of a video and the base view
+of a single picture were; only several pictures were padded. A learnt "newline" follows its tokens.
+Frames of videos were also pooled to a quarter of the tokens, which is not done here: condensing
+follows, and a picture keeps its details.
 """
 
 from __future__ import annotations
@@ -61,7 +63,6 @@ class Aquila(Llava):
     """Aquila-VL, or LLaVA-OneVision, behind the backbone contract."""
 
     model_types = ("llava_qwen", "qwen2", "llava_onevision")
-    pads = True
     template = ChatTemplate(
         before="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
         between="\n",

@@ -33,7 +33,7 @@ _TOWER = {
     "patch_size": 14,
 }
 _RESAMPLER = {"num_latents": 128, "depth": 6, "num_heads": 16, "head_dim": 96}
-_INITIAL_VOCABULARY = 32_011  # tokens before "<image>" and its like were added
+_INITIAL_VOCABULARY = 32_012  # tokens before "<image>" and its like were added
 _GRIDS = {128: (8, 16)}  # latents have no places; any grid of their number will do
 
 
@@ -73,6 +73,8 @@ class Blip3(Llava):
     model_types = ("xgenmm",)
     full_precision = ("model.vision_tower", "model.resampler", "lm_head")
     image_mark = "<image>"
+    # The public tokenizers lack them: the public code adds them, in this order, once it has both.
+    late_marks = ("<image>", "<image placeholder>", "<|endofchunk|>")
     template = ChatTemplate(
         before=f"<|system|>\n{ENGLISH_ASSISTANT}<|end|>\n<|user|>\n",
         between="\n",

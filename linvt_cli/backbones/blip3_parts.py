@@ -12,6 +12,7 @@ from transformers.models.phi3 import Phi3Model
 from transformers.models.siglip import SiglipVisionModel
 
 from linvt_cli.backbones.composed import ComposedConfig, ComposedModel, ComposedParts
+from linvt_cli.backbones.original_layout import UNUSED_HEAD
 
 
 class Blip3Config(ComposedConfig):
@@ -118,9 +119,10 @@ class Blip3Parts(ComposedParts):
 
 
 class Blip3Model(ComposedModel):
-    """BLIP-3 that loads its public files."""
+    """BLIP-3 that loads its public files; they hold SigLIP's pooling head, which it never uses."""
 
     config_class = Blip3Config
+    _keys_to_ignore_on_load_unexpected = UNUSED_HEAD
 
     def __init__(self, config: Blip3Config) -> None:
         rows = config.text_config.vocab_size

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from linvt_cli.backbones.text_tokenizers import inner_reader
 from linvt_cli.types import Turn
 
 ENGLISH_ASSISTANT = (
@@ -25,6 +26,7 @@ class ChatTemplate:
 
     before: str
     after: str  # the question; ends where the answer begins
+    image_label: str = ""  # stands before each of several images; {number} counts them from 1
     image_start: str = ""
     image_end: str = ""
     between: str = ""  # follows every image
@@ -48,6 +50,7 @@ class Chat:
         self.template = template
         self.image_mark = image_mark
         self._marks = _pattern_of_marks(tokenizer)
+        self._inner = inner_reader(tokenizer)
 
     def render(
         self, question: str, num_images: int, history: Sequence[Turn] = ()
@@ -61,9 +64,15 @@ class Chat:
             ValueError: if there is a history, and the template knows none.
         """
         template = self.template
-        start, end = template.image_start, template.image_end + template.between
-        last = end + template.asking
-        pieces = [template.before + start, *[end + start] * (num_images - 1), last]
+        label = template.image_label if num_images > 1 else ""
+        starts = [label.format(number=n + 1) + template.image_start for n in range(num_images)]
+        end = template.image_end + template.between
+        first, *others = starts
+        pieces = [
+            template.before + first,
+            *(end + start for start in others),
+            end + template.asking,
+        ]
         spoken = self._spoken(question, history)
         if all(self._marks.search(words) is None for words, _ in spoken):
             pieces[-1] += "".join(words + behind for words, behind in spoken)
@@ -76,10 +85,10 @@ class Chat:
             mere += words + before
             if rest:
                 marks, ahead = self._cut_behind_last_mark(rest)
-                encoded[-1] += self.encode_text(mere)
+                encoded[-1] += self._encode_inner(mere)
                 encoded[-1] += self.tokenizer.encode(marks, add_special_tokens=False)
                 mere = ahead
-        encoded[-1] += self.encode_text(mere)
+        encoded[-1] += self._encode_inner(mere)
         return encoded
 
     def _spoken(self, question: str, history: Sequence[Turn]) -> list[tuple[str, str]]:
@@ -108,13 +117,20 @@ class Chat:
             if whole[: len(before)] == before:
                 behind: list[int] = whole[len(before) :]
                 return behind
-        return self.encode_text(text)
+        return self._encode_inner(text)
 
     def encode_text(self, text: str) -> list[int]:
-        """Return the ids of mere text: marks in it mean nothing."""
+        """Return the ids of mere text, standing alone: marks in it mean nothing."""
         ids: list[int] = self.tokenizer.encode(
             text, add_special_tokens=False, split_special_tokens=True
         )
+        return ids
+
+    def _encode_inner(self, text: str) -> list[int]:
+        """Return the ids of mere text behind other text."""
+        if self._inner is None:
+            return self.encode_text(text)
+        ids: list[int] = self._inner.encode(text, add_special_tokens=False).ids
         return ids
 
     def _encode(self, pieces: list[str]) -> list[list[int]]:

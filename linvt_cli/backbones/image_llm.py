@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -33,8 +34,8 @@ from linvt_cli.backbones.snapshot import (
     require_type,
     require_weights,
 )
-from linvt_cli.backbones.text_tokenizers import load_tokenizer, mark_ids
-from linvt_cli.backbones.token_bytes import token_bytes
+from linvt_cli.backbones.text_tokenizers import add_marks, load_tokenizer, mark_ids
+from linvt_cli.backbones.token_bytes import Speller, speller, token_bytes
 from linvt_cli.backbones.tower_check import require_working_tower
 from linvt_cli.config import FRAMES_PER_BATCH, Quantization
 from linvt_cli.errors import BackboneLoadError
@@ -63,6 +64,7 @@ class ImageLLM(ABC):
     template: ChatTemplate
     stop_tokens: tuple[str, ...]  # texts of the tokens that end an answer
     image_mark: ClassVar[str | None] = None  # stands for an image's tokens in the template
+    late_marks: ClassVar[tuple[str, ...]] = ()  # that are put behind the vocabulary while loading
     frames_per_batch: ClassVar[int] = FRAMES_PER_BATCH
     num_position_axes: ClassVar[int | None] = None  # None for plain positions
 
@@ -106,6 +108,7 @@ class ImageLLM(ABC):
         require_type(folder, raw, cls.model_types)
         require_weights(folder)
         tokenizer = load_tokenizer(folder)
+        add_marks(tokenizer, cls.late_marks)
         model = load_model(
             *cls._blueprint(raw, folder),
             folder,
@@ -269,10 +272,16 @@ class ImageLLM(ABC):
 
     def detokenize(self, ids: list[int]) -> str:
         """Return the text of generated ids, without special tokens."""
+        if self._speller is not None:
+            return self._speller.spell(ids)
         text: str = self.tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return text
+
+    @cached_property
+    def _speller(self) -> Speller | None:
+        return speller(self.tokenizer.backend_tokenizer)
 
     def _moved(self, value: Tensor) -> Tensor:
         if value.is_floating_point():

@@ -6,7 +6,8 @@ InternLM2 becomes Llama, whose arithmetic is the same: its fused query, key and 
 taken apart by groups of heads. Files of 2.5 and 3 in that layout differ in the chat template, which
 their configuration names. Repositories ending in "-hf" load as they are.
 
-Every frame is one tile of 448 x 448 pixels, as InternVL2 was trained on videos.
+Every frame is one tile of 448 x 448 pixels, and has its number in front where it is shown as it is,
+as InternVL2 was trained on videos.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ _SYSTEM_25 = (
     "你是书生·万象，英文名是InternVL，"  # noqa: RUF001
     "是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。"
 )
+_FRAME = "Frame{number}: "
 CHATML = ChatTemplate(
     before=f"<|im_start|>system\n{_SYSTEM}<|im_end|><|im_start|>user\n",
+    image_label=_FRAME,
     image_start="<img>",
     image_end="</img>",
     between="\n",
@@ -47,6 +50,7 @@ CHATML = ChatTemplate(
 )
 _PHI3 = ChatTemplate(
     before=f"<|system|>\n{_SYSTEM}<|end|><|user|>\n",
+    image_label=_FRAME,
     image_start="<img>",
     image_end="</img>",
     between="\n",
@@ -55,6 +59,7 @@ _PHI3 = ChatTemplate(
 )
 CHATML_25 = ChatTemplate(
     before="<|im_start|>user\n",
+    image_label=_FRAME,
     image_start="<img>",
     image_end="</img>",
     between="\n",

@@ -20,7 +20,11 @@ from transformers.models.siglip import SiglipVisionConfig
 from linvt_cli.backbones.chat import ENGLISH_ASSISTANT, ChatTemplate
 from linvt_cli.backbones.image_llm import Blueprint
 from linvt_cli.backbones.llava import Llava
-from linvt_cli.backbones.original_layout import TensorConversion, register_layout
+from linvt_cli.backbones.original_layout import (
+    UNUSED_HEAD,
+    TensorConversion,
+    register_layout,
+)
 
 # SigLIP so400m at 384 px, read at its second last layer.
 _TOWER = {
@@ -34,7 +38,12 @@ _TOWER = {
 
 
 class OriginalMipha(LlavaForConditionalGeneration):
-    """LLaVA with a biased output layer, that loads the public files of Mipha."""
+    """LLaVA with a biased output layer, that loads the public files of Mipha.
+
+    They hold SigLIP's pooling head, which is never used.
+    """
+
+    _keys_to_ignore_on_load_unexpected = UNUSED_HEAD
 
     def __init__(self, config: LlavaConfig) -> None:
         super().__init__(config)

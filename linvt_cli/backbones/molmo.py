@@ -8,6 +8,7 @@ apart from the vocabulary, and fused matrices; both are put right while they are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,25 +26,44 @@ from transformers.models.qwen2 import Qwen2Config
 from linvt_cli.backbones.chat import ChatTemplate
 from linvt_cli.backbones.copy_description import published_shapes
 from linvt_cli.backbones.image_llm import Blueprint, Grid, ImageLLM, PixelValues
-from linvt_cli.backbones.molmo_layout import HEAD, MARKS, VOCABULARY
+from linvt_cli.backbones.molmo_layout import HEADS, MARKS, VOCABULARY
 from linvt_cli.backbones.molmo_parts import MolmoConfig, MolmoModel, MolmoNormAfterModel
+from linvt_cli.backbones.molmo_tiling import fitted, overview_cover
 from linvt_cli.backbones.snapshot import COMPLETE_HINT
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.types import Turn
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-# OpenAI's CLIP ViT-L/14 at 336 px, without its last layer.
+# OpenAI's CLIP ViT-L/14 at 336 px; files say how many of its layers they hold.
 _TOWER = {
     "hidden_size": 1024,
-    "num_hidden_layers": 23,
     "num_attention_heads": 16,
     "intermediate_size": 4096,
     "image_size": 336,
     "patch_size": 14,
 }
+# What MolmoE's configuration calls the same things.
+_TOWER_NAMES = {
+    "hidden_size": "image_emb_dim",
+    "num_attention_heads": "image_num_heads",
+    "intermediate_size": "image_mlp_dim",
+    "image_size": "image_default_input_size",
+    "patch_size": "image_patch_size",
+}
+_TEXT_NAMES = {
+    "hidden_size": "d_model",
+    "num_hidden_layers": "n_layers",
+    "num_attention_heads": "n_heads",
+    "num_key_value_heads": "n_kv_heads",
+    "max_position_embeddings": "max_sequence_length",
+    "rope_theta": "rope_theta",
+}
+_SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads")
 _VISION = "model.vision_backbone."
 _PROJECTED = _VISION + "image_projector.w1.weight"
+_TOWER_LAYER = re.compile(re.escape(_VISION) + r"image_vit\.transformer\.resblocks\.(\d+)\.")
+_ROUTER = "model.transformer.blocks.0.mlp.gate.weight"
 _EXPERT = "model.transformer.blocks.0.mlp.experts.0.gate_proj.weight"
 
 
@@ -76,13 +96,14 @@ class Molmo(ImageLLM):
     def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
         """Build the one of two classes whose language model puts its norms where this one does."""
         shapes = published_shapes(folder)
-        missing = [name for name in (_PROJECTED, VOCABULARY, MARKS, HEAD) if name not in shapes]
+        head = next(filter(shapes.__contains__, HEADS), HEADS[0])
+        missing = [name for name in (_PROJECTED, VOCABULARY, MARKS, head) if name not in shapes]
         if missing:
             raise BackboneLoadError(
                 f"The weights in '{folder}' lack {', '.join(missing)}", hint=COMPLETE_HINT
             )
         model_class = MolmoNormAfterModel if raw.get("norm_after") else MolmoModel
-        return model_class, native_config(raw, shapes)
+        return model_class, native_config(raw, shapes, head_size=shapes[head][0])
 
     def render_prompt(
         self, question: str, num_images: int = 1, history: Sequence[Turn] = ()
@@ -100,17 +121,14 @@ class Molmo(ImageLLM):
     def pixel_values(self, pixels_THWC: np.ndarray[Any, Any]) -> tuple[PixelValues, Grid]:
         """Shrink each picture into the square, pad it with black, and say what is padding."""
         height, width = pixels_THWC.shape[1:3]
-        scale = min(
-            np.float32(self._size) / np.float32(height), np.float32(self._size) / np.float32(width)
-        )
-        inner = (max(1, int(np.float32(height) * scale)), max(1, int(np.float32(width) * scale)))
+        inner = fitted(height, width, (self._size, self._size))
         pixels = torch.from_numpy(np.ascontiguousarray(pixels_THWC)).permute(0, 3, 1, 2) / 255
         pixels = F.interpolate(pixels, inner, mode="bilinear", antialias=True).clamp(0, 1)
         top, left = (self._size - inner[0]) // 2, (self._size - inner[1]) // 2
         frame = (left, self._size - inner[1] - left, top, self._size - inner[0] - top)
         mean, std = (torch.tensor(values)[:, None, None] for values in (_CLIP_MEAN, _CLIP_STD))
-        shown = F.pad(torch.ones(1, 1, *inner), frame)
-        covered = F.avg_pool2d(shown, self._patch).flatten(1).expand(len(pixels), -1)
+        cover = overview_cover(height, width, size=self._size, patch=self._patch)
+        covered = torch.from_numpy(cover).expand(len(pixels), -1)
         return {"pixels": (F.pad(pixels, frame) - mean) / std, "covered": covered}, self._grid
 
     def visual_tokens(self, values: PixelValues, grid: Grid) -> Tensor:
@@ -120,46 +138,63 @@ class Molmo(ImageLLM):
         return tokens
 
 
-def native_config(raw: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> MolmoConfig:
+def native_config(
+    raw: dict[str, Any], shapes: dict[str, tuple[int, ...]], *, head_size: int
+) -> MolmoConfig:
     """Translate the public configuration of Molmo; what it does not say, the weights' shapes do.
 
     Args:
-        raw: the public ``config.json``. ``vision_config``, where there is one, replaces single
-            sizes of the tower.
+        raw: the public ``config.json``. ``vision_config`` or MolmoE's ``vision_backbone``, where
+            there is one, replaces single sizes of the tower.
         shapes: of all weights.
+        head_size: rows of the head.
+
+    Raises:
+        ValueError: if it does not say the sizes of the language model.
+        BackboneLoadError: if the language model turns positions as no class here does.
     """
-    vision = {**_TOWER, **raw.get("vision_config", {})}
+    layers = {match[1] for match in map(_TOWER_LAYER.match, shapes) if match is not None}
+    vision = {**_TOWER, **_tower_of_molmoe(raw), **raw.get("vision_config", {})}
+    vision["num_hidden_layers"] = len(layers)
     return MolmoConfig(
         text_config=_text_config(raw, shapes),
         vision_config=CLIPVisionConfig(**vision, hidden_act="quick_gelu", layer_norm_eps=1e-5),
         projector_dim=shapes[_PROJECTED][0],
-        head_size=shapes[HEAD][0],
+        head_size=head_size,
     )
 
 
+def _tower_of_molmoe(raw: dict[str, Any]) -> dict[str, int]:
+    told = raw.get("vision_backbone") or {}
+    found = {name: told[public] for name, public in _TOWER_NAMES.items() if public in told}
+    if "image_size" in found:
+        found["image_size"], _ = found["image_size"]  # rows and columns
+    return found
+
+
 def _text_config(raw: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> PreTrainedConfig:
-    shared: dict[str, Any] = {
-        name: raw[name]
-        for name in (
-            "hidden_size",
-            "num_hidden_layers",
-            "num_attention_heads",
-            "num_key_value_heads",
-            "max_position_embeddings",
-            "rope_theta",
+    if raw.get("rope_impl") == "cockatoo":
+        raise BackboneLoadError(
+            "Molmo whose positions turn neighbouring numbers of a head is not supported",
+            hint="linvt models list names the models that can be loaded",
         )
-        if raw.get(name) is not None
-    }
-    shared |= {
+    told = {name: raw.get(name) or raw.get(other) for name, other in _TEXT_NAMES.items()}
+    shared: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    unsaid = [name for name in _SIZES if name not in shared]
+    if unsaid:  # what a configuration of transformers is not told, it makes up
+        raise ValueError(f"it does not say {', '.join(unsaid)}")
+    shared = {
+        "num_key_value_heads": shared["num_attention_heads"],
+        **shared,
         "vocab_size": shapes[VOCABULARY][0] + shapes[MARKS][0],
-        "rms_norm_eps": raw.get("layer_norm_eps", 1e-6),
+        "rms_norm_eps": raw.get("layer_norm_eps") or 1e-6,
         "tie_word_embeddings": False,
     }
     if _EXPERT in shapes:
         return OlmoeConfig(
             **shared,
             intermediate_size=shapes[_EXPERT][0],
-            num_experts=raw.get("moe_num_experts", 64),
+            num_experts=shapes[_ROUTER][0],
             num_experts_per_tok=raw.get("moe_top_k", 8),
         )
     shared["intermediate_size"] = raw["intermediate_size"] // 2  # gate and up are counted as one

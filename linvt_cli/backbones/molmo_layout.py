@@ -1,4 +1,8 @@
-"""How the public files of Molmo name and fuse their weights, told to transformers."""
+"""How the public files of Molmo name and fuse their weights, told to transformers.
+
+Those of MolmoE name some of them otherwise than those of 7B-D and 7B-O: the head stands on its own,
+and attention and experts are modules inside a block.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from linvt_cli.backbones.original_layout import JoinRows, TensorConversion, regi
 
 VOCABULARY = "model.transformer.wte.embedding"
 MARKS = "model.transformer.wte.new_embedding"
-HEAD = "model.transformer.ff_out.weight"
+HEADS = ("model.transformer.ff_out.weight", "lm_head.weight")  # one of them, the latter in MolmoE
 
 
 class PatchesToKernel(TensorConversion):
@@ -84,6 +88,7 @@ def _layout(attention_norm: str, feed_forward_norm: str) -> list[Any]:
         WeightRenaming(r"^model\.transformer\.ff_out\.", "lm_head."),
         WeightRenaming(r"^model\.transformer\.ln_f\.", "model.language_model.norm."),
         WeightRenaming(block, r"model.language_model.layers.\1."),
+        WeightRenaming(r"(\d)\.attn\.", r"\1."),
         WeightRenaming(r"\.attn_out\.", ".self_attn.o_proj."),
         WeightRenaming(r"\.ff_out\.", ".mlp.down_proj."),
         WeightRenaming(r"\.attn_norm\.", f".{attention_norm}."),

@@ -101,7 +101,7 @@ class MolmoParts(ComposedParts):
 
         Args:
             pixels_T3HW: padded and normalized.
-            covered_TN: share of each cell, in [0, 1], that shows the picture, not padding.
+            covered_TN: share of each cell, in [0, 1], that counts as picture, not as padding.
         """
         states = self.vision_tower(pixels_T3HW, output_hidden_states=True).hidden_states
         cells = torch.cat([states[layer] for layer in _LAYERS], dim=-1)[:, 1:]

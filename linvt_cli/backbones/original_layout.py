@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
@@ -33,6 +33,9 @@ from linvt_cli.backbones.snapshot import COMPLETE_HINT, shortened, weight_shapes
 from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.types import QUANTIZED_COPY
+
+UNUSED_HEAD: Final = [r"^model\.vision_tower\.head\."]
+"""What transformers is told not to miss: the pooling head of a SigLIP tower that is read before."""
 
 _LOGGER = logging.getLogger(__name__)
 _OTHER_MODEL = "these files belong to another model or to another version of it"

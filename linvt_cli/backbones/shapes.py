@@ -55,6 +55,7 @@ _QWEN2_HALF = (24, 896, 4864, 128, 151_655)
 _QWEN2_1_5 = (28, 1536, 8960, 256, 151_936)
 _QWEN2_7 = (28, 3584, 18_944, 512, 152_064)
 _PHI3 = (32, 3072, 8192, 3072, 32_014)
+_PHI3_BLIP3 = (*_PHI3[:-1], 32_015)
 
 SHAPES = {
     "qwen2-vl-2b": _QWEN2_VL(*_QWEN2_1_5),
@@ -73,9 +74,9 @@ SHAPES = {
     "llava-onevision-7b": _SO400M(*_QWEN2_7, vision_states=27),
     "mipha-3b": _SO400M(32, 2560, 10_240, 2560, 51_200, vision_states=28, matrices=2),
     "mipha-1.6b": _SO400M(24, 2048, 8192, 2048, 51_200, vision_states=28, matrices=2),
-    "xgen-mm-interleave": _SO400M(*_PHI3, fused=2),
-    "xgen-mm-singleimg": _SO400M(*_PHI3, fused=2),
-    "xgen-mm-dpo": _SO400M(*_PHI3, fused=2),
+    "xgen-mm-interleave": _SO400M(*_PHI3_BLIP3, fused=2),
+    "xgen-mm-singleimg": _SO400M(*_PHI3_BLIP3, fused=2),
+    "xgen-mm-dpo": _SO400M(*_PHI3_BLIP3, fused=2),
     "molmo-7b-d": _CLIP(*_QWEN2_7),
     "molmo-7b-o": _CLIP(32, 4096, 11_008, 4096, 100_278),
     "molmoe-1b": _CLIP(16, 2048, 1024, 2048, 50_304, matrices=0),

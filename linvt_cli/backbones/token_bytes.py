@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -29,6 +30,32 @@ def token_bytes(tokenizer: Tokenizer) -> list[bytes]:
         if index not in marks:
             table[index] = read(token)
     return table
+
+
+class Speller:
+    """Writes a text from ids byte by byte, so that nothing written changes with what follows.
+
+    A decoder that falls back to bytes shows all bytes in a row, line breaks among them, as
+    unreadable while one character of theirs is incomplete.
+
+    Args:
+        tokenizer: one that falls back to bytes.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._table = token_bytes(tokenizer)
+        self._leads = "Strip" in _decoders(tokenizer)  # a space that stands in front of all
+
+    def spell(self, ids: Sequence[int]) -> str:
+        """Return the text without marks; ids of no token add nothing."""
+        known = (self._table[token] for token in ids if token < len(self._table))
+        text = b"".join(known).decode(errors="replace")
+        return text.removeprefix(" ") if self._leads else text
+
+
+def speller(tokenizer: Tokenizer) -> Speller | None:
+    """Return what writes texts where the tokenizer's own decoder takes back what it wrote."""
+    return Speller(tokenizer) if "ByteFallback" in _decoders(tokenizer) else None
 
 
 def _decoders(tokenizer: Tokenizer) -> set[str]:

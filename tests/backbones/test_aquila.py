@@ -45,21 +45,18 @@ def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return load(folder), weights, request.param
 
 
-def noise(number: int) -> Frames:
-    pixels = np.random.default_rng(0).integers(0, 256, (number, 80, 120, 3), dtype=np.uint8)
-    video = VideoInfo(Path("noise.mp4"), 120, 80, 10.0, 100, "mpeg4", "opencv")
+def noise(number: int, width: int = 120) -> Frames:
+    pixels = np.random.default_rng(0).integers(0, 256, (number, 80, width, 3), dtype=np.uint8)
+    video = VideoInfo(Path("noise.mp4"), width, 80, 10.0, 100, "mpeg4", "opencv")
     return Frames(pixels, tuple(0.5 * t for t in range(number)), video, coverage=1.0)
 
 
 def public_pixels(frames: Frames) -> Tensor:
-    """Several images: pasted into the middle of a grey square, then SigLIP's processor."""
-    squares = []
-    for frame in frames.pixels:
-        picture = Image.fromarray(frame)
-        side = max(picture.size)
-        square = Image.new("RGB", (side, side), (127, 127, 127))
-        square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
-        squares.append(np.asarray(square.resize((56, 56), Image.Resampling.BICUBIC)))
+    """Frames of a video: SigLIP's processor, which squeezes them into a square."""
+    squares = [
+        np.asarray(Image.fromarray(frame).resize((56, 56), Image.Resampling.BICUBIC))
+        for frame in frames.pixels
+    ]
     return torch.from_numpy(np.stack(squares)).float().permute(0, 3, 1, 2) / 127.5 - 1
 
 
@@ -99,12 +96,29 @@ def test_with_all_tokens_logits_equal_the_public_arithmetic(loaded, number):
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
 
+def stock_processor() -> LlavaOnevisionImageProcessorPil:
+    return LlavaOnevisionImageProcessorPil(
+        size={"height": 56, "width": 56},
+        image_grid_pinpoints=[[56, 112]],
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+
+
+def test_a_frame_is_the_base_view_of_a_single_picture(loaded):
+    backbone, _, _ = loaded
+    frames = noise(1)
+    values, _ = backbone.pixel_values(frames.pixels)
+    views = stock_processor()(images=frames.pixels[0], return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(values["pixel_values"], views[:, 0], atol=1e-5, rtol=1e-5)
+
+
 @torch.no_grad()
 def test_the_hf_layout_equals_the_stock_model_on_several_images(tmp_path):
     stock = write_onevision(tmp_path)
     backbone = load(tmp_path)
 
-    frames = noise(2)
+    frames = noise(2, width=80)  # as squares, which are padded nowhere
     features = backbone.encode_frames(frames)
     tokens = features.tokens.flatten(0, 1)
     placement = VideoPlacement(grid=features.grid)
@@ -113,14 +127,8 @@ def test_the_hf_layout_equals_the_stock_model_on_several_images(tmp_path):
 
     images = ("<image>" * 17 + "\n") * 2
     ids = torch.tensor([backbone.tokenizer.encode(PROMPT.format(images=images))])
-    processor = LlavaOnevisionImageProcessorPil(
-        size={"height": 56, "width": 56},
-        image_grid_pinpoints=[[56, 56]],
-        image_mean=[0.5] * 3,
-        image_std=[0.5] * 3,
-    )
     several: Any = [list(frames.pixels)]
-    batch = processor(images=several, return_tensors="pt")
+    batch = stock_processor()(images=several, return_tensors="pt")
     expected = stock(input_ids=ids, attention_mask=torch.ones_like(ids), **batch).logits
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from linvt_cli.backbones.blip3 import Blip3
+from linvt_cli.backbones.blip3 import Blip3, native_config
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.generation.prompt import assemble
@@ -22,6 +22,7 @@ from tests.tiny_blip3 import (
     HEADS,
     INITIAL,
     LATENTS,
+    MARKS,
     TOWER_WIDTH,
     Weights,
     language_model,
@@ -29,6 +30,7 @@ from tests.tiny_blip3 import (
     write_blip3,
 )
 from tests.tiny_checkpoints import write_config
+from tests.tiny_sentencepiece import write_phi3_tokenizer
 
 PROMPT = (
     "<|system|>\nA chat between a curious user and an artificial intelligence assistant. The"
@@ -119,10 +121,9 @@ def test_with_all_tokens_logits_equal_the_public_arithmetic(loaded):
     table = joined(
         weights, "model.embed_tokens.weight", "model.embed_tokens.additional_embedding.weight"
     )
-    first, *rest = PROMPT.split("<image>")
-    rows = [table[backbone.tokenizer.encode(first)]]
-    for image, text in zip(tokens, rest, strict=True):
-        rows += [image, table[backbone.tokenizer.encode(text)]]
+    ids = backbone.tokenizer.encode(PROMPT)
+    images = iter(tokens)
+    rows = [next(images) if token == INITIAL else table[token][None] for token in ids]
     hidden = language_model().model(inputs_embeds=torch.cat(rows)[None]).last_hidden_state
     bias = None
     if "vlm.lang_model.lm_head.bias" in weights:
@@ -130,6 +131,33 @@ def test_with_all_tokens_logits_equal_the_public_arithmetic(loaded):
     head = joined(weights, "lm_head.weight", "lm_head.additional_fc.weight")
     expected = F.linear(hidden, head, bias)
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_marks_that_the_public_code_adds_are_behind_the_vocabulary_in_its_order(loaded):
+    backbone, _ = loaded
+    marks = ["<image>", "<image placeholder>", "<|endofchunk|>"]
+    ids = backbone.tokenizer.convert_tokens_to_ids(marks)
+    assert ids == [INITIAL, INITIAL + 1, INITIAL + 2]
+    assert backbone.tokenizer.encode("".join(marks), add_special_tokens=False) == ids
+
+
+def test_marks_that_are_there_already_keep_their_ids(tmp_path):
+    write_blip3(tmp_path)
+    write_phi3_tokenizer(tmp_path, ("<image placeholder>", *MARKS[:-1]))
+    ids = load(tmp_path).tokenizer.convert_tokens_to_ids
+    assert ids("<image placeholder>") == INITIAL - len(MARKS)
+    assert ids(["<image>", "<|endofchunk|>"]) == [INITIAL, INITIAL + 1]
+
+
+def test_the_unused_head_of_the_vision_encoder_is_passed_over(loaded):
+    backbone, weights = loaded
+    assert "vlm.vision_encoder.head.probe" in weights
+    assert not any(".head." in name for name in backbone.model.state_dict())
+
+
+def test_what_is_left_out_of_the_configuration_is_as_in_the_public_class():
+    text = native_config({}, head_bias=False).text_config
+    assert text.vocab_size == 32_012 + 3
 
 
 def test_another_architecture_is_refused(tmp_path):

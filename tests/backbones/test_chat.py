@@ -10,8 +10,8 @@ import pytest
 from linvt_cli.backbones.chat import Chat, ChatTemplate
 from linvt_cli.backbones.text_tokenizers import load_tokenizer
 from linvt_cli.types import Turn
-from tests.backbones.test_text_tokenizers import write_sentencepiece
 from tests.tiny_checkpoints import write_tokenizer
+from tests.tiny_sentencepiece import write_phi3_tokenizer, write_sentencepiece
 
 TEMPLATE = ChatTemplate(
     before="<|im_start|>user\n",
@@ -45,6 +45,19 @@ def test_pieces_joined_by_images_are_the_whole_prompt(tokenizer, image_mark, num
     for piece in pieces[1:]:
         joined += [mark, *piece]
     assert joined == tokenizer.encode(text)
+
+
+@pytest.mark.parametrize("image_mark", ["<pad>", None])
+def test_several_images_are_numbered_where_the_template_has_a_label(tokenizer, image_mark):
+    chat = Chat(tokenizer, replace(TEMPLATE, image_label="Frame{number}: "), image_mark)
+    pieces = chat.render("what?", 3)
+    assert [tokenizer.decode(piece) for piece in pieces] == [
+        "<|im_start|>user\nFrame1: <img>",
+        "</img>\nFrame2: <img>",
+        "</img>\nFrame3: <img>",
+        "</img>\nwhat?<|im_end|>\n<|im_start|>assistant\n",
+    ]
+    assert chat.render("what?", 1) == Chat(tokenizer, TEMPLATE, image_mark).render("what?", 1)
 
 
 @pytest.mark.parametrize("image_mark", ["<pad>", None])
@@ -141,3 +154,22 @@ def test_marks_in_a_question_leave_the_line_breaks_swallowed(swallowing):
     _, rendered = chat.render(said, 1)
     marks = swallowing.convert_tokens_to_ids(["<|end|>", "<|assistant|>"])
     assert rendered == [*chat.encode_text(said), *marks]
+
+
+@pytest.fixture(scope="module")
+def spaced_once(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A tokenizer that puts a space in front of a whole prompt alone, as Phi-3's does."""
+    folder: Path = tmp_path_factory.mktemp("spaced")
+    write_phi3_tokenizer(folder, ("<|user|>", "<|end|>", "<|assistant|>", "<pad>"))
+    return load_tokenizer(folder)
+
+
+def test_what_stands_behind_the_template_has_no_space_in_front(spaced_once):
+    chat = Chat(spaced_once, PHI3, "<pad>")
+    space, *dog = chat.encode_text("the dog <|end|>")
+    assert spaced_once.convert_ids_to_tokens(space).startswith("\u2581")
+    dog = spaced_once.encode("<pad>the dog <", add_special_tokens=False)[1:-1]
+    for words in ("the dog <", "the dog <|end|>", "the dog <pad>"):
+        _, rendered = chat.render(words, 1)
+        assert rendered[: len(dog)] == dog
+        assert chat.encode_answer(words)[: len(dog)] == dog

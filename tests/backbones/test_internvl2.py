@@ -160,14 +160,21 @@ def test_with_all_tokens_logits_equal_the_public_arithmetic(loaded, number):
     name = "tok_embeddings" if kind == "internlm2" else "embed_tokens"
     table = weights[f"language_model.model.{name}.weight"]
     mark = backbone.tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>")
-    image = "<img>" + "<IMG_CONTEXT>" * 4 + "</img>\n"
-    ids = torch.tensor(backbone.tokenizer.encode(public_prompt(kind, image * number)))
+    ids = torch.tensor(backbone.tokenizer.encode(public_prompt(kind, public_images(number))))
     embeds = table[ids]
     embeds[ids == mark] = tokens.flatten(0, 1)
     assert len(prompt.video_spans) == number
     torch.testing.assert_close(
         logits, public_logits(kind, weights, embeds[None]), atol=1e-4, rtol=1e-4
     )
+
+
+def public_images(number: int) -> str:
+    """A picture, or the frames of a video, each with its number."""
+    image = "<img>" + "<IMG_CONTEXT>" * 4 + "</img>\n"
+    if number == 1:
+        return image
+    return "".join(f"Frame{frame}: {image}" for frame in range(1, number + 1))
 
 
 def public_prompt(kind: str, images: str) -> str:
@@ -194,8 +201,9 @@ def test_the_hf_layout_equals_the_stock_model_on_the_same_images(tmp_path, numbe
     prompt = assemble(backbone, features.tokens.flatten(0, 1), "What moves?", placement)
     logits, _ = backbone.step(prompt.inputs_embeds, None)
 
-    images = ("<img>" + "<IMG_CONTEXT>" * 4 + "</img>\n") * number
-    text = f"<|im_start|>user\n{images}What moves?<|im_end|>\n<|im_start|>assistant\n"
+    text = (
+        f"<|im_start|>user\n{public_images(number)}What moves?<|im_end|>\n<|im_start|>assistant\n"
+    )
     ids = torch.tensor([backbone.tokenizer.encode(text)])
     expected = stock(input_ids=ids, pixel_values=public_pixels(noise(number))).logits
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)

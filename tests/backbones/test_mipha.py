@@ -62,7 +62,7 @@ def public_pixels(frames: Frames) -> Tensor:
 
 def public_features(weights: Weights, pixels: Tensor) -> Tensor:
     """The tower's second last layer, then the projector."""
-    hidden: Tensor = tower(3)(pixels, output_hidden_states=True).hidden_states[-2]
+    hidden: Tensor = tower(3, head=True)(pixels, output_hidden_states=True).hidden_states[-2]
     p = "model.mm_projector."
     hidden = F.gelu(F.linear(hidden, weights[p + "0.weight"], weights[p + "0.bias"]))
     return F.linear(hidden, weights[p + "2.weight"], weights[p + "2.bias"])
@@ -93,6 +93,12 @@ def test_with_all_tokens_logits_equal_the_public_arithmetic(loaded):
         rows += [image, table[backbone.tokenizer.encode(text)]]
     expected = phi()(inputs_embeds=torch.cat(rows)[None]).logits
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_unused_head_of_the_vision_encoder_is_passed_over(loaded):
+    backbone, weights = loaded
+    assert "model.vision_tower.vision_model.head.probe" in weights
+    assert not any(".head." in name for name in backbone.model.state_dict())
 
 
 def test_another_architecture_is_refused(tmp_path):

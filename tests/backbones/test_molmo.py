@@ -19,8 +19,10 @@ from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError
 from linvt_cli.generation.prompt import assemble
 from linvt_cli.types import Frames, VideoInfo, VideoPlacement
+from tests.backbones.test_molmo_tiling import public_cover
 from tests.tiny_checkpoints import write_config, write_weights
 from tests.tiny_molmo import (
+    MOLMOE,
     PATCH,
     SIZE,
     TOWER_HEADS,
@@ -28,6 +30,7 @@ from tests.tiny_molmo import (
     TOWER_WIDTH,
     VOCABULARY,
     Weights,
+    head_name,
     language_model,
     write_molmo,
 )
@@ -58,14 +61,12 @@ def noise(height: int = 80, width: int = 120) -> Frames:
 
 
 def public_patches(frames: Frames) -> tuple[Tensor, Tensor]:
-    """Resize and pad; patches with pixels in order row, column, channel, and their masks."""
+    """Resize and pad; patches with pixels in order row, column, channel, and the masks' shares."""
     height, width = frames.pixels.shape[1:3]
     scale = min(SIZE / height, SIZE / width)
     inner = (int(height * scale), int(width * scale))
     top, left = (SIZE - inner[0]) // 2, (SIZE - inner[1]) // 2
     pictures = np.zeros((len(frames.pixels), SIZE, SIZE, 3), np.float32)
-    mask = np.zeros((SIZE, SIZE), np.float32)
-    mask[top : top + inner[0], left : left + inner[1]] = 1
     for picture, frame in zip(pictures, frames.pixels, strict=True):
         small = F.interpolate(
             torch.from_numpy(frame).permute(2, 0, 1)[None] / 255,
@@ -78,9 +79,8 @@ def public_patches(frames: Frames) -> tuple[Tensor, Tensor]:
     pictures -= np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
     pictures /= np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
     cut = pictures.reshape(-1, SIDE, PATCH, SIDE, PATCH, 3).transpose(0, 1, 3, 2, 4, 5)
-    masks = mask.reshape(SIDE, PATCH, SIDE, PATCH).transpose(0, 2, 1, 3).reshape(SIDE**2, -1)
     patches = np.ascontiguousarray(cut).reshape(len(pictures), SIDE**2, -1)
-    return torch.from_numpy(patches), torch.from_numpy(masks.mean(axis=1))
+    return torch.from_numpy(patches), torch.from_numpy(public_cover(height, width, SIZE, PATCH, 0))
 
 
 def attention(w: Weights, p: str, asking: Tensor, seen: Tensor) -> Tensor:
@@ -204,9 +204,35 @@ def test_another_architecture_is_refused(tmp_path):
         load(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["7b-d", "moe"])
+def test_files_without_a_head_are_refused(tmp_path, kind):
+    weights = write_molmo(tmp_path, kind)
+    del weights[head_name(kind)]
+    write_weights(tmp_path, weights)
+    with pytest.raises(BackboneLoadError, match=r"lack model\.transformer\.ff_out\.weight$"):
+        load(tmp_path)
+
+
 def test_files_without_the_vision_part_are_refused(tmp_path):
     weights = write_molmo(tmp_path)
     language = {name: w for name, w in weights.items() if "vision_backbone" not in name}
     write_weights(tmp_path, language)
     with pytest.raises(BackboneLoadError, match=r"lack model\.vision_backbone"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("n_heads", "num_attention_heads"), ("d_model", "hidden_size")]
+)
+def test_sizes_that_a_configuration_does_not_say_are_not_made_up(tmp_path, name, told):
+    write_molmo(tmp_path, "moe")
+    write_config(tmp_path, {"model_type": "molmo", **MOLMOE, name: None})
+    with pytest.raises(BackboneLoadError, match=f"no molmo: ValueError: it does not say {told}$"):
+        load(tmp_path)
+
+
+def test_positions_that_turn_neighbouring_numbers_are_refused(tmp_path):
+    write_molmo(tmp_path, "moe")
+    write_config(tmp_path, {"model_type": "molmo", **MOLMOE, "rope_impl": "cockatoo"})
+    with pytest.raises(BackboneLoadError, match="turn neighbouring numbers"):
         load(tmp_path)

@@ -68,7 +68,7 @@ def test_only_the_language_models_layers_are_quantized_and_logits_stay_near(
     likeness = nn.functional.cosine_similarity(
         logits.float().flatten(), expected.float().flatten(), dim=0
     )
-    assert likeness > (0.99 if quantization == "int8" else 0.9)
+    assert likeness > (0.99 if quantization == "int8" else 0.8)
 
 
 @pytest.mark.parametrize("quantization", ["int8", "nf4"])

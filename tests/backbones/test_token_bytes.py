@@ -6,10 +6,10 @@ import pytest
 from tokenizers import Tokenizer
 
 from linvt_cli.backbones.text_tokenizers import load_tokenizer
-from linvt_cli.backbones.token_bytes import token_bytes
-from tests.backbones.test_text_tokenizers import write_sentencepiece
+from linvt_cli.backbones.token_bytes import speller, token_bytes
 from tests.tiny_checkpoints import write_tokenizer
 from tests.tiny_models import byte_tokenizer
+from tests.tiny_sentencepiece import write_sentencepiece
 
 TEXT = 'the dog: {"colour": "red", "count": 12}\n\tsnow\u2603man \u4f60\u597d'
 
@@ -38,3 +38,20 @@ def test_sentencepiece_tokens_are_the_bytes_of_the_text(tmp_path: Path, dummy_pr
 
 def test_every_single_byte_is_a_token():
     assert {bytes([byte]) for byte in range(256)} <= set(token_bytes(byte_tokenizer()))
+
+
+@pytest.mark.parametrize("dummy_prefix", [True, False])
+def test_a_text_is_spelled_as_it_was_and_keeps_its_beginning_while_it_grows(tmp_path, dummy_prefix):
+    write_sentencepiece(tmp_path, dummy_prefix=dummy_prefix)
+    tokenizer = load_tokenizer(tmp_path)
+    found = speller(tokenizer.backend_tokenizer)
+    assert found is not None
+    ids = tokenizer.encode(TEXT)
+    assert found.spell(ids) == TEXT == tokenizer.decode(ids, skip_special_tokens=True)
+    for end in range(len(ids)):
+        assert TEXT.startswith(found.spell(ids[:end]).rstrip("\ufffd"))
+    assert found.spell([*ids, 1 << 20]) == TEXT
+
+
+def test_a_byte_level_tokenizer_needs_no_speller():
+    assert speller(byte_tokenizer()) is None
