@@ -33,7 +33,9 @@ def read_own(file: Path, options: ReadOptions) -> Read:
         try:
             yield _item(entry, file)
         except FieldError as error:
-            reason = DatasetError(f"{entry.place}: {error}", path=file)
+            reason = DatasetError(
+                f"{entry.place}: {error}", path=file, hint="'linvt data check' finds bad lines"
+            )
             yield BrokenItem(_id_of(entry), _groups_of(entry), reason)
 
 

@@ -161,7 +161,7 @@ CLIPS = {
     "mjpeg": Clip("avi", "mjpeg", {}, pixel_format="yuvj420p"),
     "ffv1": Clip("mkv", "ffv1", {}, num_frames=40),
     "ffv1, odd size": Clip("mkv", "ffv1", {}, num_frames=40, size=(97, 61), pixel_format="bgr0"),
-    "gif": Clip("gif", "gif", {}, num_frames=40, pixel_format="rgb8"),
+    "gif": Clip("gif", "gif", {}, num_frames=40, pixel_format="rgb8", opencv=False),
     "apng": Clip("apng", "apng", {}, num_frames=40, pixel_format="rgb24"),
     "flv": Clip("flv", "libx264", _x264(g="30")),
 }
