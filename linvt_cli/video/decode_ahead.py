@@ -126,6 +126,7 @@ class DecodeAhead:
             self._state.wait_for(lambda: number in self._outcomes)
             self._bytes.pop(number, None)
             outcome = self._outcomes.pop(number)
+            self._state.notify_all()  # there is room, for which a process may wait already
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
