@@ -59,7 +59,7 @@ By = Literal["letter", "letter-likelihood", "text-likelihood"]
 
 
 def require_questions(items: Sequence[object], data: str) -> None:
-    """Refuse files without a question: a benchmark has some.
+    """Refuse files without a question.
 
     Raises:
         DatasetError: if there is none.
@@ -68,7 +68,7 @@ def require_questions(items: Sequence[object], data: str) -> None:
         raise DatasetError(
             f"The files in '{data}' hold no question",
             path=data,
-            hint="fetch them again, as they are published",
+            hint="see what is in them; those of a benchmark may have to be fetched again",
         )
 
 
