@@ -65,12 +65,12 @@ class NanoRecipe:
     num_validation_busy: int = 40
     num_hard: int = 600
     num_validation_hard: int = 60
-    image_steps: int = 4800
-    stills_first: int = 500  # of the image steps
-    mixing: int = 600  # of the image steps, after those
-    cover_steps: int = 1500
-    instruct_steps: int = 600
-    joint_steps: int = 2000
+    image_steps: int = 3300
+    stills_first: int = 400  # of the image steps
+    mixing: int = 450  # of the image steps, after those
+    cover_steps: int = 1000
+    instruct_steps: int = 300
+    joint_steps: int = 1800
     vocab_size: int = 1024
     seed: int = 0
     embed_dim: int = 192
@@ -112,7 +112,7 @@ def run_recipe(
         device: where to train; the CPU by default.
         num_workers: processes that draw ahead, as many as suit the machine by default; what they
             draw, and so the weights, are the same whatever their number.
-        bfloat16: whether the language model multiplies in it, which takes a CPU that can.
+        bfloat16: whether the language model, and Muon, multiply in it, which takes a CPU that can.
         on_progress: called with a line of text now and then.
 
     Raises:
@@ -138,7 +138,7 @@ def run_recipe(
         nano.model.vision.lay_out(torch.contiguous_format)
     if bfloat16:
         halve_products(nano)
-    run = RecipeRun(run_dir, device, num_workers, on_progress)
+    run = RecipeRun(run_dir, device, num_workers, on_progress, bfloat16)
     run.finish(VisionStage(nano, num_steps=recipe.vision_steps))
     banks = make_banks(run, recipe, nano, on_progress)
     set_statistics(nano.model, banks.train.cache)

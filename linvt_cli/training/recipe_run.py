@@ -60,12 +60,14 @@ class RecipeRun:
         device: where it trains.
         num_workers: processes that draw ahead.
         on_progress: called with a line of text now and then.
+        bfloat16: whether Muon multiplies in it.
     """
 
     folder: Path
     device: torch.device
     num_workers: int
     on_progress: Callable[[str], None]
+    bfloat16: bool = False
 
     def finish(self, stage: Stage) -> None:
         """Run a stage, unless the run folder says that it is finished: then load its weights."""
@@ -74,7 +76,9 @@ class RecipeRun:
             load_stage_weights(stage, self.folder / f"{stage.name}.safetensors")
             return
         # What an interruption costs: minutes on a CPU, seconds on a GPU.
-        options = TrainingOptions(save_every=100 if self.device.type == "cpu" else 400)
+        options = TrainingOptions(
+            save_every=100 if self.device.type == "cpu" else 400, bfloat16=self.bfloat16
+        )
         run_stage(stage, self.folder, options, self._report, num_workers=self.num_workers)
         finished.touch()
 

@@ -75,6 +75,7 @@ class TrainingOptions:
     validate_every: int = 400
     save_every: int = 100
     log_every: int = 25
+    bfloat16: bool = False  # whether Muon multiplies in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def run_stage(
     """
     learnt = _parameters(stage)
     parameters = list(learnt.values())
-    optimizers = optimizers_of(stage, parameters, options.weight_decay)
+    optimizers = optimizers_of(stage, parameters, options.weight_decay, bfloat16=options.bfloat16)
     checkpoint = run_dir / f"{stage.name}.safetensors"
     first = 0
     if checkpoint.exists():
@@ -191,7 +192,7 @@ def _parameters(stage: Stage) -> dict[str, nn.Parameter]:
 
 
 def optimizers_of(
-    stage: Stage, weights: Sequence[nn.Parameter], weight_decay: float
+    stage: Stage, weights: Sequence[nn.Parameter], weight_decay: float, *, bfloat16: bool = False
 ) -> list[torch.optim.Optimizer]:
     """Return what a stage learns by.
 
@@ -199,12 +200,14 @@ def optimizers_of(
         stage: says which of its layers learn by Muon.
         weights: that learn.
         weight_decay: of matrices.
+        bfloat16: whether Muon multiplies in it.
     """
     return muon_and_adamw(
         weights,
         stage.hidden_layers() if isinstance(stage, LayeredStage) else (),
         learning_rate=stage.learning_rate,
         weight_decay=weight_decay,
+        bfloat16=bfloat16,
     )
 
 
