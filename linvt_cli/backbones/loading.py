@@ -15,7 +15,8 @@ from linvt_cli.errors import ConfigError, DeviceError, OutOfMemoryError
 
 # PyTorch has a class for its own allocator on accelerators: other failures are known by their words
 _ALLOCATION = re.compile(
-    r"can't allocate memory|CUDA error: out of memory|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED"
+    r"can't allocate memory|CUDA (driver )?error: out of memory|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED"
+    r"|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation"
 )
 _FULL = "close what else uses it, or use another --device"
 _SMALLER = "use fewer frames (--frames), fewer --video-tokens, or a smaller --model"
@@ -56,6 +57,9 @@ def select_device(choice: str) -> torch.device:
             f"Device '{choice}' was asked for, and this machine has {count} CUDA device(s)",
             hint=f"use --device cuda:{count - 1} or a lower number",
         )
+    # cuDNN's attention, which PyTorch 2.13 takes first on such devices, gives wrong answers on B200
+    # (pytorch #193893) and gradients that are no numbers on H100 and H200 (pytorch #196678).
+    torch.backends.cuda.enable_cudnn_sdp(False)
     return torch.device("cuda", index)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from linvt_cli.backbones.loading import free_memory, select_device
+from linvt_cli.backbones.loading import free_memory, select_device, select_dtype
 from linvt_cli.doctor.findings import Circumstances, Finding
 from linvt_cli.errors import DeviceError, MachineError
 
@@ -105,7 +105,7 @@ def _without_cuda(driver: str | None, *, built_for: str | None, wanted: bool) ->
 def _try_device(index: int) -> dict[str, object]:
     device = torch.device("cuda", index)
     properties = torch.cuda.get_device_properties(device)
-    half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    half = select_dtype(device, half_precision=True)
     try:
         for dtype in (torch.float32, half):
             if (error := largest_error(device, dtype)) > 10 * _TOLERANCE[dtype]:

@@ -49,6 +49,15 @@ def test_a_choice_stands_for_a_device(cuda_devices, choice, number, expected):
     assert select_device(choice) == torch.device(expected)
 
 
+@pytest.mark.parametrize(("choice", "others_only"), [("cpu", []), ("auto", [False])])
+def test_attention_on_a_gpu_is_never_that_of_cudnn(cuda_devices, monkeypatch, choice, others_only):
+    calls: list[bool] = []
+    monkeypatch.setattr(torch.backends.cuda, "enable_cudnn_sdp", calls.append)
+    cuda_devices(1)
+    select_device(choice)
+    assert calls == others_only
+
+
 @pytest.mark.parametrize("choice", ["cuda", "cuda:0"])
 def test_cuda_without_a_device_is_an_error_that_names_the_way_out(cuda_devices, choice):
     cuda_devices(0)
@@ -98,6 +107,8 @@ def test_the_dtype_follows_from_device_and_model(
         RuntimeError("CUDA error: out of memory"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDA driver error: out of memory"),
+        RuntimeError("cuDNN Frontend error: [..] failed with CUDA_ERROR_OUT_OF_MEMORY"),
     ],
 )
 def test_running_out_of_memory_is_one_of_our_errors(error):

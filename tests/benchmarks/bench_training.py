@@ -231,11 +231,12 @@ def report(
 def settings_of(options: argparse.Namespace) -> list[Setting]:
     """The rows: the one that users get, and one for each thing that is left out or added."""
     few = WARM_UP + min(options.steps, 8)
+    first_look = options.samples // options.batch_size  # later steps read the cache
     rows = {
         "main": Setting("as linvt train does", options.steps),
         "alone": Setting("pictures prepared one after the other", few, prepared_ahead=False),
         "again": Setting("with --gradient-checkpointing", few, checkpointing=True),
-        "first": Setting("with --cache-features, first look", options.samples, cached=True),
+        "first": Setting("with --cache-features, first look", first_look, cached=True),
         "cached": Setting("with --cache-features, from then on", options.steps, cached=True),
     }
     return [rows[name] for name in options.rows]
@@ -279,14 +280,14 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=64)
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=ROWS)
     parser.add_argument("--no-parts", dest="parts", action="store_false")
     parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore", FutureWarning)  # of names in transformers that PEFT uses
     if options.tiny:
-        options.frames, options.steps, options.samples = 4, 6, 4
+        options.frames, options.steps, options.samples = 4, 6, 16
         options.device = "cpu"
     elif options.device == "cpu":
         print("No CUDA device here: a full-size model needs one; --tiny runs anywhere")

@@ -13,7 +13,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedTy
 from linvt_cli.backbones.base import TunableBackbone
 from linvt_cli.backbones.loading import select_device
 from linvt_cli.config import LinVTConfig, Workload
-from linvt_cli.errors import ConfigError
+from linvt_cli.errors import ConfigError, OutOfMemoryError
 from linvt_cli.pipeline.loading import LoadedImageLLM, load_image_llm
 from linvt_cli.pipeline.model_choice import find_checkpoint, find_model
 from linvt_cli.pipeline.precision import choose_dtype
@@ -81,16 +81,21 @@ def load_frozen(
     device = select_device(settings.device)
     if device.type != "cpu" and accelerator.num_processes > 1:
         device = accelerator.device  # that this process was started for
-    loaded = load_image_llm(
-        settings.model,
-        device=str(device),
-        weights=settings.weights,
-        quantization="none",
-        dtype=str(training_dtype(settings, device)).removeprefix("torch."),
-        work=Workload(frames=frames),
-        keep_quantized=False,
-        on_notice=lambda _: None,
-    )
+    try:
+        loaded = load_image_llm(
+            settings.model,
+            device=str(device),
+            weights=settings.weights,
+            quantization="none",
+            dtype=str(training_dtype(settings, device)).removeprefix("torch."),
+            work=Workload(frames=frames),
+            keep_quantized=False,
+            on_notice=lambda _: None,
+        )
+    except OutOfMemoryError as error:  # whose hint is about answering, in fewer bits
+        raise OutOfMemoryError(
+            error.message, hint="use a smaller --model (linvt models list), or another --device"
+        ) from error
     backbone = cast("TunableBackbone", loaded.backbone)  # all of the catalogue are
     backbone.model.requires_grad_(False)
     return loaded, backbone

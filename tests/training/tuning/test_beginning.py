@@ -9,7 +9,7 @@ import pytest
 import torch
 from accelerate import DistributedType, state
 
-from linvt_cli.errors import CheckpointMismatchError, ConfigError
+from linvt_cli.errors import CheckpointMismatchError, ConfigError, OutOfMemoryError
 from linvt_cli.training.tuning import beginning
 from linvt_cli.training.tuning.adapter import add_lora
 from linvt_cli.training.tuning.beginning import (
@@ -49,6 +49,17 @@ def test_no_weight_of_the_image_llm_takes_a_gradient(tmp_path):
     loaded, backbone = load_frozen(settings, make_accelerator(settings), frames=4)
     assert loaded.spec.name == "internvl2-1b"
     assert not any(weight.requires_grad for weight in backbone.model.parameters())
+
+
+def test_a_device_that_is_too_small_has_a_hint_that_training_takes(monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OutOfMemoryError("'nano' needs 9.0 GiB", hint="use --quant int8")
+
+    monkeypatch.setattr(beginning, "load_image_llm", refuse)
+    with pytest.raises(OutOfMemoryError, match=r"needs 9\.0 GiB") as caught:
+        load_frozen(SETTINGS, make_accelerator(SETTINGS), frames=4)
+    assert "--model" in str(caught.value.hint)
+    assert "--quant" not in str(caught.value.hint)
 
 
 def test_several_processes_share_a_cpu(tmp_path):
