@@ -119,8 +119,9 @@ def train_nano(
         from linvt_cli.training.continued import ContinuedRecipe, run_continued
         from linvt_cli.training.disk_errors import disk_errors_translated
         from linvt_cli.training.recipe import NanoRecipe, run_recipe
+        from linvt_cli.training.sole_run import sole_run
 
-        with disk_errors_translated(run_dir):
+        with disk_errors_translated(run_dir), sole_run(run_dir):
             if choice.begin_with is None:
                 folder = run_recipe(
                     run_dir,

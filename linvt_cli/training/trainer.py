@@ -8,6 +8,7 @@ and then renamed, so that a cut leaves the last one whole.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from linvt_cli.errors import MachineError
 from linvt_cli.training.drawing import drawn_ahead
 from linvt_cli.training.optimizer import muon_and_adamw, set_learning_rate, warmed_cosine
 from linvt_cli.training.state import restore_state, restore_weights, write_state
@@ -108,6 +110,9 @@ def run_stage(
         on_metrics: called with how it goes, now and then.
         num_workers: processes that draw batches ahead, where it is a ``DrawnStage``; the batches
             are the same, whatever their number.
+
+    Raises:
+        MachineError: if gradients are no numbers any more.
     """
     learnt = _parameters(stage)
     parameters = list(learnt.values())
@@ -127,13 +132,14 @@ def run_stage(
                 set_learning_rate(optimizer, rate)
                 optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(parameters, options.max_grad_norm)
+            norm = nn.utils.clip_grad_norm_(parameters, options.max_grad_norm)
             for optimizer in optimizers:
                 optimizer.step()
             losses.append(loss.detach())
             done = step + 1
             last = done == stage.num_steps
             if done % options.save_every == 0 or last:
+                _require_finite(norm, stage, done)
                 write_state(checkpoint, learnt, optimizers, step=done)
             measured = done % options.validate_every == 0 or last
             if measured or done % options.log_every == 0:
@@ -150,6 +156,16 @@ def run_stage(
                     )
                 )
                 losses = []
+
+
+def _require_finite(norm: Tensor, stage: Stage, step: int) -> None:
+    """Refuse to keep weights that are no numbers: the checkpoint before them is still good."""
+    if not math.isfinite(float(norm)):
+        raise MachineError(
+            f"The gradients of step {step} of stage '{stage.name}' are no numbers any more",
+            hint="run the same command again, which goes on from the last checkpoint;"
+            " if that ends here too, begin anew on another --device, or without --dtype bfloat16",
+        )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from linvt_cli.errors import MachineError
 from linvt_cli.training.trainer import Metrics, TrainingOptions, learning_rate_at, run_stage
 
 OPTIONS = TrainingOptions(warmup_steps=4, validate_every=10, save_every=5, log_every=5)
@@ -38,6 +39,23 @@ class Regression:
 
     def validate(self) -> dict[str, float]:
         return {"all": float(not self.layer.training)}
+
+
+class Overflowing(Regression):
+    """A stage whose loss is no number from some step on."""
+
+    def loss(self, step: int) -> Tensor:
+        return super().loss(step) * (float("nan") if step >= 7 else 1.0)
+
+
+def test_weights_that_are_no_numbers_are_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"gradients of step 10 of stage 'regression' are no"):
+        run_stage(Overflowing(), tmp_path, OPTIONS, lambda metrics: None)
+    kept = load_file(tmp_path / "regression.safetensors")
+    assert all(torch.isfinite(tensor).all() for tensor in kept.values())
+    lines: list[Metrics] = []
+    run_stage(Regression(), tmp_path, OPTIONS, lines.append)  # goes on from step 5
+    assert [line.step for line in lines] == list(range(10, 41, 5))
 
 
 class InTurns(Regression):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -111,28 +109,6 @@ def read_image_result(run_dir: Path) -> ImageResult | None:
         after=_counts(document["after"]),
         weights_after=document["weights_after"],
     )
-
-
-@contextmanager
-def sole_ablation(run_dir: Path) -> Iterator[None]:
-    """Keep other commands out of a run folder; the system lets go if this one dies.
-
-    Raises:
-        ConfigError: another command works there.
-    """
-    with (run_dir / "ablation.lock").open("a") as file:
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ConfigError(
-                    f"Another command works in '{run_dir}'",
-                    field="output",
-                    hint="wait for its end, or name another folder with -o",
-                ) from error
-        yield
 
 
 def _counts(document: dict[str, list[int]]) -> Counts:

@@ -31,7 +31,6 @@ from linvt_cli.training.ablation.results import (
     add_result,
     read_image_result,
     read_results,
-    sole_ablation,
     write_image_result,
 )
 from linvt_cli.training.ablation.stage import VariantStage
@@ -50,6 +49,7 @@ from linvt_cli.training.features import NUM_FRAMES, FeatureCache
 from linvt_cli.training.half_products import halve_products
 from linvt_cli.training.recipe import set_statistics
 from linvt_cli.training.settings_file import hold_to_settings
+from linvt_cli.training.sole_run import sole_run
 from linvt_cli.training.trainer import TrainingOptions, run_stage
 from linvt_cli.training.whole_file import write_whole
 
@@ -98,8 +98,7 @@ def run_ablation(
     specs = select_variants(choice.only)
     device = device or torch.device("cpu")
     image_llm = load_image_llm(choice.image_llm, device)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    with sole_ablation(run_dir):
+    with sole_run(run_dir):
         settings = _settings(recipe, image_llm)
         hold_to_settings(run_dir / "ablation.json", settings, kind="an ablation")
         train, test = clip_caches(

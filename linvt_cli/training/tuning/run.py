@@ -10,6 +10,7 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from linvt_cli.errors import DatasetError, MachineError
 from linvt_cli.pipeline.loading import LoadedImageLLM
 from linvt_cli.pipeline.model_choice import find_model
 from linvt_cli.training.disk_errors import disk_errors_translated
+from linvt_cli.training.sole_run import sole_run
 from linvt_cli.training.tuning.adapter import add_lora, load_lora, require_peft, set_dropout
 from linvt_cli.training.tuning.bad_samples import BAD_FILE, BadSamples
 from linvt_cli.training.tuning.beginning import (
@@ -88,7 +90,11 @@ def _run(settings: TuningSettings, observer: Observer | None) -> Path:
         check_readable(path)
     accelerator = make_accelerator(settings)
     observer = observer if observer and accelerator.is_main_process else Observer()
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    with sole_run(settings.run_dir) if accelerator.is_main_process else nullcontext():
+        return _train(settings, accelerator, observer)
+
+
+def _train(settings: TuningSettings, accelerator: Accelerator, observer: Observer) -> Path:
     spec, _ = find_model(settings.model)
     if accelerator.is_main_process and not _is_begun(settings.run_dir):
         (settings.run_dir / BAD_FILE).unlink(missing_ok=True)

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from linvt_cli.backbones.nano_model import save_nano
-from linvt_cli.errors import ConfigError
 from linvt_cli.training.ablation.clip_sets import clip_sets, is_cache_of
-from linvt_cli.training.ablation.results import RunResult, sole_ablation
+from linvt_cli.training.ablation.results import RunResult
 from linvt_cli.training.ablation.run import AblationChoice, run_ablation
 from linvt_cli.training.ablation.variants import VARIANTS, handed_out, runs_of
 from linvt_cli.training.ablation.workers import Listener, Run, run_side_by_side
@@ -58,14 +57,6 @@ def test_two_processes_come_to_the_results_of_one(tmp_path: Path, weights: Path)
     assert is_cache_of(features, clips, tiny_nano())
     assert not is_cache_of(features, clips, tiny_nano(1))  # another vision encoder
     assert not is_cache_of(features, clip_sets(TINY)["test"], tiny_nano())
-
-
-def test_a_folder_takes_one_command_at_a_time(tmp_path: Path) -> None:
-    another = pytest.raises(ConfigError, match="Another command works")
-    with sole_ablation(tmp_path), another, sole_ablation(tmp_path):
-        pass
-    with sole_ablation(tmp_path):
-        pass
 
 
 def test_the_slowest_are_handed_out_first_then_seed_by_seed() -> None:
