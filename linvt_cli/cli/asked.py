@@ -139,11 +139,15 @@ class ModelOptions:
     def linvt_checkpoint(self) -> str | None:
         """The LinVT checkpoint that the user named, on the command line or in the catalogue.
 
+        That of the catalogue is none of a tokenizer which takes none.
+
         Raises:
             ConfigError: if the catalogue cannot be used.
         """
+        if self.checkpoint is not None or self.tokenizer not in (None, "linvt"):
+            return self.checkpoint
         own = find_own(self.name)
-        return self.checkpoint or (None if own is None else own.checkpoint)
+        return None if own is None else own.checkpoint
 
     @property
     def default_frames(self) -> int:

@@ -12,7 +12,7 @@ from linvt_cli.cli.asked import ModelOptions
 from linvt_cli.cli.benchmark_options import EXACT, LOCAL, BenchmarkOptions
 from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.output import Output, json_text
-from linvt_cli.cli.result_files import replace_file
+from linvt_cli.cli.output_files import replace_file
 from linvt_cli.cli.watching import free_memory, load_model
 from linvt_cli.errors import JudgementError, LinVTError, MachineError, OfflineError
 from linvt_cli.evaluation.benchmarks import Benchmark

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.output import Output, json_text
-from linvt_cli.cli.output_files import require_new
-from linvt_cli.cli.result_files import replace_file
+from linvt_cli.cli.output_files import replace_file, require_new
 from linvt_cli.cli.sizes import count_text
 from linvt_cli.errors import ConfigError, DatasetError, MachineError
 from linvt_cli.training.video_data.conversion import Converted, Converter, VideoMissing

@@ -65,6 +65,7 @@ def split_arguments(
 
     The question is the last of two or more. Where questions come from an option too, or videos from
     a list, the last argument is a question only if it names no file and does not look like a name.
+    A ``-`` is never one, but standard input.
 
     Args:
         arguments: of the command line, in their order.
@@ -77,13 +78,15 @@ def split_arguments(
     if not arguments or (len(arguments) == 1 and not has_list):
         return tuple(arguments), None
     *inputs, last = arguments
-    is_file = os.path.exists(last)  # noqa: PTH110 - Path() would fold 'http://'
+    is_list = last == STANDARD_INPUT
+    is_file = is_list or os.path.exists(last)  # noqa: PTH110 - Path() would fold 'http://'
     if asks_otherwise or (has_list and not inputs):
         if is_file or looks_like_file(last):
             return tuple(arguments), None
     elif is_file:
         raise ConfigError(
-            f"The last of these should be the question, and '{last}' is there as a file",
+            f"The last of these should be the question, and '{last}' is"
+            f" {'standard input' if is_list else 'there as a file'}",
             field="question",
             hint="linvt ask … -q 'What happens?', which leaves all others to be videos",
         )
@@ -150,7 +153,9 @@ def find_requests(
         VideoRequest(video, tuple(asked), start, end)
         for (video, start, end), asked in gathered.items()
     ]
-    return take_shard(requests[: selection.limit], selection.shard)
+    names = list(dict.fromkeys(request.video for request in requests))
+    taken = set(take_shard(names[: selection.limit], selection.shard))
+    return [request for request in requests if request.video in taken]
 
 
 def _are_same(file: str, other: str) -> bool:

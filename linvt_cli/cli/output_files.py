@@ -96,18 +96,30 @@ def write_file(path: Path, write: Callable[[Path], object]) -> int:
         MachineError: if it cannot be written; then what was there before still is.
     """
     with write_errors_translated(path):
-        is_straight = _takes_bytes_only(path)
-        place = path if is_straight else path.resolve()
-        with tempfile.TemporaryDirectory(
-            dir=None if is_straight else place.parent, prefix=".linvt-"
-        ) as folder:
+        if not _takes_bytes_only(path):
+            return replace_file(path, write)
+        with tempfile.TemporaryDirectory(prefix=".linvt-") as folder:
             new = Path(folder) / path.name
             write(new)
-            size = new.stat().st_size
-            if is_straight:
-                _pour(new, path)
-            else:
-                _put_in_place(new, place)
+            _pour(new, path)
+            return new.stat().st_size
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> int:
+    """Write a new file beside a path, put it in its place once it is on the disk, return its size.
+
+    It gets the permissions of the file that it replaces. A link stays one, to the new file. Until
+    then it is in a folder of its own, so that it cannot be a file of the user's.
+
+    Raises:
+        OSError: if it cannot be written; then what was there before still is.
+    """
+    place = path.resolve()
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".linvt-") as folder:
+        new = Path(folder) / path.name
+        write(new)
+        size = new.stat().st_size
+        _put_in_place(new, place)
     return size
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from linvt_cli.cli.output_files import write_errors_translated
+from linvt_cli.cli.output_files import replace_file, write_errors_translated
 from linvt_cli.cli.row_formats import Csv, JsonLines, KeptRow, RowFormat
 from linvt_cli.errors import ConfigError, MachineError, how_to_install
 
@@ -52,6 +51,8 @@ class ResultFile:
             MachineError: if it cannot be opened.
         """
         try:
+            with _errors_translated(self.path):
+                self._open()
             self._recover()
         except BaseException:
             self._close()
@@ -59,8 +60,8 @@ class ResultFile:
         return self
 
     def _recover(self) -> None:
+        """Read the rows that are there, and cut off a torn one."""
         with _errors_translated(self.path):
-            self._open()
             content = self.path.read_bytes()
         # A run that ended before its first row leaves the head, or a part of it.
         if not self._resume and not self._form.head.startswith(content):
@@ -142,7 +143,8 @@ class ParquetFile(ResultFile):
     """A Parquet file, which is written when all rows are there.
 
     Until then they are in a file of JSON Lines beside it, named after it, which goes away in the
-    end. If both are there, a sudden end came between: the rows of the second are all rows.
+    end. If both are there, a sudden end came between: the rows of the second are all rows, unless
+    it is empty.
     """
 
     def __init__(self, path: Path, *, resume: bool) -> None:
@@ -161,17 +163,29 @@ class ParquetFile(ResultFile):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if self.table.exists() and not self._resume:
                 raise already_there(self.table)
-            is_whole = self.table.exists() and not self.path.exists()
-        if is_whole:
-            from linvt_cli.cli.parquet import read_table
-
-            def write_lines(new: Path) -> None:
-                with new.open("wb") as file:
-                    file.writelines(map(self._form.line, read_table(self.table)))
-
-            with _errors_translated(self.path):
-                replace_file(self.path, write_lines)
         return super().__enter__()
+
+    def _recover(self) -> None:
+        if self.table.exists() and not os.fstat(self._descriptor).st_size:
+            self._begin_with_table()
+        super()._recover()
+
+    def _begin_with_table(self) -> None:
+        """Fill the file beside the table with its rows; no other process can do so meanwhile."""
+        from linvt_cli.cli.parquet import read_table
+
+        def write_lines(new: Path) -> None:
+            with new.open("wb") as file:
+                file.writelines(map(self._form.line, read_table(self.table)))
+
+        with _errors_translated(self.path):
+            try:
+                replace_file(self.path, write_lines)
+            except BaseException:
+                self.path.unlink()
+                raise
+            self._close()
+            self._open()
 
     def complete(self) -> None:
         """Write the table and remove the file beside it.
@@ -210,26 +224,7 @@ def open_results(name: str, *, resume: bool) -> ResultFile:
 
 def files_of(name: str) -> tuple[str, ...]:
     """Return the files that a name for results stands for, there or not."""
-    return name, f"{name}.new", f"{name}.jsonl", f"{name}.jsonl.new"
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a new file beside a path, and put it in its place once it is whole and on the disk.
-
-    It gets the permissions of the file that it replaces. A link stays one, to the new file.
-    """
-    place = path.resolve()
-    new = place.with_name(f"{place.name}.new")
-    try:
-        write(new)
-        with new.open("rb+") as file:
-            os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            shutil.copymode(place, new)
-        new.replace(place)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
+    return name, f"{name}.jsonl"
 
 
 def already_there(path: Path) -> ConfigError:

@@ -17,7 +17,9 @@ from linvt_cli.cli.output import utf8_text
 from linvt_cli.cli.row_formats import KeptRow
 from linvt_cli.config import ANY_SHAPE, AnswerShape
 from linvt_cli.errors import ConfigError, VideoError
+from linvt_cli.models.source import names_folder
 from linvt_cli.settings.catalogue import find_own
+from linvt_cli.settings.folders import expanded
 
 if TYPE_CHECKING:
     from linvt_cli.config import GenerationConfig
@@ -65,12 +67,12 @@ def settings_of(
     """
     own = find_own(model.name)
     asked: dict[str, object] = {
-        "model": model.chosen,
+        "model": _one_spelling(model.chosen),
         "stands for": None if own is None else (own.source, own.checkpoint),
         "tokenizer": model.tokenizer,
         "video_tokens": model.video_tokens,
-        "checkpoint": model.checkpoint,
-        "weights": model.weights,
+        "checkpoint": _one_spelling(model.checkpoint),
+        "weights": _one_spelling(model.weights),
         "versions": tuple(versions),
         "quant": model.quant,
         "dtype": model.dtype,
@@ -86,6 +88,13 @@ def settings_of(
         sampling.pop(key, None)
     text = json.dumps({**asked, "sampling": sampling}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_SETTINGS_DIGITS]
+
+
+def _one_spelling(named: str | None) -> str | None:
+    """Return one name for a folder, however it is written; names of models stay."""
+    if named is None or not names_folder(named):
+        return named
+    return os.path.abspath(expanded(named))  # noqa: PTH100 - keeps links
 
 
 def make_plan(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.bootstrap import Comparison, compare
@@ -64,6 +64,8 @@ def compare_results(
 ) -> tuple[Comparison, int]:
     """Compare two documents over the questions that both scored.
 
+    A question is the same if its id, the name of its video and the right answer are.
+
     Args:
         first: a document.
         second: another, of the same benchmark.
@@ -83,7 +85,7 @@ def compare_results(
             hint="compare runs of one benchmark",
         )
     one, other = _scores(first, places[0]), _scores(second, places[1])
-    shared = [name for name in one if name in other]
+    shared = [name for name in one if name in other and one[name].about == other[name].about]
     if not shared:
         raise DatasetError(
             f"'{places[1]}' has no question of '{places[0]}'",
@@ -91,23 +93,31 @@ def compare_results(
             hint="compare runs over the same questions",
         )
     over = first.get("averaged_over")
-    groups = [category_of(one[name][2], over) for name in shared] if over else None
+    groups = [category_of(one[name].groups, over) for name in shared] if over else None
     compared = compare(
-        [one[name][0] for name in shared],
-        [other[name][0] for name in shared],
-        [one[name][1] for name in shared],
+        [one[name].score for name in shared],
+        [other[name].score for name in shared],
+        [one[name].video for name in shared],
         groups,
     )
     return compared, len(one) + len(other) - 2 * len(shared)
 
 
-def _scores(document: Mapping[str, Any], place: str) -> dict[str, tuple[float, str, Groups]]:
+class _Score(NamedTuple):
+    score: float
+    video: str
+    groups: Groups
+    about: tuple[str, str]  # name of the video, right answer
+
+
+def _scores(document: Mapping[str, Any], place: str) -> dict[str, _Score]:
     try:
         return {
-            row["id"]: (
+            row["id"]: _Score(
                 float(row["score"]),
                 str(row["video"]),
                 tuple((dimension, name) for dimension, name in row["groups"]),
+                (Path(row["video"]).name, str(row["expected"])),
             )
             for row in document["rows"]
             if row["score"] is not None

@@ -70,7 +70,9 @@ class Endpoint:
             )
         self.url = self.url.rstrip("/").removesuffix(self.path) + self.path
         self._client = httpx2.Client(
-            timeout=self.timeout, headers={"user-agent": f"linvt/{__version__}"}
+            timeout=self.timeout,
+            headers={"user-agent": f"linvt/{__version__}"},
+            trust_env=not self.is_local,  # no proxy reaches this machine's own ports
         )
 
     @property

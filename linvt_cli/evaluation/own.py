@@ -12,6 +12,14 @@ from linvt_cli.training.video_data.fields import FieldError, Row, row_of, text_o
 from linvt_cli.training.video_data.samples import BadSample, Sample, missing_video, sample_of
 
 _DIMENSIONS = ("category", "kind", "source")
+_BAD_LINES = "'linvt data check' finds bad lines"
+_BESIDE = (
+    "names are those of files beside it, or whole paths, as 'linvt data convert --videos' writes"
+)
+
+
+class _NoVideoError(FieldError):
+    """The video of a line is not there."""
 
 
 def read_own(file: Path, options: ReadOptions) -> Read:
@@ -33,9 +41,8 @@ def read_own(file: Path, options: ReadOptions) -> Read:
         try:
             yield _item(entry, file)
         except FieldError as error:
-            reason = DatasetError(
-                f"{entry.place}: {error}", path=file, hint="'linvt data check' finds bad lines"
-            )
+            hint = _BESIDE if isinstance(error, _NoVideoError) else _BAD_LINES
+            reason = DatasetError(f"{entry.place}: {error}", path=file, hint=hint)
             yield BrokenItem(_id_of(entry), _groups_of(entry), reason)
 
 
@@ -66,7 +73,7 @@ def _usable(sample: Sample | BadSample) -> Sample:
     if isinstance(sample, BadSample):
         raise FieldError("", sample.reason)
     if (missing := missing_video(sample)) is not None:
-        raise FieldError("", missing.reason)
+        raise _NoVideoError("", missing.reason)
     return sample
 
 

@@ -67,7 +67,8 @@ def load_parts(
 ) -> LoadedParts:
     """Load what ``VideoQA.load`` is asked for; arguments and errors are described there."""
     spec, _ = find_model(model)
-    checkpoint = checkpoint or checkpoint_of(model)
+    if checkpoint is None and tokenizer in (None, "linvt"):
+        checkpoint = checkpoint_of(model)
     num_frames = (checkpoint and trained_frames(checkpoint)) or spec.default_frames
     choice = choose_tokenizer(
         spec,

@@ -70,11 +70,11 @@ def regular_file(path: str | Path) -> Path:
             path=path,
             hint="check the path, and that the links in it lead somewhere",
         ) from error
+    if not os.access(path, os.R_OK):
+        raise VideoError(f"{name} may not be read", path=path, hint="check its permissions")
     for is_kind, kind, hint in _SPECIAL_FILES:
         if is_kind(status.st_mode):
             raise VideoError(f"{name} is {kind}, not a video file", path=path, hint=hint)
-    if not os.access(path, os.R_OK):
-        raise VideoError(f"{name} may not be read", path=path, hint="check its permissions")
     if status.st_size == 0:
         raise VideoDecodeError(f"{name} is empty (0 bytes)", path=path, hint="copy it again")
     return Path(os.path.abspath(path))  # noqa: PTH100 - keeps links, so messages show this name

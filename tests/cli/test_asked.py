@@ -96,6 +96,19 @@ def test_a_checkpoint_that_cannot_be_read_is_told_of_when_it_is_loaded(tmp_path)
     assert asked.default_frames == find_backbone("nano").default_frames
 
 
+@pytest.mark.parametrize(
+    ("tokenizer", "has_it"), [(None, True), ("linvt", True), ("cluster", False), ("mean", False)]
+)
+def test_a_checkpoint_of_the_catalogue_is_for_linvt_alone(tmp_path, monkeypatch, tokenizer, has_it):
+    monkeypatch.delenv("LINVT_CONFIG", raising=False)
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    (tmp_path / "models.toml").write_text("[mine]\nfrom = 'nano'\ncheckpoint = 'run/linvt'\n")
+    expected = str(tmp_path / "run" / "linvt") if has_it else None
+    assert ModelOptions("mine", tokenizer=tokenizer).linvt_checkpoint == expected
+    typed = ModelOptions("mine", tokenizer=tokenizer, checkpoint="another")
+    assert typed.linvt_checkpoint == "another"
+
+
 @pytest.mark.parametrize("chosen", [{"at": "1"}, {"start": "0"}, {"end": "2"}, {"fps": 1.0}])
 def test_a_token_file_shows_no_other_frames_than_it_was_made_from(chosen):
     with pytest.raises(ConfigError, match="chosen when it was made") as raised:

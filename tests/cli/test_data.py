@@ -166,7 +166,7 @@ def test_an_interrupted_conversion_leaves_nothing_behind(tmp_path):
     )
     assert process.stderr is not None
     assert process.stderr.readline() == "ready\n"
-    assert out.with_name("out.jsonl.new").exists()
+    assert [each.name for each in tmp_path.glob(".linvt-*/*")] == ["out.jsonl"]
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (130, "interrupted\n")

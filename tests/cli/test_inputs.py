@@ -47,6 +47,8 @@ def videos(*inputs: str, **selection: object) -> list[str]:
         (["a.mp4", "b.mp4"], True, False, (("a.mp4", "b.mp4"), None)),
         (["a.mp4", "missing.mp4"], True, False, (("a.mp4", "missing.mp4"), None)),
         (["a.mp4", "in"], True, False, (("a.mp4", "in"), None)),
+        (["a.mp4", "-"], True, False, (("a.mp4", "-"), None)),
+        (["-"], False, True, (("-",), None)),
         (["a.mp4", "no/such"], True, False, (("a.mp4", "no/such"), None)),
         (["a.mp4", "*.mp4"], True, False, (("a.mp4", "*.mp4"), None)),
         (["a.mp4", "is it day/night?"], True, False, (("a.mp4",), "is it day/night?")),
@@ -64,6 +66,8 @@ def test_the_last_argument_is_the_question_unless_it_is_a_file(arguments, more, 
 def test_a_file_is_never_taken_for_the_question():
     with pytest.raises(ConfigError, match="should be the question"):
         split_arguments(["a.mp4", "b.mp4"], asks_otherwise=False, has_list=False)
+    with pytest.raises(ConfigError, match="'-' is standard input"):
+        split_arguments(["a.mp4", "-"], asks_otherwise=False, has_list=False)
 
 
 @pytest.mark.parametrize("text", ["What?", "what", "Why so?", "a or b/c", "It ends. So?", "..."])
@@ -181,6 +185,16 @@ def test_shards_share_the_limited_list():
     parts = [videos("a.mp4", "b.mp4", "in", limit=3, shard=f"{i}/2") for i in (1, 2)]
     assert parts == [["a.mp4", "in/c.mp4"], ["b.mp4"]]
     assert videos("a.mp4", shard="2/2") == []
+
+
+def test_limits_and_shards_count_videos_and_leave_their_parts_together(folder):
+    parts = [("a.mp4", 0, 5), ("a.mp4", 5, 9), ("b.mp4", 0, 5)]
+    rows = [{"video": video, "start": start, "end": end} for video, start, end in parts]
+    (folder / "parts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lists = ("parts.jsonl",)
+    assert videos(lists=lists, limit=2) == ["a.mp4", "a.mp4", "b.mp4"]
+    assert videos(lists=lists, shard="1/2") == ["a.mp4", "a.mp4"]
+    assert videos(lists=lists, shard="2/2") == ["b.mp4"]
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1/0", "1", "a/b", "-1/2", "1/2/3"])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from linvt_cli.cli.result_files import ParquetFile, files_of, open_results, replace_file
+from linvt_cli.cli.output_files import replace_file
+from linvt_cli.cli.result_files import ParquetFile, files_of, open_results
 from linvt_cli.errors import ConfigError, DatasetError, MachineError
 from tests.cli.test_row_formats import row
 
@@ -125,14 +126,24 @@ def test_a_file_that_was_replaced_while_this_one_opened_it_is_not_written(path, 
     write(path, row(1))
     usual = os.open
 
-    def slow_open(place: Path, *arguments: int) -> int:
-        descriptor = usual(place, *arguments)
-        replace_file(place, lambda new: new.write_bytes(b""))
+    def slow_open(place: Path, *arguments: int, **named: int) -> int:
+        descriptor = usual(place, *arguments, **named)
+        if place == path:
+            replace_file(place, lambda new: new.write_bytes(b""))
         return descriptor
 
     monkeypatch.setattr(os, "open", slow_open)
     with pytest.raises(ConfigError, match="Another linvt"):
         write(path, row(2), resume=True)
+
+
+def test_a_file_of_a_users_own_with_a_like_name_is_left_alone(path):
+    write(path, row(1), row(2))
+    own = path.with_name(f"{path.name}.new")
+    own.write_text("mine")
+    with open_results(str(path), resume=True) as file:
+        file.keep(file.rows[:1])
+    assert own.read_text() == "mine"
 
 
 def test_results_are_never_written_over(path):

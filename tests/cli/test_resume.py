@@ -209,3 +209,17 @@ def test_settings_change_with_what_changes_answers():
     assert settings(frames=FrameOptions(start="60")) == others[3]
     assert settings(frames=FrameOptions(decoder="pyav", min_coverage=0.1)) == usual
     assert settings(ModelOptions("nano", device="cpu", pull=True)) == usual
+
+
+@pytest.mark.parametrize("spelling", ["runs/mine/", "./runs/mine", "runs//mine"])
+def test_a_folder_is_the_same_however_it_is_written(spelling):
+    def settings(folder: str) -> tuple[str, ...]:
+        models = (
+            ModelOptions(folder),
+            ModelOptions("nano", checkpoint=folder),
+            ModelOptions("nano", weights=folder),
+        )
+        return tuple(settings_of(each, FrameOptions(), GenerationConfig()) for each in models)
+
+    assert settings(spelling) == settings("runs/mine")
+    assert settings("runs/other") != settings("runs/mine")

@@ -19,6 +19,16 @@ def test_two_documents_are_compared_over_the_questions_that_both_scored(tmp_path
     assert result.difference == pytest.approx(1 / 6)
 
 
+def test_another_question_with_the_same_id_is_not_compared():
+    first, second = mlvu(1.0, 0.0, 0.0, 1.0), mlvu(1.0, 0.0, 0.0, 0.0)
+    rows = second["rows"]
+    rows[0] = {**rows[0], "video": "elsewhere/q0.mp4"}
+    rows[1] = {**rows[1], "video": "another.mp4"}
+    rows[2] = {**rows[2], "expected": "B"}
+    result, unmatched = compare_results(first, second, places=("a", "b"))
+    assert (result.count, unmatched, result.only_first) == (2, 4, 1)
+
+
 def test_documents_that_cannot_be_compared_are_errors(tmp_path):
     first = mlvu(1.0, 0.0, 0.0, 1.0)
     with pytest.raises(DatasetError, match="'b' is about mvbench, 'a' about mlvu"):

@@ -31,6 +31,12 @@ def test_a_reply_comes_from_the_endpoint_with_model_key_and_version():
     assert judge.label == "tiny (tiny-2026-01)"
 
 
+def test_no_proxy_stands_before_a_judge_on_this_machine(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # nobody listens there
+    with judge_server((200, "yes")) as server:
+        assert judge_at(server.url, attempts=1).reply("right?", 0, anything) == "yes"
+
+
 def test_a_reply_is_asked_for_once_also_by_a_later_run(tmp_path):
     path = tmp_path / "judge.jsonl"
     with judge_server((200, "yes")) as server:

@@ -95,6 +95,16 @@ def test_a_bad_line_is_told_with_file_and_line_and_stops_no_other(read, tmp_path
     assert said in bad.error.message
 
 
+@pytest.mark.parametrize(
+    ("line", "way_out"),
+    [({**ASKED, "video": "b.mp4"}, "data convert --videos"), ("nothing", "data check")],
+    ids=str,
+)
+def test_a_bad_line_has_a_hint_that_helps(read, line, way_out):
+    (bad,) = read(line)
+    assert way_out in bad.error.hint
+
+
 def test_a_file_that_is_not_there_is_an_error():
     with pytest.raises(DatasetError, match=r"'none\.jsonl' cannot be read"):
         list(read_own(Path("none.jsonl"), ReadOptions("all")))

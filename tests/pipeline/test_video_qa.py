@@ -222,6 +222,17 @@ def test_loading_without_a_number_takes_the_one_of_the_backbone(monkeypatch: pyt
     assert qa.describe_question == "What happens?"
 
 
+def test_another_tokenizer_goes_with_a_model_whose_checkpoint_is_in_the_catalogue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(loading, "load_backbone", lambda *_, **__: TinyBackbone())
+    monkeypatch.delenv("LINVT_CONFIG", raising=False)
+    monkeypatch.setenv("LINVT_HOME", str(tmp_path))
+    (tmp_path / "models.toml").write_text("[mine]\nfrom = 'nano'\ncheckpoint = 'linvt'\n")
+    qa = VideoQA.load("mine", tokenizer="cluster", device="cpu")
+    assert (qa.model.tokenizer, qa.model.checkpoint) == ("cluster", None)
+
+
 def test_a_loaded_model_answers_with_the_checkpoint_that_comes_with_it(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -50,6 +50,12 @@ def test_an_unreadable_file_is_an_error(tmp_path):
         regular_file(tmp_path / "a.mp4")
 
 
+def test_a_folder_that_may_not_be_read_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(VideoError, match="may not be read"):
+        regular_file(tmp_path)
+
+
 def test_an_empty_file_is_an_error(tmp_path):
     (tmp_path / "a.mp4").touch()
     with pytest.raises(VideoDecodeError, match="is empty"):
