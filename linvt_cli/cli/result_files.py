@@ -113,9 +113,9 @@ class ResultFile:
         """Do what is left to do when all rows are there."""
 
     def _open(self) -> None:
-        self._descriptor = os.open(
-            self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666
-        )
+        # Only Windows has the second, without which it changes the ends of lines.
+        flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | flags, 0o666)
         _lock(self._descriptor, self.path)
         # While this one waited to open it, another process may have put a new file in its place.
         if not os.path.samestat(os.fstat(self._descriptor), self.path.stat()):

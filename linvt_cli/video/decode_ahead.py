@@ -21,6 +21,7 @@ MAX_BYTES = 1 << 30
 """Bytes of pixels that wait to be looked at, the video that is next excepted."""
 _MOST_WORKERS = 4
 _AHEAD_OF_EACH = 2  # videos that a worker may be ahead
+_HAS_PROCESSES = os.name != "nt"  # Windows cannot hand them the files that they write pixels to
 
 
 def usual_workers() -> int:
@@ -49,7 +50,8 @@ class DecodeAhead:
 
     Args:
         jobs: what to decode.
-        workers: how many processes decode; with 0, this one does, and nothing is ahead.
+        workers: how many processes decode; with 0, and on Windows, this one does, and nothing is
+            ahead.
         timeout: seconds for one video.
         max_bytes: of pixels that wait.
         command: what is started to decode.
@@ -69,7 +71,8 @@ class DecodeAhead:
     ) -> None:
         self._jobs = jobs
         self._known = known
-        count = min(usual_workers() if workers is None else workers, len(jobs))
+        wanted = usual_workers() if workers is None else workers
+        count = min(wanted, len(jobs)) if _HAS_PROCESSES else 0
         # Two videos on a core each are done sooner than one after the other on two.
         threads = max(1, _own_cores() // max(1, count))
         self._processes = [

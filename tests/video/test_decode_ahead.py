@@ -87,6 +87,13 @@ def test_without_processes_too_what_is_known_is_not_decoded(video):
         assert list(decoded) == [Decoded(None, source)]
 
 
+def test_where_there_can_be_no_processes_this_one_decodes(video, monkeypatch):
+    monkeypatch.setattr(decode_ahead, "_HAS_PROCESSES", False)
+    with DecodeAhead(jobs(str(video)), workers=2) as outcomes:
+        (decoded,) = outcomes
+    assert isinstance(decoded.frames, Frames)
+
+
 def test_no_more_is_decoded_ahead_than_the_window(log):
     with DecodeAhead(jobs(*"1" * 50), workers=2, command=FAKE_WORKER) as decoded:
         outcomes = iter(decoded)
