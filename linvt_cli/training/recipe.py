@@ -70,7 +70,7 @@ class NanoRecipe:
     mixing: int = 450  # of the image steps, after those
     cover_steps: int = 1000
     instruct_steps: int = 300
-    joint_steps: int = 1800
+    joint_steps: int = 1500
     vocab_size: int = 1024
     seed: int = 0
     embed_dim: int = 192
