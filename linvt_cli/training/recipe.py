@@ -193,6 +193,7 @@ def _linvt_stages(
         linvt,
         banks,
         num_steps=recipe.joint_steps,
+        learning_rate=1e-3,
         readers=image.readers,
         by_muon=True,
     )
