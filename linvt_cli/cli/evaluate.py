@@ -61,6 +61,7 @@ def evaluate_world(
         options.model_option(options.NAMED_OR_LARGEST),
     ] = DEFAULT_MODEL,
     checkpoint: options.CheckpointOption = None,
+    weights: options.WeightsOption = None,
     device: options.DeviceOption = "auto",
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
@@ -75,8 +76,10 @@ def evaluate_world(
         from linvt_cli.evaluation import world
         from linvt_cli.evaluation.report import as_table, to_record
 
-        asked = settle_model(ModelOptions(model, checkpoint=checkpoint, device=device), output)
-        ways = world.load_ways(asked.chosen, device, checkpoint)
+        asked = settle_model(
+            ModelOptions(model, checkpoint=checkpoint, device=device, weights=weights), output
+        )
+        ways = world.load_ways(asked.chosen, device, checkpoint, weights)
         size = world.WorldBenchmark(seed, clips, questions, foreign, hard, frames)
         with output.progress("Writing and watching clips") as show:
             report = world.evaluate_world(

@@ -115,12 +115,16 @@ def evaluate_world(
     return report
 
 
-def load_ways(model: str, device: str, checkpoint: str | None = None) -> dict[str, VideoQA]:
+def load_ways(
+    model: str, device: str, checkpoint: str | None = None, weights: str | None = None
+) -> dict[str, VideoQA]:
     """Load a model with trained LinVT, and the weight-free tokenizers at the same number of tokens.
 
     All share one backbone. Arguments and errors are those of ``VideoQA.load``.
     """
-    linvt = VideoQA.load(model, tokenizer="linvt", checkpoint=checkpoint, device=device)
+    linvt = VideoQA.load(
+        model, tokenizer="linvt", checkpoint=checkpoint, weights=weights, device=device
+    )
     budget = linvt.tokenizer.num_video_tokens or 1
     return {
         "linvt": linvt,

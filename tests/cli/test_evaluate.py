@@ -18,8 +18,10 @@ def calls(monkeypatch):
     """Let the benchmark be over at once, with one right and one wrong answer; note the calls."""
     made: list[Any] = []
 
-    def load_ways(model: str, device: str, checkpoint: str | None) -> dict[str, object]:
-        made.append((model, device, checkpoint))
+    def load_ways(
+        model: str, device: str, checkpoint: str | None, weights: str | None
+    ) -> dict[str, object]:
+        made.append((model, device, checkpoint, weights))
         return {}
 
     def evaluate_world(ways: object, benchmark: WorldBenchmark, *, on_progress: Any) -> WorldReport:
@@ -48,7 +50,13 @@ def test_the_result_is_a_table_with_a_column_for_each_way_of_looking(calls, caps
 def test_options_set_the_size_of_the_run(calls, capsys):
     arguments = ["--seed", "9", "--clips", "4", "--questions", "3", "--foreign", "0"]
     assert run(["evaluate", "world", "--device", "cpu", *arguments]) == 0
-    assert calls == [("nano", "cpu", None), WorldBenchmark(9, 4, 3, 0)]
+    assert calls == [("nano", "cpu", None, None), WorldBenchmark(9, 4, 3, 0)]
+
+
+def test_weights_that_were_trained_here_are_measured(calls, capsys):
+    arguments = ["--weights", "runs/nano", "--checkpoint", "runs/nano/linvt"]
+    assert run(["evaluate", "world", "--device", "cpu", *arguments]) == 0
+    assert calls[0] == ("nano", "cpu", "runs/nano/linvt", "runs/nano")
 
 
 def test_the_largest_model_that_fits_may_be_asked_for_and_is_nano_where_there_is_no_other(
@@ -57,7 +65,7 @@ def test_the_largest_model_that_fits_may_be_asked_for_and_is_nano_where_there_is
     monkeypatch.setenv("LINVT_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     assert run(["evaluate", "world", "--model", "auto", "--device", "cpu"]) == 0
-    assert calls[0] == ("nano", "cpu", None)
+    assert calls[0] == ("nano", "cpu", None, None)
 
 
 def test_hard_clips_and_frames_are_options(calls):
@@ -83,7 +91,7 @@ def test_an_unknown_benchmark_is_a_usage_error(calls, capsys):
 
 
 def test_a_model_without_trained_linvt_is_an_error(monkeypatch, capsys):
-    def load_ways(model: str, device: str, checkpoint: str | None) -> None:
+    def load_ways(model: str, device: str, checkpoint: str | None, weights: str | None) -> None:
         raise CheckpointError("No LinVT checkpoint comes with it")
 
     monkeypatch.setattr(world, "load_ways", load_ways)

@@ -32,7 +32,7 @@ class AblationRecipe:
     num_foreign: int = _NANO.num_foreign
     num_test_clips: int = 200
     num_test_foreign: int = 30
-    num_steps: int = _NANO.instruct_steps
+    num_steps: int = 600
     batch_size: int = 12  # clips a step
     turns_per_clip: int = 4
     bfloat16: bool = False  # whether the language model multiplies in it
