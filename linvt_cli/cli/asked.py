@@ -47,6 +47,11 @@ class FrameOptions:
             return _FRAMES_AT_A_RATE
         return self.frames if self.at is None else self.at.count(",") + 1
 
+    def between(self, start: float | None, end: float | None) -> FrameOptions:
+        """Return the options for a part of the video, in seconds; None where it is its end."""
+        first, last = (None if time is None else f"{time:.3f}" for time in (start, end))
+        return replace(self, start=first, end=last)
+
     def sampling_of(self, video: str, default_frames: int) -> FrameSampling:
         """Return the sampling for one video, which may be a token file.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,14 +55,16 @@ def require_no_answers(folder: Path, shard: str | None) -> None:
             raise already_there(path)
 
 
-def kept_answers(file: ResultFile, items: Sequence[Item], *, retry_errors: bool) -> list[KeptRow]:
+def kept_answers(
+    file: ResultFile, videos: Mapping[str, Path], *, retry_errors: bool
+) -> list[KeptRow]:
     """Return the answers of earlier runs and of other parts, the ones that count last.
 
     Those about a video whose file has another size by now are dropped.
 
     Args:
         file: the open one of this run, which keeps no others of its own.
-        items: the questions of this run.
+        videos: by the settings of the questions of this run; rows with others stay as they are.
         retry_errors: whether failures are dropped.
 
     Raises:
@@ -70,14 +72,14 @@ def kept_answers(file: ResultFile, items: Sequence[Item], *, retry_errors: bool)
         DatasetError: if another file holds something else than rows.
         MachineError: if one cannot be read, or this one not be written.
     """
-    sizes = _sizes(items)
+    sizes = _sizes(videos)
 
     def wanted(rows: Iterable[KeptRow]) -> list[KeptRow]:
         return [
             row
             for row in rows
             if (row.error is None or not retry_errors)
-            and (row.size is None or sizes.get(str(row.id), row.size) == row.size)
+            and (row.size is None or sizes.get(row.settings, row.size) == row.size)
         ]
 
     own = wanted(file.rows)
@@ -86,15 +88,15 @@ def kept_answers(file: ResultFile, items: Sequence[Item], *, retry_errors: bool)
     return sorted([*wanted(_of_others(file.path)), *own], key=lambda row: row.error is None)
 
 
-def _sizes(items: Sequence[Item]) -> dict[str, int]:
-    """Return the bytes of the videos that are there, by the ids of the questions about them."""
+def _sizes(videos: Mapping[str, Path]) -> dict[str, int]:
+    """Return the bytes of the videos that are there, by the settings of questions about them."""
     of_video: dict[Path, int] = {}
-    for video in {item.video for item in items}:
+    for video in {*videos.values()}:
         with suppress(OSError):
             status = video.stat()
             if stat.S_ISREG(status.st_mode):
                 of_video[video] = status.st_size
-    return {item.id: of_video[item.video] for item in items if item.video in of_video}
+    return {key: of_video[video] for key, video in videos.items() if video in of_video}
 
 
 def _of_others(own: Path) -> Iterator[KeptRow]:

@@ -13,13 +13,14 @@ from linvt_cli.cli.benchmark_options import EXACT, LOCAL, BenchmarkOptions
 from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.output import Output, json_text
 from linvt_cli.cli.output_files import replace_file
-from linvt_cli.cli.watching import free_memory, load_model
+from linvt_cli.cli.watching import fetch_model, free_memory, load_model
 from linvt_cli.errors import JudgementError, LinVTError, MachineError, OfflineError
 from linvt_cli.evaluation.benchmarks import Benchmark
 from linvt_cli.evaluation.embeddings import PATH as EMBEDDINGS
 from linvt_cli.evaluation.embeddings import EmbeddingMatch
-from linvt_cli.evaluation.endpoint import CHAT, Endpoint, EndpointJudge, judge_key
+from linvt_cli.evaluation.endpoint import CHAT, Endpoint, EndpointJudge
 from linvt_cli.evaluation.items import Item
+from linvt_cli.evaluation.judge_address import judge_key
 from linvt_cli.evaluation.kept_replies import KeptReplies
 from linvt_cli.evaluation.results import Failure, Scored, submission
 from linvt_cli.evaluation.scoring import EXACT as WORDS
@@ -40,6 +41,22 @@ _NO_JUDGE = (
     " stricter than a judge"
 )
 Row = Mapping[str, Any]
+
+
+def require_judge(benchmark: Benchmark, options: BenchmarkOptions, output: Output) -> None:
+    """Refuse a judge that cannot be asked, before hours go into answers for it.
+
+    The files of a local one are fetched where they are not there.
+
+    Raises:
+        LinVTError: if it cannot.
+    """
+    if benchmark.judged is None or options.judge.judge in (None, EXACT):
+        return
+    if options.judge.judge == LOCAL:
+        fetch_model(_judging_model(options), output)
+    else:
+        _endpoint(options)
 
 
 def score_all(
@@ -127,26 +144,25 @@ def _judge(benchmark: Benchmark, options: BenchmarkOptions, output: Output) -> S
         from linvt_cli.evaluation.local_judge import LocalJudge
 
         free_memory()  # of the model that answered, so that the judge may take it
-        model = options.model
-        return LocalJudge(
-            load_model(
-                ModelOptions(
-                    asked.model,
-                    device=model.device,
-                    offline=model.offline,
-                    pull=model.pull,
-                    token_cache=0,
-                ),
-                output,
-            ),
-            kept,
-        )
-    return _behind_endpoint(options, kept)
+        return LocalJudge(load_model(_judging_model(options), output), kept)
+    endpoint, name = _endpoint(options), str(asked.model)
+    if asked.embedding is not None:
+        return EmbeddingMatch(endpoint, name, asked.embedding, kept)
+    return EndpointJudge(endpoint, name, kept)
 
 
-def _behind_endpoint(
-    options: BenchmarkOptions, kept: KeptReplies
-) -> EndpointJudge | EmbeddingMatch:
+def _judging_model(options: BenchmarkOptions) -> ModelOptions:
+    model = options.model
+    return ModelOptions(
+        options.judge.model,
+        device=model.device,
+        offline=model.offline,
+        pull=model.pull,
+        token_cache=0,
+    )
+
+
+def _endpoint(options: BenchmarkOptions) -> Endpoint:
     asked = options.judge
     path = CHAT if asked.embedding is None else EMBEDDINGS
     endpoint = Endpoint(str(asked.judge), path, judge_key(), timeout=asked.timeout)
@@ -156,9 +172,7 @@ def _behind_endpoint(
             f"The judge at '{endpoint.url}' is on the network, and linvt was told to stay offline",
             hint="leave out --offline, or use --judge local or --judge exact",
         )
-    if asked.embedding is not None:
-        return EmbeddingMatch(endpoint, str(asked.model), asked.embedding, kept)
-    return EndpointJudge(endpoint, str(asked.model), kept)
+    return endpoint
 
 
 def _judge_record(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +17,13 @@ from linvt_cli.cli.batch import Batch, BatchVideo, Turn, terminated_like_interru
 from linvt_cli.cli.batch_progress import batch_progress
 from linvt_cli.cli.benchmark_options import BenchmarkOptions, require_questions
 from linvt_cli.cli.benchmark_parts import answers_file, kept_answers, of_shard, require_no_answers
-from linvt_cli.cli.benchmark_results import end_of_run, score_all, tell, write_results
+from linvt_cli.cli.benchmark_results import (
+    end_of_run,
+    require_judge,
+    score_all,
+    tell,
+    write_results,
+)
 from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.model_version import weights_versions
@@ -108,13 +114,15 @@ class _Run:
             if self._options.folder is not None:
                 self._file = while_running.enter_context(self._opened(Path(self._options.folder)))
             self._tell_broken()
+            if self._options.shard is None:  # a part is not scored
+                require_judge(self._benchmark, self._options, self._output)
             model = self._ask()
             if self._options.shard is not None:
                 return self._end_of_part()
             scored, failures, judge = score_all(
                 self._benchmark, self._items, self._rows, self._options, self._output
             )
-            told = [_failure(each) for each in self._broken]
+            told = [Failure.of(each) for each in self._broken]
             settings = self._settings(model, judge)
             document = to_document(self._benchmark, settings, scored, [*told, *failures])
             if (mixed := mixture(settings["model"])) is not None:
@@ -174,12 +182,17 @@ class _Run:
 
     def _open_parts(self, model: ModelOptions) -> list[_Part]:
         """Return what is left to do, questions about the same frames together."""
-        kept = self._kept()
+        frames_of = {
+            item.id: self._options.frames.between(item.start, item.end) for item in self._items
+        }
+        settings_of_items = {
+            item.id: self._settings_of(model, frames_of[item.id], item) for item in self._items
+        }
+        kept = self._kept(settings_of_items)
         parts: dict[tuple[object, ...], tuple[BatchVideo, list[tuple[Item, str]]]] = {}
         for item in self._items:
-            frames = _bounded(self._options.frames, item)
-            settings = self._settings_of(model, frames, item)
-            if (row := kept.get((item.id, settings))) is not None:
+            frames, settings = frames_of[item.id], settings_of_items[item.id]
+            if (row := kept.get(settings)) is not None:
                 self._rows[item.id] = row
                 continue
             key = str(item.video), item.start, item.end
@@ -187,12 +200,13 @@ class _Run:
             parts.setdefault(key, (video, []))[1].append((item, settings))
         return [_Part(video, tuple(items)) for video, items in parts.values()]
 
-    def _kept(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return the rows of earlier runs by question and settings."""
+    def _kept(self, settings: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """Return the rows of earlier runs by their settings, which hold the question."""
         if self._file is None or not self._options.resume:
             return {}
-        kept = kept_answers(self._file, self._items, retry_errors=self._options.retry_errors)
-        return {(str(row.id), row.settings): json.loads(row.content) for row in kept}
+        videos = {settings[item.id]: item.video for item in self._items}
+        kept = kept_answers(self._file, videos, retry_errors=self._options.retry_errors)
+        return {row.settings: json.loads(row.content) for row in kept}
 
     def _settings_of(self, model: ModelOptions, frames: FrameOptions, item: Item) -> str:
         asked = [
@@ -283,15 +297,3 @@ class _Run:
             "judge": judge,
             "data": self._options.data,
         }
-
-
-def _failure(broken: BrokenItem) -> Failure:
-    error = broken.error
-    kind = type(error).__name__
-    return Failure(broken.id, broken.groups, kind, error.message, broken.has_answer)
-
-
-def _bounded(frames: FrameOptions, item: Item) -> FrameOptions:
-    start = None if item.start is None else f"{item.start:.3f}"
-    end = None if item.end is None else f"{item.end:.3f}"
-    return replace(frames, start=start, end=end)

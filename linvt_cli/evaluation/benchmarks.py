@@ -101,7 +101,7 @@ _BENCHMARKS = (
         letters.first_sign, "ability",
     ),
     Benchmark(
-        "own", "Your own questions", read_own, prompts.own, letters.earliest_letter, "category",
+        "own", "Your own questions", read_own, prompts.own, letters.option_or_letter, "category",
         judged="meaning", splits=("all",), max_new_tokens=256,
     ),
 )  # fmt: skip

@@ -244,16 +244,18 @@ def read_video_vista(folder: Path, options: ReadOptions) -> Read:
     """
     del options
     file = find_file(folder, "VideoVista.json", "*/VideoVista.json")
+    folders = [folder / name for name in ("merged", "videos", "video", ".")]
+    categories = sorted(path.name for path in folders[0].glob("*") if path.is_dir())
 
     def make(row: Row) -> Item:
         choices = without_letters(row.texts("Answer_Choices"))
-        category = row.text("category")
-        name, folders = row.text("video_name"), ("merged", "videos", "video", ".")
+        name, own = row.text("video_name"), row.text("category")
+        # As merged.zip has them: by category and clip, some below another category.
+        clip = "".join(name.split(".")[1:2])
+        others = [f"{category}/{clip}/{name}" for category in (own, *categories)]
         return Item(
             row.text("question_id"),
-            row.video(
-                "video_name", name, [folder / n for n in folders], others=[f"{category}/{name}"]
-            ),
+            row.video("video_name", name, folders, others=[f"{own}/{name}", *others]),
             row.text("Question"),
             choices,
             row.place("Answer", len(choices)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import httpx2
 
 from linvt_cli import __version__
 from linvt_cli.errors import ConfigError, JudgeError, JudgementError
+from linvt_cli.evaluation.judge_address import KEY_VARIABLE, is_on_this_machine, require_address
 from linvt_cli.evaluation.judging import CUT_OFF
 from linvt_cli.evaluation.kept_replies import KeptReplies, key_of
 from linvt_cli.evaluation.refusals import (
@@ -23,9 +23,6 @@ from linvt_cli.evaluation.refusals import (
     without_fields,
 )
 
-KEY_VARIABLE = "LINVT_JUDGE_KEY"
-"""Environment variable with the key of the judge."""
-
 CHAT = "/chat/completions"
 _MAX_TOKENS = 512
 _STEP_OF_TEMPERATURE = 0.5  # an attempt after a reply that means nothing is less greedy
@@ -33,7 +30,8 @@ _BUSY = frozenset({408, 409, 425, 429})
 _NEVER = 501  # of the failures of a server the one that does not pass
 _LONGEST_WAIT = 60.0  # s
 _LARGEST_REPLY = 4 << 20  # bytes
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SHOWN = 200  # characters of what it says
+_MOST_IN_A_ROW = 3  # requests without a reply before it counts as gone
 
 
 @dataclass
@@ -48,7 +46,7 @@ class Endpoint:
         attempts: how often a request is sent before it counts as failed.
 
     Raises:
-        ConfigError: if the address is none.
+        ConfigError: if the address is none, or the proxy that leads to it cannot be used.
     """
 
     url: str
@@ -59,26 +57,29 @@ class Endpoint:
     wait: Callable[[float], None] = time.sleep
     has_replied: bool = False  # so that a later refusal is the fault of one request
     _refused: frozenset[str] = field(default=frozenset(), init=False)  # fields of a request
+    _unanswered: int = field(default=0, init=False)  # requests in a row
 
     def __post_init__(self) -> None:
         """Refuse what is no address."""
-        if not _is_address(self.url):
-            raise ConfigError(
-                f"'{self.url}' is no address of a judge",
-                field="judge",
-                hint="--judge https://api.openai.com/v1, --judge http://localhost:8000/v1",
-            )
+        require_address(self.url)
         self.url = self.url.rstrip("/").removesuffix(self.path) + self.path
-        self._client = httpx2.Client(
-            timeout=self.timeout,
-            headers={"user-agent": f"linvt/{__version__}"},
-            trust_env=not self.is_local,  # no proxy reaches this machine's own ports
-        )
+        try:
+            self._client = httpx2.Client(
+                timeout=self.timeout,
+                headers={"user-agent": f"linvt/{__version__}"},
+                trust_env=not self.is_local,  # no proxy reaches this machine's own ports
+            )
+        except (ImportError, ValueError) as error:
+            raise ConfigError(
+                f"The proxy that the environment names for '{self.url}' cannot be used: {error}",
+                field="judge",
+                hint="name an http:// proxy in HTTPS_PROXY or ALL_PROXY, or none",
+            ) from error
 
     @property
     def is_local(self) -> bool:
         """Whether the address is one of this machine."""
-        return httpx2.URL(self.url).host in _LOOPBACK
+        return is_on_this_machine(self.url)
 
     def post(self, body: Mapping[str, Any]) -> Any:
         """Send a request and return the JSON that answers it.
@@ -86,7 +87,7 @@ class Endpoint:
         Fields that the model does not take are left out, then and from then on.
 
         Raises:
-            JudgementError: if this request is refused, and others are not.
+            JudgementError: if this request is refused or not answered, and others are.
             JudgeError: if no reply can be had.
         """
         refused = self._refused
@@ -98,12 +99,12 @@ class Endpoint:
                 break
             refused |= more
         reply = self._read(status, content)
-        self._refused, self.has_replied = refused, True
+        self._refused, self.has_replied, self._unanswered = refused, True, 0
         return reply
 
     def _answer(self, body: Mapping[str, Any]) -> tuple[int, bytes]:
         """Send a request until it is answered; return status and content."""
-        trouble, asked_wait = "", 0.0
+        trouble, asked_wait, was_late = "", 0.0, False
         for attempt in range(self.attempts):
             if attempt:
                 self.wait(max(asked_wait, min(2.0 ** (attempt - 1), _LONGEST_WAIT)))
@@ -111,13 +112,20 @@ class Endpoint:
                 response, content = self._send(body)
             except httpx2.HTTPError as error:
                 trouble, asked_wait = f"{type(error).__name__}: {error}".rstrip(": "), 0.0
+                was_late = isinstance(error, httpx2.TimeoutException)
                 continue
             if not _may_pass(response.status_code):
                 return response.status_code, content
             trouble, asked_wait = f"it says {response.status_code}", _asked_wait(response)
-        raise JudgeError(
+            trouble, was_late = f"{trouble}: {_text(content)[:_SHOWN]}".rstrip(": "), False
+        self._unanswered += 1
+        # One request may be too much for a judge that answers others; a judge that is gone is not.
+        is_alive = self.has_replied and self._unanswered < _MOST_IN_A_ROW
+        raise (JudgementError if is_alive else JudgeError)(
             f"The judge at '{self.url}' gave no reply in {self.attempts} attempts; {trouble}",
-            hint="what is judged is kept: go on later with --resume",
+            hint="a longer --judge-timeout, or --judge-workers 1, leaves it more time"
+            if was_late
+            else "with --output, what is judged is kept: go on later with --resume",
         )
 
     def _send(self, body: Mapping[str, Any]) -> tuple[httpx2.Response, bytes]:
@@ -142,7 +150,7 @@ class Endpoint:
                 f"The judge at '{self.url}' refuses access ({status})",
                 hint=f"put its key into the environment variable {KEY_VARIABLE}",
             )
-        said = _text(content)[:200]
+        said = _text(content)[:_SHOWN]
         if is_about_content(status, _text(content)) or (self.has_replied and is_refusal(status)):
             raise JudgementError(
                 f"The judge at '{self.url}' refuses the request ({status}): {said}",
@@ -257,33 +265,9 @@ def _may_pass(status: int) -> bool:
     return status in _BUSY or (status >= httpx2.codes.INTERNAL_SERVER_ERROR and status != _NEVER)
 
 
-def _is_address(url: str) -> bool:
-    try:
-        parts = httpx2.URL(url)
-    except httpx2.InvalidURL:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.host) and (parts.port or 0) < 1 << 16
-
-
 def _asked_wait(response: httpx2.Response) -> float:
     try:
         seconds = float(response.headers.get("retry-after", 0))
     except ValueError:  # a date
         return 0.0
     return min(seconds, _LONGEST_WAIT) if seconds > 0 else 0.0
-
-
-def judge_key() -> str | None:
-    """Return the key of the judge, None where none is set.
-
-    Raises:
-        ConfigError: if it cannot be one.
-    """
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    if not key.isascii() or not key.isprintable():
-        raise ConfigError(
-            f"{KEY_VARIABLE} has a sign that no key has",
-            field="judge",
-            hint="copy the key again: letters, digits and signs of ASCII, on one line",
-        )
-    return key or None

@@ -103,6 +103,20 @@ def first_sign(text: str, item: Item) -> int | None:
     return letters.index(named) if named in letters else None
 
 
+def option_or_letter(text: str, item: Item) -> int | None:
+    """Your own questions: the one option that an answer repeats, else as NExT-QA's are read.
+
+    So ``Blue.`` and ``A dog`` name options, as they would in training, where no letters are taught.
+    """
+    said = _plain(text)
+    same = [place for place, option in enumerate(item.options) if _plain(option) == said]
+    return same[0] if said and len(same) == 1 else earliest_letter(text, item)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().strip(_EDGES).split())
+
+
 # Of a letter, in the order in which they are looked for.
 _FORMS = (
     r"\(([{letters}])\)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +42,12 @@ class OpenSet:
     folders: tuple[str, ...]
     names: tuple[str, ...]  # patterns of a video's name, the usual one first
     types: tuple[str, ...] = ()  # names of its types of questions, which the files number from 0
+    renamed: str = ""  # file whose lines have a video's own name, and that of the questions
 
 
 ACTIVITYNET = OpenSet(("all_test", "videos", "."), ("v_{}", "{}"), ACTIVITYNET_TYPES)
 MSRVTT = OpenSet(("videos/all", "videos", "."), ("{}", "video{}"))
-MSVD = OpenSet(("videos", "YouTubeClips", "."), ("{}", "vid{}"))
+MSVD = OpenSet(("videos", "YouTubeClips", "."), ("{}", "vid{}"), renamed="youtube_mapping.txt")
 TGIF = OpenSet(("mp4", "videos", "gifs", "."), ("{}", "{}.gif"), TGIF_TYPES)
 
 
@@ -59,10 +60,11 @@ def reader_of(described: OpenSet) -> Callable[[Path, ReadOptions], Read]:
 
     def read(folder: Path, options: ReadOptions) -> Read:
         del options
+        own_names = _own_names(folder, described)
         for asked, answered in _pairs(folder):
 
             def make(row: Row, answered: Row = answered) -> Item:
-                return _item(row, answered, folder, described)
+                return _item(row, answered, folder, described, own_names)
 
             def groups_of(row: Row, answered: Row = answered) -> Groups:
                 del row
@@ -105,7 +107,7 @@ def read_tgif(folder: Path, options: ReadOptions) -> Read:
     def make(row: Row) -> Item:
         return Item(
             row.text("vid_id"),
-            _video(row, "gif_name", folder, TGIF),
+            _video(row, "gif_name", folder, TGIF, {}),
             row.text("question"),
             answer=row.text("answer"),
             groups=groups_of(row),
@@ -134,10 +136,26 @@ def _id(row: Row) -> str:
     return str(row.values.get("question_id"))
 
 
-def _item(asked: Row, answered: Row, folder: Path, described: OpenSet) -> Item:
+def _own_names(folder: Path, described: OpenSet) -> dict[str, str]:
+    """Return the names that videos were published under, by those in the questions."""
+    file = folder / described.renamed
+    if not described.renamed or not file.is_file():
+        return {}
+    try:
+        lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(
+            f"'{file}' cannot be read", path=file, hint="fetch the file again, as it is published"
+        ) from error
+    return {line[1]: line[0] for line in lines if len(line) == 2}
+
+
+def _item(
+    asked: Row, answered: Row, folder: Path, described: OpenSet, own_names: Mapping[str, str]
+) -> Item:
     joined = "question_id" in asked.values
     field = "video_name" if "video_name" in asked.values else "video_id"
-    video = _video(asked, field, folder, described)
+    video = _video(asked, field, folder, described, own_names)
     answer = answered.text("answer")
     return Item(
         asked.text("question_id" if joined else "id"),
@@ -152,9 +170,12 @@ def _typed(answered: Row, described: OpenSet) -> Groups:
     return (("type", _type(answered, described)),) if "type" in answered.values else ()
 
 
-def _video(row: Row, field: str, folder: Path, described: OpenSet) -> Path:
+def _video(
+    row: Row, field: str, folder: Path, described: OpenSet, own_names: Mapping[str, str]
+) -> Path:
     name = row.text(field)
     usual, *others = (pattern.format(name) for pattern in described.names)
+    others += [own_names[each] for each in (usual, *others) if each in own_names]
     return row.video(field, usual, [folder / part for part in described.folders], others=others)
 
 

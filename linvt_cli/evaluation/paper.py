@@ -46,7 +46,10 @@ REPORTED: dict[str, Reported] = {
         65.8, note="how the four tasks were averaged is not public; the authors' script looks at 96"
         " frames"
     ),
-    "videovista": Reported(79.67, frames=120),
+    "videovista": Reported(
+        79.67, frames=120, note="the questions of Relation Reasoning-Image are about a picture,"
+        " which is not shown here; whether it was for the paper's figure is not public"
+    ),
 }  # fmt: skip
 
 

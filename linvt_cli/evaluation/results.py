@@ -10,7 +10,7 @@ from typing import Any
 from linvt_cli import __version__
 from linvt_cli.evaluation.benchmarks import Benchmark
 from linvt_cli.evaluation.bootstrap import Estimate, estimate, estimate_value
-from linvt_cli.evaluation.items import Groups, Item, category_of
+from linvt_cli.evaluation.items import BrokenItem, Groups, Item, category_of
 from linvt_cli.evaluation.judging import BEST_RATING
 from linvt_cli.evaluation.paper import differences, reported
 from linvt_cli.evaluation.scoring import Verdict
@@ -37,6 +37,12 @@ class Failure:
     type: str  # class of the error
     message: str
     has_answer: bool = True  # whether the right answer is known; not part of the document
+
+    @classmethod
+    def of(cls, broken: BrokenItem) -> Failure:
+        """Return the failure of a question that cannot be read."""
+        kind = type(broken.error).__name__
+        return cls(broken.id, broken.groups, kind, broken.error.message, broken.has_answer)
 
 
 def to_document(

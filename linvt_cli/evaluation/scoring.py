@@ -120,7 +120,8 @@ def score_answer(benchmark: Benchmark, item: Item, said: str, judge: Scorer | No
     if kind is None:
         return Verdict(None, 0.0)
     if not said.strip():
-        return Verdict(None, 0.0, 0 if kind in BEST_RATING else None)
+        is_rated = kind in BEST_RATING and not isinstance(judge, EmbeddingMatch)
+        return Verdict(None, 0.0, 0 if is_rated else None)
     if judge is None:
         judged = match_words(kind, item, said)
         return Verdict(None, judged.score, judged.rating, scored_by="words")

@@ -139,3 +139,24 @@ def test_a_local_model_judges_in_the_memory_of_the_one_that_answered(
     assert document["settings"]["judge"]["label"] == "tiny (none) on this machine"
     assert len(document["failures"]) == 2
     assert (freed, len(loads)) == ([1], 2)  # before the judge is loaded
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        (("--judge", "api.openai.com/v1", "--judge-model", "tiny"), 2, "no address of a judge"),
+        (("--judge", "https://a.example/v1", "--judge-model", "tiny", "--offline"), 5, "offline"),
+        (("--judge", "local", "--judge-model", "no-such-model"), 4, "no-such-model"),
+    ],
+)
+def test_a_judge_that_cannot_be_asked_is_refused_before_the_first_question(
+    data, tmp_path, capsys, more, code, said
+):
+    assert evaluate(data, tmp_path / "out", *more) == code
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out" / "answers.jsonl").read_text()
+
+
+def test_a_part_needs_no_judge(data, tmp_path, capsys):
+    more = ("--judge", "https://a.example/v1", "--judge-model", "tiny", "--offline")
+    assert evaluate(data, tmp_path / "out", "--shard", "1/1", *more) == 0

@@ -229,3 +229,20 @@ def test_the_generation_tasks_of_mlvu_are_judged_and_averaged(tmp_path, video, s
     assert (document["rating"]["value"], document["best_rating"]) == ((7.5 + 5) / 2, 10)
     assert [row["rating"] for row in document["rows"]] == [7.5, 7.5, 5.0]
     assert "| rating, 0 to 10 | 6.25 |" in (out / "results.md").read_text()
+
+
+def test_questions_of_ones_own_may_move_to_other_lines(tmp_path, video, says, capsys):
+    (tmp_path / "b.mp4").write_bytes(video.read_bytes() + b"\0" * 9)  # of another size
+    samples.put(video, tmp_path / "a.mp4")
+    rows = [{"video": name, "question": "What?", "answer": "x"} for name in ("a.mp4", "b.mp4")]
+    data, out = tmp_path / "questions.jsonl", tmp_path / "out"
+
+    def ask(lines) -> int:
+        data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        base = ["evaluate", "own", "--data", str(data), "-o", str(out), "--model", "nano"]
+        return run([*base, "--decode-workers", "0", "--resume"])
+
+    assert ask(rows) == 0
+    assert ask([{**rows[0], "question": "Who?"}, *rows]) == 0
+    kept = [json.loads(line) for line in (out / "answers.jsonl").read_text().splitlines()]
+    assert [row["question"] for row in kept] == ["What?", "What?", "Who?"]

@@ -283,4 +283,4 @@ def video_vista(folder: Path, clip: Path) -> None:
             for kind, answer, name in entries
         ],
     )
-    put(clip, folder / "merged" / "Travel.abc.0_1.mp4")
+    put(clip, folder / "merged" / "Travel" / "abc" / "Travel.abc.0_1.mp4")

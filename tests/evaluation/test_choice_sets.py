@@ -133,6 +133,10 @@ def test_videovista_sorts_its_types_into_abilities(tmp_path, video):
     assert (first.right, second.right) == (1, 3)
     assert first.groups[0] == ("ability", "Understanding")
     assert second.groups[0] == ("ability", "Reasoning")
+    assert first.video == tmp_path / "merged" / "Travel" / "abc" / "Travel.abc.0_1.mp4"
+    (tmp_path / "merged" / "Travel").rename(tmp_path / "merged" / "Food")
+    first, _ = whole(choice_sets.read_video_vista(tmp_path, TEST))
+    assert first.video.parent == tmp_path / "merged" / "Food" / "abc"
     rows = json.loads((tmp_path / "VideoVista.json").read_text())
     del rows[0]["Answer_Choices"]
     samples.write_json(tmp_path / "VideoVista.json", rows)

@@ -102,3 +102,22 @@ def test_next_qa_and_egoschema_take_the_letter_that_comes_first(said, place):
 )  # fmt: skip
 def test_next_qa_and_egoschema_look_for_brackets_then_a_lone_letter_then_a_full_stop(said, place):
     assert letters.earliest_letter(said, FOUR) == place
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("Blue.", 1),
+        ("  a   DOG ", 2),
+        ("D", 3),
+        ("(B) blue", 1),
+        ("a cat", None),  # of two options that are the same
+        ("A cat", 0),  # so the letter counts
+        ("blue or red", None),
+        (".", None),
+    ],
+)
+def test_an_answer_that_repeats_one_option_of_ones_own_names_it(said, place):
+    options = ("a cat", "blue", "a dog", "A cat.", "!")
+    item = Item("1", Path("a.mp4"), "Which?", options, 0)
+    assert letters.option_or_letter(said, item) == place

@@ -74,6 +74,22 @@ def test_the_authors_own_form_has_question_and_answer_in_one_row(tmp_path, video
     assert (item.id, item.answer, item.video.name) == ("158581", "couch", "video7010.mp4")
 
 
+def test_the_authors_names_of_msvd_are_those_of_the_published_clips(tmp_path, video):
+    rows = [{"answer": "cat", "id": 1, "question": "what runs?", "video_id": 1301}]
+    samples.write_json(tmp_path / "test_qa.json", rows)
+    samples.put(video, tmp_path / "YouTubeClips" / "-4wsuPCjDBc_5_15.avi")
+    (missing,) = open_sets.reader_of(open_sets.MSVD)(tmp_path, TEST)
+    assert isinstance(missing, BrokenItem)
+    mapping = tmp_path / "youtube_mapping.txt"
+    mapping.write_text("klteYv1Uv9A_27_33 vid1\n-4wsuPCjDBc_5_15 vid1301\n")
+    (item,) = open_sets.reader_of(open_sets.MSVD)(tmp_path, TEST)
+    assert isinstance(item, Item)
+    assert item.video == tmp_path / "YouTubeClips" / "-4wsuPCjDBc_5_15.avi"
+    mapping.write_bytes(b"\xff\xfe")
+    with pytest.raises(DatasetError, match="' cannot be read"):
+        list(open_sets.reader_of(open_sets.MSVD)(tmp_path, TEST))
+
+
 def test_a_missing_video_names_the_usual_name(tmp_path, video):
     samples.zero_shot(tmp_path, video, place="all_test/other.mp4", name="a")
     broken = next(iter(open_sets.reader_of(open_sets.ACTIVITYNET)(tmp_path, TEST)))

@@ -144,5 +144,5 @@ def test_embeddings_score_the_meaning_of_short_answers_and_are_named():
         verdict = score_answer(BENCHMARKS["msvd-qa"], OPEN, "some dogs", match)
         assert verdict == Verdict(None, 1.0, None, "embeddings")
         empty = score_answer(BENCHMARKS["msvd-qa"], OPEN, " ", match)
-    assert (empty.score, empty.scored_by) == (0.0, "rule")
+    assert (empty.score, empty.rating, empty.scored_by) == (0.0, None, "rule")
     assert server.requests[0]["input"] == ["two dogs", "some dogs"]
