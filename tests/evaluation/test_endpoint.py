@@ -99,7 +99,7 @@ def test_a_request_without_a_reply_costs_only_itself_until_there_are_several_in_
         judge = judge_at(server.url, attempts=1)
         judge.reply("first?", 0, anything)
         for question in ("second?", "third?"):
-            with pytest.raises(JudgementError, match="it says 500: .*out of memory"):
+            with pytest.raises(JudgementError, match=r"it says 500: .*out of memory"):
                 judge.reply(question, 0, anything)
         judge.reply("fourth?", 0, anything)
         for _ in range(2):
