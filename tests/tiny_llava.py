@@ -136,7 +136,7 @@ def write_mipha(folder: Path, *, fused: bool = False) -> Weights:
         {
             **LANGUAGE,
             "partial_rotary_factor": 0.5,
-            "model_type": "mipha_phi",
+            "model_type": "mipha-phi" if fused else "mipha_phi",
             "vision_config": {"vision_tower": {**TOWER, "num_hidden_layers": 3}},
         },
     )

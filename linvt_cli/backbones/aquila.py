@@ -69,7 +69,7 @@ class Aquila(Llava):
         after="<|im_end|>\n<|im_start|>assistant\n",
         going_on="<|im_end|>\n<|im_start|>user\n",
     )
-    stop_tokens = ("<|im_end|>",)
+    stop_tokens = ("<|im_end|>", "<|endoftext|>")
 
     @classmethod
     def blueprint(cls, raw: dict[str, Any], folder: Path) -> Blueprint:
@@ -127,7 +127,7 @@ def native_config(raw: dict[str, Any]) -> LlavaOnevisionConfig:
         if name in raw
     }
     tied = bool(raw.get("tie_word_embeddings", False))
-    tower = {**_TOWER, **raw.get("vision_config", {})}
+    tower = {**_TOWER, **(raw.get("vision_config") or {})}
     side = tower["image_size"]
     return LlavaOnevisionConfig(
         text_config=Qwen2Config(**language, tie_word_embeddings=tied),

@@ -41,7 +41,7 @@ _INTERNVL3 = partial(
     BackboneSpec,
     adapter="linvt_cli.backbones.internvl2:InternVL2",
     family="InternVL3",
-    license="Apache-2.0",
+    license="Qwen",  # of the "-hf" repositories, which are the ones read
     max_context=32_768,
     tokens_per_frame=256,
 )
@@ -57,7 +57,6 @@ _MIPHA = partial(
     BackboneSpec,
     adapter="linvt_cli.backbones.mipha:Mipha",
     family="Mipha",
-    license="unclear",
     max_context=2048,
     tokens_per_frame=729,
 )
@@ -216,6 +215,7 @@ _ROWS = (
     ),
     _MIPHA(
         name="mipha-3b",
+        license="Apache-2.0",
         parameters=3_200_000_000,
         summary="Phi-2 inside; its context of 2,048 tokens lives on condensing",
         memory=WeightsMemory(6.0, 3.6, 2.5),
@@ -223,6 +223,7 @@ _ROWS = (
     ),
     _MIPHA(
         name="mipha-1.6b",
+        license="MIT",
         parameters=1_840_000_000,
         summary="Phi-1.5 inside; its context of 2,048 tokens lives on condensing",
         memory=WeightsMemory(3.4, 2.3, 1.8),
@@ -260,7 +261,7 @@ _ROWS = (
     _MOLMO(
         name="molmoe-1b",
         parameters=7_250_000_000,
-        summary="Fast: 1B of its parameters work on a token; experts are never quantized",
+        summary="Fast, 1B of its parameters work on a token; its files must be converted first",
         memory=WeightsMemory(13.5, 13.3, 13.1),
         repo="allenai/MolmoE-1B-0924",
     ),

@@ -86,7 +86,7 @@ register_layout(
 class Mipha(Llava):
     """Mipha behind the backbone contract."""
 
-    model_types = ("mipha_phi",)
+    model_types = ("mipha_phi", "mipha-phi")  # of Phi-2, of Phi-1.5
     pads = True
     template = ChatTemplate(
         before=f"{ENGLISH_ASSISTANT} USER: ",

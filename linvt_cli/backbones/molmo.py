@@ -154,7 +154,7 @@ def native_config(
         BackboneLoadError: if the language model turns positions as no class here does.
     """
     layers = {match[1] for match in map(_TOWER_LAYER.match, shapes) if match is not None}
-    vision = {**_TOWER, **_tower_of_molmoe(raw), **raw.get("vision_config", {})}
+    vision = {**_TOWER, **_tower_of_molmoe(raw), **(raw.get("vision_config") or {})}
     vision["num_hidden_layers"] = len(layers)
     return MolmoConfig(
         text_config=_text_config(raw, shapes),

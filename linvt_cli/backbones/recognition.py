@@ -20,6 +20,7 @@ _FAMILIES = {
     "llava_qwen": "Aquila-VL",
     "llava_onevision": "LLaVA-OneVision",
     "mipha_phi": "Mipha",
+    "mipha-phi": "Mipha",
     "xgenmm": "BLIP-3",
     "molmo": "Molmo",
     "smolvlm": "SmolVLM2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from linvt_cli.models.safety import read_json, shards_of
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import Store
 from linvt_cli.types import QUANTIZED_COPY, WEIGHTS_INDEX
+
+_PART = re.compile(r"-\d+-of-\d+\.safetensors$")  # which is nothing without the index
 
 
 def find_snapshot(source: HubSource, *, in_use: bool = False) -> Path | None:
@@ -119,7 +122,9 @@ def _has_weights(folder: Path) -> bool:
     """Whether a folder has a config and weights: other tools may have fetched a part of it."""
     index = folder / WEIGHTS_INDEX
     if not index.is_file():
-        return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+        names = [path.name for path in folder.glob("*.safetensors")]
+        is_whole = names and not any(_PART.search(name) for name in names)
+        return (folder / "config.json").is_file() and bool(is_whole)
     try:
         shards = shards_of(read_json(index, name=index.name), name=index.name)
     except UnsafeFilesError:

@@ -21,6 +21,8 @@ from linvt_cli.types import WEIGHTS_INDEX
 _FOLDERS = {"", "adapter"}  # a LinVT checkpoint may carry a LoRA
 _LORA = {"adapter_config.json", "adapter_model.safetensors"}  # beside weights: of no use to them
 _CODE_OR_PICKLE = {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".msgpack"}
+_OF_TRAINING = ("trainer_state.json", "*_results.json", "training_args*.json")
+"""Names, as patterns, of what a trainer wrote beside a model: no part of it, and often no JSON."""
 _MAX_FILES = 1000
 
 
@@ -55,7 +57,7 @@ def require_modest_listing(listing: RepoListing) -> None:
     """
     for file in listing.files:
         require_inside(file.path)
-        if is_text_file(file.path) and file.size > MAX_TEXT_SIZE:
+        if is_text_file(file.path) and _is_wanted(file.path) and file.size > MAX_TEXT_SIZE:
             raise UnsafeFilesError(
                 f"'{file.path}' of '{listing.source.repo}' claims {file.size:,} bytes, where at"
                 f" most {MAX_TEXT_SIZE:,} make sense",
@@ -84,7 +86,10 @@ def select_files(listing: RepoListing, shards: frozenset[str] | None) -> tuple[R
             hint="tell the owners of the repository",
         )
     if not weights:
-        raise UnsafeFilesError(_without_weights(listing), hint="linvt reads safetensors only")
+        raise UnsafeFilesError(
+            _without_weights(listing),
+            hint="a folder in which they are converted to safetensors is taken by --weights DIR",
+        )
     same, times = Counter(file.path.casefold() for file in chosen).most_common(1)[0]
     if times > 1 or len(chosen) > _MAX_FILES:
         what = f"{len(chosen)} files" if times == 1 else f"several files named '{same}'"
@@ -94,13 +99,25 @@ def select_files(listing: RepoListing, shards: frozenset[str] | None) -> tuple[R
     return tuple(sorted(chosen, key=lambda file: (file.path in weights, file.path)))
 
 
-def _is_needed(path: str, shards: frozenset[str] | None) -> bool:
-    place = PurePosixPath(path)
-    folder = "" if place.parent == PurePosixPath() else str(place.parent)
+def _is_wanted(path: str) -> bool:
+    """Whether a file of such a name in such a place may be a part of a model."""
+    place, folder = PurePosixPath(path), _folder_of(path)
     if folder not in _FOLDERS or place.name.startswith("."):
         return False
     if folder == "" and place.name in _LORA:
         return False
+    return not any(place.match(pattern) for pattern in _OF_TRAINING)
+
+
+def _folder_of(path: str) -> str:
+    parent = PurePosixPath(path).parent
+    return "" if parent == PurePosixPath() else str(parent)
+
+
+def _is_needed(path: str, shards: frozenset[str] | None) -> bool:
+    if not _is_wanted(path):
+        return False
+    place, folder = PurePosixPath(path), _folder_of(path)
     if place.suffix == WEIGHTS_SUFFIX and folder == "" and shards is not None:
         return path in shards
     return place.suffix == WEIGHTS_SUFFIX or is_text_file(path)

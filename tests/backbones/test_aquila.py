@@ -133,6 +133,15 @@ def test_the_hf_layout_equals_the_stock_model_on_several_images(tmp_path):
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
 
+def test_an_answer_ends_at_either_of_the_marks_and_is_taught_the_first(loaded):
+    backbone, _, _ = loaded
+    ends = [
+        backbone.tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("im_end", "endoftext")
+    ]
+    assert backbone.stop_ids == frozenset(ends)
+    assert backbone.encode_answer("Yes.")[-1] == ends[0]
+
+
 def test_another_architecture_is_refused(tmp_path):
     write_config(tmp_path, {"model_type": "bert"})
     with pytest.raises(BackboneLoadError, match="model of type 'bert'"):

@@ -54,6 +54,11 @@ def test_what_other_tools_have_fetched_in_part_is_not_found(cache, missing):
     assert find_snapshot(SOURCE) is None
 
 
+def test_a_part_of_the_weights_without_the_index_is_no_model(cache):
+    (cache / "model.safetensors").rename(cache / "model-00001-of-00002.safetensors")
+    assert find_snapshot(SOURCE) is None
+
+
 def test_a_config_without_weights_is_no_model(cache):
     (cache / "model.safetensors").unlink()
     assert find_snapshot(SOURCE) is None

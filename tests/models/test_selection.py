@@ -4,8 +4,15 @@ import pytest
 
 from linvt_cli.errors import UnsafeFilesError
 from linvt_cli.models.checksum import Checksum
-from linvt_cli.models.selection import RemoteFile, RepoListing, select_files
+from linvt_cli.models.selection import (
+    RemoteFile,
+    RepoListing,
+    require_modest_listing,
+    select_files,
+)
 from linvt_cli.models.source import HubSource
+
+WEIGHTS = ["model.safetensors"]
 
 
 def listing(*names: str) -> RepoListing:
@@ -22,6 +29,13 @@ def test_weights_json_and_tokenizers_are_taken_small_files_first():
     wanted = ["config.json", *tokenizers, "model.safetensors"]
     others = ["README.md", "model.bin", "a.py", "x.gguf", "chat.jinja", "notes.txt", ".x.json"]
     assert chosen("model.safetensors", *others, *wanted[:-1]) == wanted
+
+
+def test_what_a_trainer_wrote_beside_a_model_is_left_where_it_is():
+    others = ["trainer_state.json", "all_results.json", "training_args.json"]
+    assert chosen("model.safetensors", "config.json", *others) == ["config.json", *WEIGHTS]
+    huge = RemoteFile("runs/log.json", 1 << 40, Checksum("git", "0" * 40))
+    require_modest_listing(RepoListing(HubSource("owner/name"), "0" * 40, (huge,)))
 
 
 def test_of_folders_only_that_of_an_adapter_is_taken():
