@@ -24,12 +24,12 @@ from linvt_cli.cli.failures import ExitCode, exit_code_of_class
 from linvt_cli.cli.inputs import Asked, Selection, VideoRequest, find_requests
 from linvt_cli.cli.interrupts import prompt_interrupt
 from linvt_cli.cli.model_version import weights_versions
-from linvt_cli.cli.output import Output, print_message, printable
+from linvt_cli.cli.output import Output, StdoutError, print_message, printable
 from linvt_cli.cli.result_files import ResultFile, files_of, open_results
 from linvt_cli.cli.resume import Open, Plan, make_plan, settings_of
 from linvt_cli.cli.watching import fetch_model
 from linvt_cli.config import ANY_SHAPE, AnswerShape
-from linvt_cli.errors import ConfigError, LinVTError
+from linvt_cli.errors import ConfigError, LinVTError, MachineError
 
 if TYPE_CHECKING:
     from linvt_cli.config import GenerationConfig
@@ -201,8 +201,8 @@ class _Asking:
                 self._stopped = self._options.results.fail_fast
             else:
                 record = to_record(outcome)
-                self._num_answered += 1
             self._give(record, turn, asked, what.settings)
+            self._num_answered += not isinstance(outcome, LinVTError)
             return not self._stopped
 
         if isinstance(turn.watching, LinVTError):
@@ -244,7 +244,10 @@ class _Asking:
         if self._file is None:
             self._output.record(record)
         else:
-            self._file.append(record)
+            try:
+                self._file.append(record)
+            except MachineError as error:  # no failure of the question, so that nothing goes on
+                raise StdoutError(error) from error
 
     def _tell(self) -> None:
         before = self._num_failed_before

@@ -6,7 +6,9 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+SHOWN_CURSOR = b"\x1b[?25h"
 
 
 @contextmanager
@@ -23,6 +25,9 @@ def ends_by_sigpipe() -> Iterator[None]:
         yield
     except BrokenPipeError:
         if hasattr(signal, "SIGPIPE") and threading.current_thread() is threading.main_thread():
+            with suppress(OSError):  # progress on the terminal has hidden the cursor
+                if os.isatty(2):
+                    os.write(2, SHOWN_CURSOR)
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGPIPE)
         raise

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.output import Output, json_text
-from linvt_cli.cli.output_files import replace_file, require_new
+from linvt_cli.cli.output_files import replace_file, require_new, write_errors_translated
 from linvt_cli.cli.sizes import count_text
 from linvt_cli.errors import ConfigError, DatasetError, MachineError
 from linvt_cli.training.video_data.conversion import Converted, Converter, VideoMissing
@@ -36,19 +37,21 @@ def new_file(
 
     Raises:
         ConfigError: if it cannot go there.
+        MachineError: if its name is too long, or it is where this user may not look.
     """
-    if not makes_folder and not path.parent.is_dir():
-        raise ConfigError(
-            f"There is no folder '{path.parent}'",
-            field="output",
-            hint="make it first, or name another place",
-        )
-    if path.exists():
-        if not_over is not None and not_over.exists() and path.samefile(not_over):
+    with write_errors_translated(path):
+        if not makes_folder and not path.parent.is_dir():
             raise ConfigError(
-                f"'{path}' is the file to read", field="output", hint="name another file"
+                f"There is no folder '{path.parent}'",
+                field="output",
+                hint="make it first, or name another place",
             )
-        require_new(path, overwrite=overwrite)
+        if path.exists():
+            if not_over is not None and not_over.exists() and path.samefile(not_over):
+                raise ConfigError(
+                    f"'{path}' is the file to read", field="output", hint="name another file"
+                )
+            require_new(path, overwrite=overwrite)
     return path
 
 
@@ -58,7 +61,7 @@ def folder_of_videos(path: Path | None) -> Path | None:
     Raises:
         ConfigError: if it is not there.
     """
-    if path is not None and not path.is_dir():
+    if path is not None and not os.path.isdir(path):  # noqa: PTH112 - no error where one may not look
         raise ConfigError(
             f"There is no folder '{path}'", field="videos", hint="check the spelling of --videos"
         )

@@ -10,7 +10,13 @@ import typer
 
 from linvt_cli.cli.options import ForceOption, QuietOption
 from linvt_cli.cli.output import Output, json_text
-from linvt_cli.cli.output_files import refuse_inputs, require_new, write_file, write_text
+from linvt_cli.cli.output_files import (
+    refuse_inputs,
+    require_new,
+    write_errors_translated,
+    write_file,
+    write_text,
+)
 from linvt_cli.cli.shell_words import file_word
 from linvt_cli.errors import ConfigError
 from linvt_cli.training.vocabulary import Split
@@ -76,12 +82,13 @@ def output_paths(clip: str, *, overwrite: bool) -> tuple[Path, Path]:
         raise ConfigError(
             f"'{clip}' does not end in .mp4", field="clip", hint="linvt demo-clip demo.mp4"
         )
-    if not video.parent.is_dir():
-        raise ConfigError(
-            f"There is no folder '{video.parent}'",
-            field="clip",
-            hint="make it first, or name another place",
-        )
+    with write_errors_translated(video):
+        if not video.parent.is_dir():
+            raise ConfigError(
+                f"There is no folder '{video.parent}'",
+                field="clip",
+                hint="make it first, or name another place",
+            )
     answers = video.with_suffix(".json")
     for path in (video, answers):
         require_new(path, overwrite=overwrite, field="clip")

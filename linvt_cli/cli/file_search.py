@@ -49,7 +49,11 @@ class Filter:
         """
         parts = path.split(os.sep)  # noqa: PTH206 - names need not be valid text
         ways = accumulate(parts, lambda above, part: f"{above}{os.sep}{part}")
-        return any(_matches(way, self.exclude) for way in ways)
+        named = (way for way, part in zip(ways, parts, strict=True) if part not in _NOWHERE)
+        return any(_matches(way, self.exclude) for way in named)
+
+
+_NOWHERE = ("", os.curdir, os.pardir)  # parts of a path that name no folder of their own
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:

@@ -46,6 +46,12 @@ def read_list(source: str, *, separated_by_nul: bool = False) -> Iterator[ListRo
     if separated_by_nul:
         yield from (ListRow(os.fsdecode(path)) for path in content.split(b"\0") if path)
         return
+    if b"\0" in content:
+        raise DatasetError(
+            f"The list '{source}' has NULs in it, as no list of lines has",
+            path=source,
+            hint="-0 reads names with a NUL after each; a video itself cannot be read from a list",
+        )
     lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     for number, line in enumerate(lines, start=1):
         text = os.fsdecode(line.removesuffix(b"\r"))

@@ -24,7 +24,7 @@ def output_file(name: str, inputs: Iterable[str | Path] = ()) -> Path:
 
     Raises:
         ConfigError: if it is one of the inputs or a folder, or its folder is not there.
-        MachineError: if its name is too long, or it is where this user may not look.
+        MachineError: if its name is too long, or it is where this user may not look or write.
     """
     path = Path(name)
     with write_errors_translated(path):
@@ -37,6 +37,7 @@ def output_file(name: str, inputs: Iterable[str | Path] = ()) -> Path:
                 hint="make it first, or name another place",
             )
         refuse_inputs(path, inputs)
+        _require_writable(path)
     return path
 
 
@@ -147,6 +148,14 @@ def write_errors_translated(
     except (OSError, RuntimeError) as error:  # before Python 3.13 a loop of links is the latter
         reason = getattr(error, "strerror", None) or error
         raise MachineError(f"'{path}' cannot be written: {reason}", hint=hint(error)) from error
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse a place before hours of work go into what should stand there."""
+    # A new file takes the place of the old one, so the folder counts.
+    place = path if _takes_bytes_only(path) else path.resolve().parent
+    if not os.access(place, os.W_OK) and _standard_stream(path) is None:
+        raise MachineError(f"'{place}' may not be written by this user", hint="name another place")
 
 
 def _is_same_file(path: Path, other: Path) -> bool:

@@ -17,7 +17,7 @@ from linvt_cli.cli.output import utf8_text
 from linvt_cli.cli.row_formats import KeptRow
 from linvt_cli.config import ANY_SHAPE, AnswerShape
 from linvt_cli.errors import ConfigError, VideoError
-from linvt_cli.models.source import names_folder
+from linvt_cli.models.source import names_folder, names_repository
 from linvt_cli.settings.catalogue import find_own
 from linvt_cli.settings.folders import expanded
 
@@ -71,8 +71,8 @@ def settings_of(
         "stands for": None if own is None else (own.source, own.checkpoint),
         "tokenizer": model.tokenizer,
         "video_tokens": model.video_tokens,
-        "checkpoint": _one_spelling(model.checkpoint),
-        "weights": _one_spelling(model.weights),
+        "checkpoint": _one_folder(model.checkpoint),
+        "weights": _one_folder(model.weights),
         "versions": tuple(versions),
         "quant": model.quant,
         "dtype": model.dtype,
@@ -92,7 +92,12 @@ def settings_of(
 
 def _one_spelling(named: str | None) -> str | None:
     """Return one name for a folder, however it is written; names of models stay."""
-    if named is None or not names_folder(named):
+    return _one_folder(named) if named is not None and names_folder(named) else named
+
+
+def _one_folder(named: str | None) -> str | None:
+    """Return one name for a folder, also where only its place tells that it is one."""
+    if named is None or names_repository(named):
         return named
     return os.path.abspath(expanded(named))  # noqa: PTH100 - keeps links
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from math import prod
 from pathlib import Path
@@ -39,7 +40,7 @@ def require_folder(folder: Path) -> Path:
     Raises:
         BackboneLoadError: if it is no folder.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - no error where one may not look
         raise BackboneLoadError(
             f"'{folder}' is no folder", hint="name the folder with the model's config.json"
         )

@@ -50,6 +50,12 @@ def check_identity(path: str, made_by: Identity, read_by: Identity) -> None:
             path=path,
             hint=f"--model {made_by.backbone} --tokenizer {made_by.tokenizer}",
         )
+    if (made_by.revision, made_by.words) == (read_by.revision, read_by.words):
+        raise TokenFileError(
+            f"{name} was made with another LinVT, or for another number of video tokens",
+            path=path,
+            hint="--checkpoint and --video-tokens as when it was made",
+        )
     raise TokenFileError(
         f"{name} was made by other weights of '{made_by.backbone}'",
         path=path,

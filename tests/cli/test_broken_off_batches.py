@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -15,7 +17,10 @@ from typing import Any
 
 import pytest
 
+from linvt_cli.cli.app import run
 from linvt_cli.cli.parquet import read_table
+from linvt_cli.cli.result_files import ResultFile
+from linvt_cli.errors import MachineError
 from tests.cli.faults import FAULTS, write_folder
 from tests.cli.processes import start_warm
 from tests.cli.schema import validate
@@ -239,3 +244,25 @@ def test_a_video_that_hangs_is_a_row_and_the_others_are_answered(processes, tmp_
     assert process.wait() == 7
     errors = [row["error"]["type"] for row in rows_of("out.jsonl") if row["error"]]
     assert errors == ["DecodeTimeoutError"]
+
+
+@pytest.mark.parametrize("written", [1, 2])
+def test_where_a_row_cannot_be_written_the_run_ends_and_no_question_counts(
+    processes, loads, video, tmp_path, capsys, monkeypatch, written
+):
+    shutil.copy(video, tmp_path / "a.mp4")
+    shutil.copy(video, tmp_path / "b.mp4")
+    usual, calls = ResultFile.append, itertools.count()
+
+    def fill_up(file: ResultFile, record: dict[str, Any]) -> None:
+        if next(calls) == written:  # a shorter row would fit again
+            raise MachineError("'rows.jsonl' cannot be written: No space left", hint="make room")
+        usual(file, record)
+
+    monkeypatch.setattr(ResultFile, "append", fill_up)
+    questions = ("-q", "Who?", "-q", "Why?", "-q", "Where?")
+    asked = ["ask", "a.mp4", "b.mp4", *questions, "-o", "rows.jsonl", "--model", "nano"]
+    assert run([*asked, "--decode-workers", "0"]) == 6
+    assert "No space left" in capsys.readouterr().err
+    assert [row["error"] for row in rows_of("rows.jsonl")] == [None] * written
+    monkeypatch.undo()

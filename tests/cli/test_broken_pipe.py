@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from linvt_cli.cli.broken_pipe import ends_by_sigpipe
+from linvt_cli.cli.broken_pipe import SHOWN_CURSOR, ends_by_sigpipe
 
 BREAK = """
 from linvt_cli.cli.broken_pipe import ends_by_sigpipe
@@ -20,6 +22,14 @@ with ends_by_sigpipe():
 def test_the_process_ends_by_the_signal():
     done = subprocess.run([sys.executable, "-c", BREAK], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGPIPE, b"", b"")
+
+
+def test_a_terminal_gets_its_cursor_back():
+    ours, theirs = pty.openpty()
+    subprocess.run([sys.executable, "-c", BREAK], stderr=theirs, check=False)
+    os.close(theirs)
+    assert os.read(ours, 99) == SHOWN_CURSOR
+    os.close(ours)
 
 
 def test_elsewhere_it_stays_an_error():

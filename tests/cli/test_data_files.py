@@ -8,7 +8,7 @@ import pytest
 from linvt_cli.cli.data_files import Conversion, converted_file, folder_of_videos, new_file
 from linvt_cli.cli.failures import ExitCode
 from linvt_cli.cli.output import Output
-from linvt_cli.errors import ConfigError, DatasetError
+from linvt_cli.errors import ConfigError, DatasetError, MachineError
 from linvt_cli.training.video_data.conversion import Converted, VideoMissing
 from linvt_cli.training.video_data.samples import BadSample
 
@@ -99,3 +99,8 @@ def test_only_the_first_bad_entries_are_told(capsys):
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 6
     assert str(done) == "1 sample from 17 entries, 8 without their video, 8 bad"
+
+
+def test_a_name_that_cannot_be_is_told(tmp_path):
+    with pytest.raises(MachineError, match="cannot be written: File name too long"):
+        new_file(tmp_path / ("a" * 300), overwrite=False)

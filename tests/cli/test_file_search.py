@@ -142,3 +142,11 @@ def test_folders_are_searched_behind_a_pattern_of_any_depth(folder, monkeypatch)
 )
 def test_endings_tell_media(name, expected):
     assert names_media(name) is expected
+
+
+def test_where_a_path_begins_is_no_folder_to_exclude():
+    hidden = Filter(exclude=(".*",))
+    assert not hidden.leaves_out("./a.mp4")
+    assert not hidden.leaves_out("../videos/a.mp4")
+    assert not hidden.leaves_out("/a.mp4")
+    assert hidden.leaves_out("./.trash/a.mp4")

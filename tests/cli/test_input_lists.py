@@ -96,3 +96,10 @@ def test_a_terminal_gives_no_list(monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     with pytest.raises(ConfigError, match="is a terminal"):
         list(read_list("-"))
+
+
+def test_nuls_in_a_list_of_lines_are_told_with_the_option(write):
+    for content in (b"a.mp4\0b.mp4\0", b"\0\0\0\x18ftypmp42\nmoov"):
+        with pytest.raises(DatasetError, match="has NULs in it") as caught:
+            list(read_list(write(content)))
+        assert str(caught.value.hint).startswith("-0 reads names")

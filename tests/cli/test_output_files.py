@@ -249,3 +249,11 @@ def test_what_stands_in_the_file_behind_standard_output_stays(video, tmp_path):
         )
         assert process.wait() == 0
     assert kept.read_bytes().startswith(b"before\nA grey wall.\n")
+
+
+def test_a_place_that_may_not_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda place, _: Path(place) != tmp_path)
+    with pytest.raises(MachineError, match="may not be written by this user") as caught:
+        output_file(str(tmp_path / "a.srt"))
+    assert caught.value.hint == "name another place"
+    assert output_file("/dev/null") == Path("/dev/null")

@@ -223,3 +223,13 @@ def test_a_folder_is_the_same_however_it_is_written(spelling):
 
     assert settings(spelling) == settings("runs/mine")
     assert settings("runs/other") != settings("runs/mine")
+
+
+@pytest.mark.parametrize("spelling", ["mine/", "./mine", "../{here}/mine"])
+def test_a_bare_name_of_a_folder_of_weights_is_that_folder(spelling):
+    def settings(folder: str) -> tuple[str, ...]:
+        models = (ModelOptions("nano", checkpoint=folder), ModelOptions("nano", weights=folder))
+        return tuple(settings_of(each, FrameOptions(), GenerationConfig()) for each in models)
+
+    assert settings(spelling.format(here=Path.cwd().name)) == settings("mine")
+    assert settings("hub:owner/mine") != settings("mine")

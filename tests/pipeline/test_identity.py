@@ -70,3 +70,10 @@ def test_a_token_file_of_another_model_is_refused_with_what_to_type():
     ) as caught:
         check_identity("a.linvt", theirs, mine)
     assert caught.value.hint == "--model other --tokenizer cluster"
+
+
+def test_a_token_file_of_another_number_of_tokens_says_which_options_are_missing():
+    mine, theirs = (identify(TinyBackbone(), MeanTokenizer(count), MODEL) for count in (8, 9))
+    with pytest.raises(TokenFileError, match="another number of video tokens") as caught:
+        check_identity("a.linvt", theirs, mine)
+    assert "--video-tokens" in str(caught.value.hint)
