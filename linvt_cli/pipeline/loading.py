@@ -100,6 +100,7 @@ def load_parts(
             embed_dim=backbone.embed_dim,
             device=backbone.device,
             dtype=backbone.dtype,
+            backbone_revision=found.revision,
         )
         if choice.checkpoint is not None and (choice.checkpoint / ADAPTER).exists():
             # All backbones of the catalogue can be given one.

@@ -127,6 +127,7 @@ def load_checkpoint(
     embed_dim: int,
     device: torch.device,
     dtype: torch.dtype,
+    backbone_revision: str | None = None,
 ) -> LinearVideoTokenizer:
     """Build the tokenizer of a checkpoint, ready for inference.
 
@@ -137,6 +138,7 @@ def load_checkpoint(
         device: Where the weights go.
         dtype: What the weights are turned into, whatever they are stored in; coordinates are
             turned into float32.
+        backbone_revision: Of that backbone's weights: the same ones may have another name.
 
     Raises:
         CheckpointError: There is no folder, or its format is of another version of linvt.
@@ -144,7 +146,9 @@ def load_checkpoint(
         CheckpointCorruptError: A file is missing or damaged, or the tensors do not fit.
     """
     info = read_checkpoint_info(directory)
-    _require_backbone(directory, info, backbone_name=backbone_name, embed_dim=embed_dim)
+    is_same = backbone_revision is not None and info.backbone_revision == backbone_revision
+    named = info.backbone if is_same else backbone_name
+    _require_backbone(directory, info, backbone_name=named, embed_dim=embed_dim)
     path = directory / WEIGHTS_FILE
     tensors = _read_tensors(path)
     # On no device: the weights come from the file, and random ones would cost time.

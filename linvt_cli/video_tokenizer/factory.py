@@ -23,6 +23,7 @@ def make_tokenizer(
     embed_dim: int,
     device: torch.device,
     dtype: torch.dtype,
+    backbone_revision: str | None = None,
 ) -> VideoTokenizer:
     """Build the video tokenizer that users call ``name``.
 
@@ -34,6 +35,7 @@ def make_tokenizer(
         embed_dim: D of that backbone.
         device: Where weights go.
         dtype: What weights are turned into.
+        backbone_revision: Of that backbone's weights: the same ones may have another name.
 
     Raises:
         ConfigError: ``linvt`` was asked for without a checkpoint, or no tokenizer has the name.
@@ -53,6 +55,7 @@ def make_tokenizer(
                 embed_dim=embed_dim,
                 device=device,
                 dtype=dtype,
+                backbone_revision=backbone_revision,
             )
         case "linvt":
             raise ConfigError(

@@ -83,7 +83,10 @@ class BadSamples:
         return f"{len(self)} samples are bad, and {self._most} are allowed"
 
     def _hint(self) -> str:
-        return f"mend what '{self._path}' lists and remove that file, or raise --max-bad"
+        return (
+            f"bring back the videos that '{self._path}' lists and remove that file, or raise"
+            " --max-bad; with other lines in the data, begin anew in another folder"
+        )
 
     def _write(self, bad: BadSample) -> None:
         row = json.dumps({"place": bad.place, "reason": bad.reason})
@@ -93,6 +96,26 @@ class BadSamples:
                 if file.read(1) != b"\n":  # a line that was cut off is not to swallow the next
                     row = f"\n{row}"
             file.write(f"{row}\n".encode())
+
+
+def forget_bad(path: Path, files: Collection[Path]) -> None:
+    """Take what was bad in some files out of the list, which goes where nothing is left of it."""
+    if not path.exists():
+        return
+    names = {str(file) for file in files}
+    lines = path.read_bytes().split(b"\n")
+    kept = [line for line in lines if line and _place_of(line).rpartition(":")[0] not in names]
+    if not kept:
+        path.unlink()
+    elif len(kept) < len(lines) - 1:
+        path.write_bytes(b"".join(line + b"\n" for line in kept))
+
+
+def _place_of(line: bytes) -> str:
+    try:
+        return str(json.loads(line)["place"])
+    except (ValueError, KeyError, TypeError):  # a line that was cut off
+        return ""
 
 
 def _read(path: Path) -> set[str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
+from safetensors import SafetensorError, safe_open
 
 from linvt_cli.backbones.base import TunableBackbone
 from linvt_cli.backbones.loading import select_device
+from linvt_cli.backbones.registry import BACKBONES, BackboneSpec
 from linvt_cli.config import LinVTConfig, Workload
 from linvt_cli.errors import ConfigError, OutOfMemoryError
 from linvt_cli.pipeline.loading import LoadedImageLLM, load_image_llm
@@ -96,13 +99,25 @@ def load_frozen(
         raise OutOfMemoryError(
             error.message, hint="use a smaller --model (linvt models list), or another --device"
         ) from error
+    except ConfigError as error:
+        if error.field != "quant":
+            raise
+        raise ConfigError(
+            f"{error.message}: training needs the weights as they were first published",
+            field="model",
+            hint="name the model or the folder that is not quantized",
+        ) from error
     backbone = cast("TunableBackbone", loaded.backbone)  # all of the catalogue are
     backbone.model.requires_grad_(False)
     return loaded, backbone
 
 
 def first_linvt(
-    settings: TuningSettings, backbone: TunableBackbone, source: Path | None
+    settings: TuningSettings,
+    backbone: TunableBackbone,
+    source: Path | None,
+    *,
+    revision: str | None = None,
 ) -> LinearVideoTokenizer:
     """Return the LinVT that a stage begins with, in float32.
 
@@ -110,6 +125,7 @@ def first_linvt(
         settings: of the run.
         backbone: which it will work with.
         source: checkpoint to begin with; None for a new one.
+        revision: of the backbone's weights.
 
     Raises:
         CheckpointError: if the checkpoint cannot be used with the backbone.
@@ -122,6 +138,7 @@ def first_linvt(
             embed_dim=backbone.embed_dim,
             device=backbone.device,
             dtype=torch.float32,
+            backbone_revision=revision,
         )
         _require_shape(settings, linvt.config, source)
         return linvt.train().requires_grad_(True)
@@ -163,7 +180,7 @@ def first_checkpoint(settings: TuningSettings, stage: str) -> Path | None:
     """
     aligned = settings.run_dir / "align"
     goes_on = settings.checkpoint is None or "align" in settings.stages
-    if stage == "instruct" and aligned.is_dir() and goes_on:
+    if stage == "instruct" and aligned.is_dir() and goes_on and not is_unfinished(settings.run_dir):
         return aligned
     if settings.checkpoint is None:
         if stage == "instruct" and (settings.run_dir / "align.safetensors").exists():
@@ -182,6 +199,42 @@ def first_checkpoint(settings: TuningSettings, stage: str) -> Path | None:
             hint="use --stage instruct",
         )
     return source
+
+
+def lasting_name(spec: BackboneSpec) -> str:
+    """Return what a model is called wherever its files lie; their revision tells the rest."""
+    return spec.name if spec.name in {row.name for row in BACKBONES} else spec.family
+
+
+def is_unfinished(run_dir: Path) -> bool:
+    """Whether the align stage of a run was begun, and has not taken all of its steps."""
+    try:
+        with safe_open(run_dir / "align.safetensors", framework="pt") as file:
+            about = file.metadata()
+            return int(about["step"]) < int(json.loads(about["facts"])["steps"])
+    except FileNotFoundError:
+        return False
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return True  # going on with it says what is wrong
+
+
+def require_align_before_instruct(settings: TuningSettings) -> None:
+    """Refuse to align anew where what followed is there: its result would be lost for nothing.
+
+    Raises:
+        ConfigError: if it is.
+    """
+    run_dir = settings.run_dir
+    instructed = run_dir / "instruct.safetensors"
+    is_aligned = (run_dir / "align").is_dir() and (run_dir / "align.safetensors").exists()
+    if "align" not in settings.stages or not instructed.exists():
+        return
+    if not is_aligned or is_unfinished(run_dir):
+        raise ConfigError(
+            f"'{instructed}' went on from another LinVT than the align stage would now end with",
+            field="stage",
+            hint="name another folder; or remove the file, and the result will be replaced",
+        )
 
 
 def content_of(source: Path | None) -> str | None:

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from linvt_cli.backbones.base import TunableBackbone
 from linvt_cli.config import MIN_COVERAGE, FrameSampling
-from linvt_cli.errors import StoreError
+from linvt_cli.errors import OutOfMemoryError, StoreError
 from linvt_cli.pipeline.identity import hash_tensors
 from linvt_cli.pipeline.looking import look_at
 from linvt_cli.pipeline.watched import check_coverage
@@ -109,4 +109,9 @@ def encode(backbone: TunableBackbone, frames: Frames, video: str) -> VisualFeatu
         OutOfMemoryError: if memory does not suffice for a single frame.
     """
     check_coverage(frames, video, MIN_COVERAGE)
-    return look_at(backbone, frames)[1]
+    try:
+        return look_at(backbone, frames)[1]
+    except OutOfMemoryError as error:  # whose hint is about answering
+        raise OutOfMemoryError(
+            error.message, hint="use fewer --frames, in another folder, or a smaller --model"
+        ) from error

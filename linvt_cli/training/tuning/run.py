@@ -28,13 +28,15 @@ from linvt_cli.pipeline.model_choice import find_model
 from linvt_cli.training.disk_errors import disk_errors_translated
 from linvt_cli.training.sole_run import sole_run
 from linvt_cli.training.tuning.adapter import add_lora, load_lora, require_peft, set_dropout
-from linvt_cli.training.tuning.bad_samples import BAD_FILE, BadSamples
+from linvt_cli.training.tuning.bad_samples import BAD_FILE, BadSamples, forget_bad
 from linvt_cli.training.tuning.beginning import (
     content_of,
     first_checkpoint,
     first_linvt,
+    lasting_name,
     load_frozen,
     make_accelerator,
+    require_align_before_instruct,
 )
 from linvt_cli.training.tuning.curriculum import Curriculum, Task, make_tasks
 from linvt_cli.training.tuning.export import export, is_result_of
@@ -45,7 +47,6 @@ from linvt_cli.training.tuning.metrics import StepMetrics, draw, final_loss
 from linvt_cli.training.tuning.plan import BatchPlan
 from linvt_cli.training.tuning.settings import (
     LEARNING_RATES,
-    STAGES,
     StageName,
     TuningSettings,
 )
@@ -59,9 +60,10 @@ if TYPE_CHECKING:
 RESULT = "linvt"
 """Folder of the finished checkpoint, in the run's folder."""
 _LIGHTER = (
-    "add --gradient-checkpointing, with which this run goes on; or begin anew, in another folder,"
-    " with a smaller --batch-size and a larger --accumulate, or fewer --frames"
+    "begin anew, in another folder, with a smaller --batch-size and a larger --accumulate, or fewer"
+    " --frames"
 )
+_LIGHTEST = f"add --gradient-checkpointing, with which this run goes on; or {_LIGHTER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,9 @@ def _run(settings: TuningSettings, observer: Observer | None) -> Path:
 
 def _train(settings: TuningSettings, accelerator: Accelerator, observer: Observer) -> Path:
     spec, _ = find_model(settings.model)
-    if accelerator.is_main_process and not _is_begun(settings.run_dir):
-        (settings.run_dir / BAD_FILE).unlink(missing_ok=True)
+    require_align_before_instruct(settings)
+    if accelerator.is_main_process and not _is_begun(settings):
+        forget_bad(settings.run_dir / BAD_FILE, settings.data)
     accelerator.wait_for_everyone()
     bad = BadSamples(
         settings.run_dir / BAD_FILE,
@@ -114,11 +117,14 @@ def _train(settings: TuningSettings, accelerator: Accelerator, observer: Observe
         raise DatasetError(
             "There is no usable sample in the data",
             path=settings.data[0],
-            hint=f"'{settings.run_dir / BAD_FILE}' says what is wrong with each line",
+            hint=f"'{settings.run_dir / BAD_FILE}' says what is wrong with each line"
+            if len(bad)
+            else "the files hold no line; linvt data convert writes them from public data sets",
         )
     loaded, backbone = load_frozen(settings, accelerator, frames=tasks[0].sampling.num_frames)
     run = _Run(settings, accelerator, observer, loaded, backbone, tasks, bad)
-    with memory_errors_translated(backbone.device, hint=_LIGHTER):
+    hint = _LIGHTER if settings.optimization.gradient_checkpointing else _LIGHTEST
+    with memory_errors_translated(backbone.device, hint=hint):
         for stage in settings.stages:
             run.train(stage)
     if accelerator.is_main_process:
@@ -145,7 +151,9 @@ class _Run:
         # A new LoRA must not depend on whether the stage before was run or found.
         torch.manual_seed(settings.seed)
         source = first_checkpoint(settings, name)
-        learner = Learner(backbone, first_linvt(settings, backbone, source))
+        revision = loaded.weights.revision
+        linvt = first_linvt(settings, backbone, source, revision=revision)
+        learner = Learner(backbone, linvt)
         lora = self._add_lora(learner, source) if name == "instruct" else None
         if settings.optimization.gradient_checkpointing:
             _save_memory(backbone)
@@ -168,7 +176,7 @@ class _Run:
                 lora=lora,
                 backbone=backbone.name,
                 backbone_repo=loaded.spec.repo,
-                backbone_revision=loaded.weights.revision,
+                backbone_revision=revision,
                 training=told,
             )
             if name == "align":
@@ -215,7 +223,7 @@ class _Run:
         rate = optimization.learning_rate or LEARNING_RATES[name]
         facts: dict[str, Any] = {
             "stage": name,
-            "model": self.loaded.spec.name,
+            "model": lasting_name(self.loaded.spec),
             "revision": self.loaded.weights.revision,
             "dtype": str(learner.backbone.dtype).removeprefix("torch."),
             "begins_with": content_of(source),
@@ -247,9 +255,10 @@ class _Run:
         )
 
 
-def _is_begun(run_dir: Path) -> bool:
+def _is_begun(settings: TuningSettings) -> bool:
     """Say whether there is something to go on from, so that earlier bad samples count."""
-    return any((run_dir / f"{stage}.safetensors").exists() for stage in STAGES)
+    states = [settings.run_dir / f"{stage}.safetensors" for stage in settings.stages]
+    return any(state.exists() for state in states)
 
 
 def _samples(settings: TuningSettings) -> Iterable[Sample | BadSample]:

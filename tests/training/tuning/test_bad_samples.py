@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from linvt_cli.errors import DatasetError
-from linvt_cli.training.tuning.bad_samples import BadSamples
+from linvt_cli.training.tuning.bad_samples import BadSamples, forget_bad
 from linvt_cli.training.video_data.samples import BadSample
 
 
@@ -94,3 +94,15 @@ def test_bad_samples_of_other_files_do_not_count(tmp_path):
     assert len(path.read_text(encoding="utf-8").splitlines()) == 4
     with pytest.raises(DatasetError, match="3 samples are bad"):
         bad.add(BadSample("b:c.jsonl:5", "broken"))
+
+
+def test_what_was_bad_in_some_files_is_forgotten(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    forget_bad(path, [Path("a.jsonl")])
+    before = BadSamples(path, most=9, on_bad=lambda _: None)
+    for place in ("a.jsonl:1", "a.jsonl:2", "c.jsonl:3"):
+        before.add(BadSample(place, "broken"))
+    forget_bad(path, [Path("a.jsonl")])
+    assert [json.loads(line)["place"] for line in path.read_text().splitlines()] == ["c.jsonl:3"]
+    forget_bad(path, [Path("c.jsonl")])
+    assert not path.exists()

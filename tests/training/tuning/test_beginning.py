@@ -9,6 +9,7 @@ import pytest
 import torch
 from accelerate import DistributedType, state
 
+from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import CheckpointMismatchError, ConfigError, OutOfMemoryError
 from linvt_cli.training.tuning import beginning
 from linvt_cli.training.tuning.adapter import add_lora
@@ -16,12 +17,15 @@ from linvt_cli.training.tuning.beginning import (
     content_of,
     first_checkpoint,
     first_linvt,
+    lasting_name,
     load_frozen,
     make_accelerator,
+    require_align_before_instruct,
     training_dtype,
 )
 from linvt_cli.training.tuning.export import export
 from linvt_cli.training.tuning.settings import LoraShape, TokenizerShape, TuningSettings
+from linvt_cli.training.tuning.state import save_state
 from tests.tiny_models import tiny_nano
 from tests.training.tuning.small import SHAPE, settings_of, small_linvt
 
@@ -34,6 +38,13 @@ def write(folder: Path, *, backbone: str = "nano", lora: bool = False) -> Path:
     adapter = add_lora(tiny_nano(), LoraShape(rank=2)) if lora else None
     export(folder, small_linvt(24), adapter, backbone=backbone, **TOLD, training={})
     return folder
+
+
+def write_state_of_align(run_dir: Path, *, step: int) -> None:
+    learnt = {"weight": torch.nn.Parameter(torch.zeros(2))}
+    optimizer = torch.optim.AdamW(learnt.values())
+    path = run_dir / "align.safetensors"
+    save_state(path, learnt, optimizer, step=step, facts={"steps": 6})
 
 
 def test_on_a_cpu_nothing_is_computed_in_16_bits():
@@ -115,15 +126,62 @@ def test_the_second_stage_begins_where_the_first_ended(tmp_path):
 
 def test_the_second_stage_does_not_begin_anew_beside_a_first_that_is_not_finished(tmp_path):
     settings = replace(SETTINGS, run_dir=tmp_path, stages=("instruct",), shape=None)
-    (tmp_path / "align.safetensors").touch()
+    write_state_of_align(tmp_path, step=3)
     with pytest.raises(ConfigError, match=r"align stage in .* is not finished") as caught:
         first_checkpoint(settings, "instruct")
     assert "--stage align" in str(caught.value.hint)
     named = replace(settings, checkpoint=str(write(tmp_path / "named")))
     assert first_checkpoint(named, "instruct") == tmp_path / "named"
     assert first_checkpoint(settings, "align") is None
-    aligned = write(tmp_path / "align")
+    aligned = write(tmp_path / "align")  # of an earlier run of the stage
+    with pytest.raises(ConfigError, match="is not finished"):
+        first_checkpoint(settings, "instruct")
+    write_state_of_align(tmp_path, step=6)
     assert first_checkpoint(settings, "instruct") == aligned
+
+
+def test_no_stage_is_aligned_anew_beside_what_was_instructed(tmp_path):
+    settings = replace(SETTINGS, run_dir=tmp_path)
+    require_align_before_instruct(settings)
+    (tmp_path / "instruct.safetensors").touch()
+    require_align_before_instruct(replace(settings, stages=("instruct",)))
+    for stages in (("align",), ("align", "instruct")):
+        with pytest.raises(ConfigError, match="went on from another LinVT") as caught:
+            require_align_before_instruct(replace(settings, stages=stages))
+        assert "another folder" in str(caught.value.hint)
+    write_state_of_align(tmp_path, step=6)
+    write(tmp_path / "align")
+    require_align_before_instruct(settings)
+    write_state_of_align(tmp_path, step=5)
+    with pytest.raises(ConfigError):
+        require_align_before_instruct(settings)
+
+
+def test_the_same_weights_under_another_name_are_the_same_backbone(tmp_path):
+    folder = tmp_path / "linvt"
+    told = {"backbone_repo": None, "backbone_revision": "abc"}
+    export(folder, small_linvt(24), None, backbone="./models/mine", **told, training={})
+    backbone = tiny_nano()
+    assert first_linvt(SETTINGS, backbone, folder, revision="abc").config.embed_dim == 24
+    for revision in (None, "def"):
+        with pytest.raises(CheckpointMismatchError):
+            first_linvt(SETTINGS, backbone, folder, revision=revision)
+
+
+def test_a_model_that_no_row_names_is_called_by_its_family():
+    row = find_backbone("qwen2-vl-2b")
+    assert lasting_name(row) == "qwen2-vl-2b"
+    assert lasting_name(replace(row, name="./models/mine")) == "Qwen2-VL"
+
+
+def test_quantized_weights_have_a_hint_that_training_takes(monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("quantized already (nf4)", field="quant", hint="leave out --quant")
+
+    monkeypatch.setattr(beginning, "load_image_llm", refuse)
+    with pytest.raises(ConfigError, match="as they were first published") as caught:
+        load_frozen(SETTINGS, make_accelerator(SETTINGS), frames=4)
+    assert "--quant" not in str(caught.value.hint)
 
 
 def test_the_device_that_was_asked_for_is_the_current_one_of_a_process_alone(monkeypatch):

@@ -175,9 +175,11 @@ def test_two_processes_count_bad_samples_once(tmp_path):
 
 def test_data_without_a_usable_sample_is_refused(tmp_path):
     data = tmp_path / "data.jsonl"
-    data.write_text("no JSON\n", encoding="utf-8")
-    with pytest.raises(DatasetError, match="no usable sample"):
-        run_tuning(settings_of("internvl2 with qwen2", tmp_path, data))
+    for text, hint in (("no JSON\n", "bad.jsonl"), ("\n", "the files hold no line")):
+        data.write_text(text, encoding="utf-8")
+        with pytest.raises(DatasetError, match="no usable sample") as caught:
+            run_tuning(settings_of("internvl2 with qwen2", tmp_path, data))
+        assert hint in str(caught.value.hint)
 
 
 def test_other_settings_in_the_same_folder_are_refused(tmp_path):
