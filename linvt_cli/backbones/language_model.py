@@ -20,6 +20,7 @@ class LanguageModelCache:
     keys_and_values: Cache
     next_positions: Tensor  # (B,), where the next token stands
     mask: Tensor | None  # (B, S) of all that was read so far; None without padding
+    read: Tensor | None = None  # (B, S, D) of it, while it may have to be read anew
 
 
 def run_language_model(
@@ -59,6 +60,11 @@ def run_language_model(
     if positions is None:
         counted_BP = _counted(starts_B, length, mask)
         positions = counted_BP[None].expand(num_axes or 1, -1, -1)
+    read, is_long = _read_so_far(model, cache, inputs_embeds, positions)
+    if is_long and read is not None and cache is not None:
+        # Keys turned by the frequencies of short texts cannot stand beside those of long ones.
+        hidden, cache = run_language_model(model, read, None, mask=whole_mask, num_axes=num_axes)
+        return hidden[:, -length:], cache
     # Layers that are computed anew for their gradients keep nothing: there is no next step.
     kept = not (model.training and _is_checkpointed(model))
     output = model(
@@ -69,7 +75,9 @@ def run_language_model(
         **{_cache_keyword(type(model).forward): keys_and_values if kept else None},
     )
     ends_B = positions.amax(dim=(0, 2)).floor().long() + 1
-    return output.last_hidden_state, LanguageModelCache(keys_and_values, ends_B, whole_mask)
+    return output.last_hidden_state, LanguageModelCache(
+        keys_and_values, ends_B, whole_mask, None if is_long else read
+    )
 
 
 def repeat_cache(cache: LanguageModelCache, batch: int) -> LanguageModelCache:
@@ -83,7 +91,23 @@ def repeat_cache(cache: LanguageModelCache, batch: int) -> LanguageModelCache:
         repeated,
         cache.next_positions.expand(batch),
         None if cache.mask is None else cache.mask.expand(batch, -1),
+        None if cache.read is None else cache.read.expand(batch, -1, -1),
     )
+
+
+def _read_so_far(
+    model: Any, cache: LanguageModelCache | None, new: Tensor, positions: Tensor
+) -> tuple[Tensor | None, bool]:
+    """Return all that was read, (B, S, D), and whether it is a long text by now.
+
+    Only of a model with other rotary frequencies for long texts (LongRoPE, arXiv 2402.13753), and
+    only until its text is one: None otherwise.
+    """
+    rope = getattr(model.config, "rope_parameters", None) or {}
+    if rope.get("rope_type") != "longrope" or (cache is not None and cache.read is None):
+        return None, True
+    read = new if cache is None or cache.read is None else torch.cat([cache.read, new], dim=1)
+    return read, int(positions.max()) >= rope["original_max_position_embeddings"]
 
 
 @lru_cache

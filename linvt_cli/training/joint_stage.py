@@ -26,7 +26,7 @@ from linvt_cli.training.readers import Readers
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
 Part = Literal["usual", "busy", "hard", "pictures"]
-_CYCLE: tuple[Part, ...] = ("busy", "usual", "busy", "hard", "pictures")  # of steps
+_CYCLE: tuple[Part, ...] = ("usual", "busy", "usual", "pictures", "usual", "hard")  # of steps
 _HARD_TURNS = 6  # questions about a hard clip, of which a step has half as many
 
 

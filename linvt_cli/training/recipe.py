@@ -70,7 +70,8 @@ class NanoRecipe:
     mixing: int = 450  # of the image steps, after those
     cover_steps: int = 1000
     instruct_steps: int = 300
-    joint_steps: int = 1500
+    joint_steps: int = 3600
+    joint_learning_rate: float = 5e-4
     vocab_size: int = 1024
     seed: int = 0
     embed_dim: int = 192
@@ -193,7 +194,7 @@ def _linvt_stages(
         linvt,
         banks,
         num_steps=recipe.joint_steps,
-        learning_rate=1e-3,
+        learning_rate=recipe.joint_learning_rate,
         readers=image.readers,
         by_muon=True,
     )

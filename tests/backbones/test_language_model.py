@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 from transformers.models.llama import LlamaConfig, LlamaModel
+from transformers.models.phi3 import Phi3Config, Phi3Model
 
-from linvt_cli.backbones.language_model import run_language_model
+from linvt_cli.backbones.language_model import repeat_cache, run_language_model
 from tests.tiny_checkpoints import randomized
 
 
@@ -56,3 +57,50 @@ def test_padding_of_a_later_step_counts_for_nothing(model):
     hidden = torch.cat([some[:, 2:], last], dim=1)
     torch.testing.assert_close(hidden, expected[:, 3:], atol=1e-5, rtol=1e-5)
     assert cache.next_positions.tolist() == [6]
+
+
+@pytest.fixture(scope="module")
+def long_model() -> torch.nn.Module:
+    """A model that turns positions by other frequencies from the 8th on."""
+    factors = {"short_factor": [1.0] * 4, "long_factor": [1.0, 2.0, 4.0, 8.0]}
+    config = Phi3Config(
+        vocab_size=32,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=32,
+        original_max_position_embeddings=8,
+        rope_parameters={"rope_type": "longrope", "rope_theta": 1e4, **factors},
+        pad_token_id=0,
+    )
+    return randomized(Phi3Model(config))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("read_first", [3, 7, 8, 10])
+def test_a_text_that_becomes_long_is_read_anew_by_the_frequencies_of_long_ones(
+    long_model, read_first
+):
+    embeds = torch.randn(1, 12, 16, generator=torch.Generator().manual_seed(0))
+    _, cache = run_language_model(long_model, embeds[:, :read_first], None)
+    for step in range(read_first, 12):
+        hidden, cache = run_language_model(long_model, embeds[:, step : step + 1], cache)
+        expected = long_model(inputs_embeds=embeds[:, : step + 1]).last_hidden_state[:, -1:]
+        torch.testing.assert_close(hidden, expected, atol=1e-5, rtol=1e-5)
+        assert (cache.read is None) == (step >= 8)
+
+
+@torch.no_grad()
+def test_padded_texts_become_long_together(long_model):
+    embeds = torch.randn(2, 9, 16, generator=torch.Generator().manual_seed(0))
+    mask = torch.tensor([[True] * 7, [False] * 2 + [True] * 5])
+    _, cache = run_language_model(long_model, embeds[:, :7], None, mask=mask)
+    _, cache = run_language_model(long_model, embeds[:, 7:8], repeat_cache(cache, 2))
+    hidden, _ = run_language_model(long_model, embeds[:, 8:], cache)
+    alone = long_model(inputs_embeds=embeds[:1]).last_hidden_state[:, -1:]
+    torch.testing.assert_close(hidden[:1], alone, atol=1e-5, rtol=1e-5)
+    anew = torch.cat([mask, torch.ones(2, 2, dtype=torch.bool)], dim=1)
+    expected, _ = run_language_model(long_model, embeds, None, mask=anew)
+    torch.testing.assert_close(hidden, expected[:, -1:], atol=1e-5, rtol=1e-5)
