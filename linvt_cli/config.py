@@ -165,14 +165,16 @@ class AnswerShape:
                 field="choices",
                 hint="--choices 'red,green,blue'",
             )
-        # Some models write in lower case only: to them such choices are one.
-        told_apart = [" ".join(choice.casefold().split()) for choice in self.choices]
+        # Some models write in lower case only, and any may add a full stop.
+        told_apart = [
+            " ".join(choice.casefold().split()).removesuffix(".") for choice in self.choices
+        ]
         for number, choice in enumerate(self.choices):
             if told_apart[number] in told_apart[:number]:
                 raise ConfigError(
                     f"The choice '{choice}' is given twice",
                     field="choices",
-                    hint="give each choice once; case and spaces do not tell choices apart",
+                    hint="give each once; case, spaces and a full stop do not tell choices apart",
                 )
 
     @property

@@ -115,7 +115,13 @@ class ChatView:
         """
         # What belongs to the files of one model means nothing to another.
         model = replace(self._model, name=name, weights=None, checkpoint=None)
-        _ = model.spec  # an unknown name is said while the old model is still there
+        spec = model.spec  # an unknown name is said while the old model is still there
+        if spec is not None and spec.memory is None:  # too small to be quantized
+            model = replace(model, quant="auto")
+        if (
+            spec is not None and spec.linvt is not None and model.tokenizer is None
+        ):  # whose tokens are a set number
+            model = replace(model, video_tokens=None)
         self._seen = None
         self._watching.let_go()  # there may be no room for both
         watching = Watching(model, self.video, self._frames, self._output)

@@ -47,7 +47,11 @@ def settle_model(model: ModelOptions, output: Output) -> ModelOptions:
     device = select_device(model.device)
     if model.name == AUTO or device.type == "cuda":
         choice = largest_that_fits(
-            device, dtype=model.dtype, quantization=model.quant, work=model.work
+            device,
+            dtype=model.dtype,
+            quantization=model.quant,
+            work=model.work,
+            all_tokens=model.tokenizer == "all",
         )
         if choice is not None:
             output.notice(choice.reason)

@@ -75,7 +75,7 @@ def place_of_choice(item: Item, by: By, number: int) -> int:
 
 def _told_apart(text: str) -> str:
     """Return a text without what does not tell choices apart."""
-    return " ".join(text.casefold().split())
+    return " ".join(text.casefold().split()).removesuffix(".")
 
 
 def is_choice(benchmark: Benchmark, item: Item) -> bool:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from linvt_cli.backbones.base import Backbone, KVCache
 
 _MAX_BATCH_POSITIONS = 1 << 15  # prompt included; each keeps keys and values in every layer
+_ENDS = (".", "?", "!", "…", "。", "।")
 _MAX_BATCH_LOGITS = 1 << 27  # half a gigabyte in float32
 
 
@@ -84,8 +85,11 @@ def score_choices(backbone: Backbone, prompt: PromptEmbeds, texts: Sequence[str]
 
 
 def written_forms(text: str) -> tuple[str, ...]:
-    """Return the ways to write an answer: as it stands, and with a full stop if it has no end."""
-    return (text, f"{text}.") if text[-1].isalnum() else (text,)
+    """Return the ways to write an answer: as it stands, and with or without a full stop."""
+    base = text.removesuffix(".")
+    if not base or base.endswith(_ENDS):
+        return (text,)
+    return (text, base if base != text else f"{text}.")
 
 
 def _check_length(backbone: Backbone, prompt: PromptEmbeds, *, longest: int) -> None:

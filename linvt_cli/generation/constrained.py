@@ -76,7 +76,7 @@ def write_document(
             reason = "stop"
             break
     if reason != "stop":
-        document.close(Closer(grammar), room)
+        document.close(Closer(grammar), room, config.max_new_tokens)
     return Completion(
         document.text,
         reason,
@@ -174,8 +174,8 @@ class _Document:
                 "The JSON schema is too complex to be followed", hint="use a simpler schema"
             )
 
-    def close(self, closer: Closer, room: int) -> None:
-        """End the document within so many tokens, and keep as much of it as possible.
+    def close(self, closer: Closer, room: int, asked: int) -> None:
+        """End the document within ``room`` of the ``asked`` tokens, and keep as much as possible.
 
         Raises:
             UnfinishedDocumentError: if no end was found, however little is kept.
@@ -188,19 +188,25 @@ class _Document:
                 self.ids = [*self.ids[:kept], *closing]
                 return
             if kept == 0:
-                raise _unfinished(room, None if closing is None else len(closing))
+                raise _unfinished(room, None if closing is None else len(closing), asked)
             excess = 8 if closing is None else kept + len(closing) - room
             kept = max(0, kept - max(1, excess // 2))
 
 
-def _unfinished(room: int, needed: int | None) -> UnfinishedDocumentError:
+def _unfinished(room: int, needed: int | None, asked: int) -> UnfinishedDocumentError:
     if needed is None:
         return UnfinishedDocumentError(
             f"No document of the schema was found within {room} tokens", hint="use a simpler schema"
         )
+    in_context = (
+        "use fewer video tokens (another --tokenizer, fewer --frames) or a shorter question"
+    )
+    in_answer = f"--max-new-tokens {needed} or more"
+    ways = [in_answer] if needed > asked else []
+    ways += [in_context] if room < asked else []
     return UnfinishedDocumentError(
         f"A document of the schema does not fit into {room} tokens",
-        hint=f"a short one takes {needed}: --max-new-tokens {needed} or more",
+        hint=f"a short one takes {needed}: {', and '.join(ways or [in_answer])}",
     )
 
 

@@ -92,13 +92,15 @@ def in_halves(
             left.remove(number)
             yield number, result
     except OutOfMemoryError:
-        if len(left) == 1:
+        if len(numbers) == 1:
             raise
     # Not above: there the error still holds all that was computed.
     if left:
         give_memory_back(device)
-        yield from in_halves(work, left[: len(left) // 2], device)
-        yield from in_halves(work, left[len(left) // 2 :], device)
+        half = (len(left) + 1) // 2
+        for part in (left[:half], left[half:]):
+            if part:
+                yield from in_halves(work, part, device)
 
 
 class _Work:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -47,6 +47,7 @@ def largest_that_fits(
     dtype: str = "auto",
     quantization: str = "auto",
     work: Workload | None = None,
+    all_tokens: bool = False,
 ) -> Choice | None:
     """Return the model with the most parameters that fits with what it is to do.
 
@@ -57,18 +58,24 @@ def largest_that_fits(
         dtype: as the user chose it.
         quantization: as the user chose it; ``auto`` takes the most bits that fit.
         work: what it is to do; as each model likes it where left out.
+        all_tokens: whether it will read every visual token of every frame.
 
     Raises:
         ConfigError: if the dtype is unknown.
     """
-    free, work = free_memory(device), work or Workload()
+    free, asked = free_memory(device), work or Workload()
+
+    def work_of(spec: BackboneSpec) -> Workload:
+        frames = asked.frames or spec.default_frames
+        return replace(asked, video_tokens=frames * spec.tokens_per_frame) if all_tokens else asked
+
     found = (
         Choice(
             spec,
             bits,
             free,
-            needed(spec, bits, choose_dtype(dtype, device, spec), work, device),
-            work.frames or spec.default_frames,
+            needed(spec, bits, choose_dtype(dtype, device, spec), work_of(spec), device),
+            asked.frames or spec.default_frames,
         )
         for spec in BACKBONES
         if spec.memory is not None

@@ -19,7 +19,7 @@ from linvt_cli.backbones.loading import memory_errors_translated
 from linvt_cli.config import MIN_COVERAGE, FrameSampling
 from linvt_cli.errors import VideoError
 from linvt_cli.pipeline.identity import Identity, check_identity, identify
-from linvt_cli.pipeline.looking import look_at, look_together
+from linvt_cli.pipeline.looking import ONE_BY_ONE, look_at, look_together
 from linvt_cli.pipeline.token_cache import Memory, TokenCache, known_fingerprint
 from linvt_cli.pipeline.token_file import SavedTokens, read_token_file
 from linvt_cli.pipeline.watched import WatchedVideo, check_coverage, check_minimum
@@ -152,7 +152,10 @@ class VideoWatcher:
             VideoError: if the video is there no more.
         """
         digest = (source or known_fingerprint(watched.video)).digest
-        return SavedTokens(watched, self.identity, digest)
+        # That memory was short then says nothing of the video, nor of the next look.
+        warnings = tuple(told for told in watched.frames.warnings if told != ONE_BY_ONE)
+        kept = replace(watched, frames=replace(watched.frames, warnings=warnings))
+        return SavedTokens(kept, self.identity, digest)
 
     def look(self, frames: Frames) -> tuple[Frames, VisualFeatures]:
         """Encode frames; where memory was short on the way, the frames say so.

@@ -78,6 +78,13 @@ def test_another_model_is_loaded_with_the_same_options_but_those_of_its_files(lo
     assert (second["weights"], second["checkpoint"], second["device"]) == (None, None, "cpu")
 
 
+def test_options_that_another_model_does_not_take_are_left_out(loads, video):
+    options = ModelOptions("qwen2-vl-2b", quant="nf4", video_tokens=128, device="cpu")
+    view = ChatView(str(video), options, FrameOptions(), Output())
+    view.change_model("nano")
+    assert (loads[-1]["quantization"], loads[-1]["num_video_tokens"]) == ("auto", None)
+
+
 def test_a_model_that_is_unknown_leaves_the_old_one_where_it_is(view, loads):
     before = view.seen()
     with pytest.raises(UnknownBackboneError):

@@ -95,7 +95,7 @@ def test_where_memory_runs_out_there_are_smaller_batches_and_the_same_scores(mon
         assert other.text == one.text
         assert other.probability == pytest.approx(one.probability, abs=1e-6)
     assert rows[0] == 1  # the prompt, once
-    assert (len(rows) > 2, sum(rows[1:])) == (True, 7)
+    assert (len(rows) > 2, sum(rows[1:])) == (True, 8)
 
 
 def test_what_was_scored_before_memory_ran_out_is_not_scored_again(monkeypatch):
@@ -111,7 +111,7 @@ def test_what_was_scored_before_memory_ran_out_is_not_scored_again(monkeypatch):
 
     monkeypatch.setattr(torch, "log_softmax", exhausted_once)
     found = score_choices(backbone, prompt_for(backbone), CHOICES)
-    assert len(calls) == 1 + 7 + 1
+    assert len(calls) == 1 + 8 + 1
     for one, other in zip(expected.choices, found.choices, strict=True):
         assert other.probability == pytest.approx(one.probability, abs=1e-6)
 
@@ -157,12 +157,16 @@ def test_any_stop_token_ends_a_choice(monkeypatch):
     ("text", "forms"),
     [
         ("red", ("red", "red.")),
-        ("Yes.", ("Yes.",)),
+        ("Yes.", ("Yes.", "Yes")),
+        ("50%", ("50%", "50%.")),
+        ("red (dark)", ("red (dark)", "red (dark).")),
+        ("and …", ("and …",)),
+        (".", (".",)),
         ("why?", ("why?",)),
         ("rot 2", ("rot 2", "rot 2.")),
     ],
 )
-def test_an_answer_without_an_end_may_have_a_full_stop(text, forms):
+def test_an_answer_may_have_a_full_stop_or_none_unless_it_ends_otherwise(text, forms):
     assert written_forms(text) == forms
 
 

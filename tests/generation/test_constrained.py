@@ -125,6 +125,16 @@ def test_where_no_document_fits_the_hint_says_how_many_tokens_one_takes():
     check(write(TinyBackbone(), SCENE, max_new_tokens=needed), SCENE)
 
 
+def test_where_the_context_leaves_no_room_the_hint_is_about_that():
+    backbone = TinyBackbone()
+    prompt = assemble(backbone, torch.zeros(4, backbone.embed_dim), "what?")
+    backbone.max_context = prompt.inputs_embeds.shape[1] + 10
+    with pytest.raises(UnfinishedDocumentError, match="does not fit into 10 tokens") as caught:
+        write(backbone, SCENE, max_new_tokens=200)
+    assert "fewer video tokens" in str(caught.value.hint)
+    assert "--max-new-tokens" not in str(caught.value.hint)
+
+
 def test_a_schema_whose_documents_are_all_huge_is_an_error(monkeypatch):
     monkeypatch.setattr(closing, "_MAX_BYTES", 1 << 11)
     huge = {"type": "array", "items": {"type": "string", "minLength": 100}, "minItems": 200}

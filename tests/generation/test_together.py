@@ -10,7 +10,7 @@ from linvt_cli.errors import DeviceError, OutOfMemoryError
 from linvt_cli.generation import together
 from linvt_cli.generation.decode import Completion, read_to_end, stream_answer
 from linvt_cli.generation.prompt import assemble
-from linvt_cli.generation.together import answer_together
+from linvt_cli.generation.together import answer_together, in_halves
 from linvt_cli.types import PromptEmbeds
 from tests.fakes import TinyBackbone
 
@@ -168,6 +168,21 @@ def test_where_memory_runs_out_there_are_smaller_batches(monkeypatch, most):
 
     monkeypatch.setattr(backbone, "step", short_of_memory)
     assert [each.text for each in answers(backbone, prompts)] == expected
+
+
+def test_one_that_is_left_of_several_is_done_alone():
+    tried: list[list[int]] = []
+
+    def work(numbers):
+        tried.append(list(numbers))
+        for number in numbers:
+            if number == 1 and len(numbers) > 1:
+                raise OutOfMemoryError("no room", hint="")
+            yield number, number
+
+    done = list(in_halves(work, [0, 2, 1], torch.device("cpu")))
+    assert done == [(0, 0), (2, 2), (1, 1)]
+    assert tried == [[0, 2, 1], [1]]
 
 
 def test_without_memory_for_one_answer_it_is_an_error(monkeypatch):

@@ -100,6 +100,7 @@ def test_more_frames_and_a_longer_answer_leave_room_for_a_smaller_model(machine)
     assert chosen() == ("qwen2-vl-7b", "nf4")
     assert chosen(work=Workload(frames=512)) == ("qwen2-vl-2b", "none")
     assert chosen(work=Workload(new_tokens=30_000)) == ("qwen2-vl-2b", "none")
+    assert chosen(work=Workload(frames=64), all_tokens=True) == ("qwen2-vl-2b", "none")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from linvt_cli.config import FrameSampling, LinVTConfig
 from linvt_cli.errors import TokenFileError
 from linvt_cli.pipeline import VideoQA
+from linvt_cli.pipeline.looking import ONE_BY_ONE
 from linvt_cli.pipeline.token_file import (
     SavedTokens,
     read_token_file,
@@ -186,3 +187,11 @@ def test_another_width_is_refused(tmp_path, saved):
     write_token_file(tmp_path / "a.linvt", saved)
     with pytest.raises(TokenFileError):
         read_token_file(tmp_path / "a.linvt", 24, *PLACE[1:])
+
+
+def test_that_memory_was_short_is_not_kept(video):
+    qa = qa_with(linvt())
+    watched = qa.watch(video)
+    frames = replace(watched.frames, warnings=("a frame is damaged", ONE_BY_ONE))
+    kept = qa.to_save(replace(watched, frames=frames))
+    assert kept.watched.frames.warnings == ("a frame is damaged",)
