@@ -47,7 +47,7 @@ def check_gpu(circumstances: Circumstances) -> Finding:
     """Multiply and attend on every CUDA device.
 
     Raises:
-        DeviceError: if the user wants a device that is not there, or one does not work.
+        DeviceError: if the user wants a device that is not there, or that does not work.
     """
     driver, wanted = driver_version(), circumstances.device
     if not torch.cuda.is_available():
@@ -59,13 +59,27 @@ def check_gpu(circumstances: Circumstances) -> Finding:
             )
         select_device(wanted)
         return found
-    select_device(wanted)
-    devices = [_try_device(index) for index in range(torch.cuda.device_count())]
+    chosen = select_device(wanted)
+    devices: list[dict[str, object]] = []
+    troubles: list[str] = []
+    for index in range(torch.cuda.device_count()):
+        try:
+            devices.append(_try_device(index))
+        except DeviceError as error:
+            if chosen == torch.device("cuda", index):
+                raise
+            troubles.append(error.message)  # of one that nobody asked for
     names = ", ".join(f"{each['name']} with {each['free_gib']} GiB free" for each in devices)
-    return Finding(
-        f"{names}; CUDA {torch.version.cuda}, driver {driver or 'unknown'}",
-        facts={"driver": driver, "cuda": torch.version.cuda, "devices": devices},
-    )
+    facts = {"driver": driver, "cuda": torch.version.cuda, "devices": devices}
+    told = f"CUDA {torch.version.cuda}, driver {driver or 'unknown'}"
+    if troubles:
+        return Finding(
+            "; ".join([*troubles, *([names] if names else []), told]),
+            facts,
+            status="warning",
+            hint=f"linvt was told to use {chosen}, which works",
+        )
+    return Finding(f"{names}; {told}", facts=facts)
 
 
 def _without_cuda(driver: str | None, *, built_for: str | None, wanted: bool) -> Finding:

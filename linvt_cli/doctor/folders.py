@@ -9,8 +9,8 @@ from pathlib import Path
 
 from linvt_cli.doctor.findings import Circumstances, Finding
 from linvt_cli.errors import MachineError
+from linvt_cli.models.store import default_root
 from linvt_cli.settings.file import config_file
-from linvt_cli.settings.folders import user_folder
 
 _GIB = 2**30
 LEAST_FREE = 2**28
@@ -103,7 +103,7 @@ def used_folders() -> dict[str, Path]:
 
     places = (
         Path(constants.HF_HUB_CACHE),
-        user_folder("data"),
+        default_root(),
         config_file().parent,
         Path(tempfile.gettempdir()),
     )

@@ -109,10 +109,12 @@ def _plausible(parameters: Any, folder: Path) -> int:
 
 def _in_hub_cache(source: HubSource) -> Path | None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
 
     try:
         found = snapshot_download(source.repo, revision=source.revision, local_files_only=True)
+    except IncompleteSnapshotError as error:
+        found = error.snapshot_path  # README and other files that no model needs may be missing
     except (LocalEntryNotFoundError, OSError, ValueError):
         return None
     folder = Path(found)

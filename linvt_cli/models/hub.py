@@ -61,7 +61,8 @@ class Hub:
     """
 
     def __init__(self, endpoint: str | None = None, *, stall: float | None = None) -> None:
-        self.endpoint: str = (endpoint or constants.ENDPOINT).rstrip("/")
+        self._address: str = (endpoint or constants.ENDPOINT).rstrip("/")
+        self.endpoint = without_password(self._address)  # as it is told and kept
         self._stall = stall or float(constants.HF_HUB_DOWNLOAD_TIMEOUT)
 
     def list_files(self, source: HubSource) -> RepoListing:
@@ -71,7 +72,7 @@ class Hub:
             DownloadError: if the hub cannot or does not want to say.
         """
         with self._failures_translated(f"'{source.repo}'"):
-            api = HfApi(endpoint=self.endpoint, library_name="linvt")
+            api = HfApi(endpoint=self._address, library_name="linvt")
             try:
                 info = api.model_info(
                     source.repo, revision=source.revision, files_metadata=True, timeout=self._stall
@@ -94,7 +95,7 @@ class Hub:
             DownloadError: if it does not come.
         """
         url = hf_hub_url(
-            listing.source.repo, file.path, revision=listing.commit, endpoint=self.endpoint
+            listing.source.repo, file.path, revision=listing.commit, endpoint=self._address
         )
         headers = build_hf_headers(library_name="linvt")
         headers["Accept-Encoding"] = "identity"
@@ -115,6 +116,7 @@ class Hub:
     def _failures_translated(self, what: str) -> Iterator[None]:
         if is_offline():
             raise _offline(what)
+        require_way_out()
         try:
             yield
         except OfflineModeIsEnabled as error:
@@ -167,6 +169,28 @@ class Hub:
                 f"{what} is shorter on the server than in its listing", hint=_CHANGING
             )
         return DownloadError(f"'{self.endpoint}' does not give {what} ({status})", hint=_AGAIN)
+
+
+def require_way_out() -> None:
+    """Refuse a proxy or a file of certificates with which nothing can be asked for.
+
+    Raises:
+        DownloadError: if the environment names one.
+    """
+    try:
+        get_session()
+    except (ImportError, ValueError, OSError) as error:
+        raise DownloadError(
+            f"The proxy or the certificates that the environment names cannot be used: {error}",
+            hint="HTTPS_PROXY and ALL_PROXY take http:// addresses, SSL_CERT_FILE a file",
+        ) from error
+
+
+def without_password(address: str) -> str:
+    """Return an address without the name and the password that may stand before its host."""
+    scheme, mark, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 _AGAIN = "do the same again later: it goes on where it stopped"

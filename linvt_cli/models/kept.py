@@ -30,18 +30,13 @@ def hub_cache_blob(repo: str, checksum: Checksum) -> Path:
     return hub_cache() / f"models--{repo.replace('/', '--')}" / "blobs" / checksum.hex
 
 
-def hub_cache_snapshot(repo: str, revision: str) -> Path | None:
-    """Return the folder of a repository in that cache, if it is there.
-
-    Args:
-        repo: "owner/name".
-        revision: a commit, a branch or a tag.
-    """
-    folder = hub_cache() / f"models--{repo.replace('/', '--')}"
-    reference = folder / "refs" / revision
-    commit = reference.read_text(encoding="ascii").strip() if reference.is_file() else revision
-    snapshot = folder / "snapshots" / commit
-    return snapshot if (snapshot / "config.json").is_file() else None
+def find_in_hub_cache(repo: str, file: RemoteFile) -> Path | None:
+    """Return where that cache keeps a file, if it is there, whole, and may be read."""
+    blob = hub_cache_blob(repo, file.checksum)
+    try:
+        return blob if has_size(blob, file.size) and os.access(blob, os.R_OK) else None
+    except OSError:  # another user's, say: fetching does without
+        return None
 
 
 def link_or_copy(found: Path, new: Path) -> None:

@@ -18,7 +18,7 @@ from linvt_cli.errors import (
 )
 from linvt_cli.models.checksum import hash_file
 from linvt_cli.models.hub import Hub
-from linvt_cli.models.kept import has_size, hub_cache_blob, link_or_copy, wrong_files
+from linvt_cli.models.kept import find_in_hub_cache, has_size, link_or_copy, wrong_files
 from linvt_cli.models.manifest import Manifest, ManifestFile, write_manifest
 from linvt_cli.models.patience import Patience
 from linvt_cli.models.safety import read_json, require_safe_content, shards_of
@@ -229,7 +229,11 @@ class _Pull:
         if found is None:
             return None
         # Never written to from here on: it may be one with the file of another tool.
-        link_or_copy(found, taken)
+        try:
+            link_or_copy(found, taken)
+        except OSError:
+            taken.unlink(missing_ok=True)
+            raise
         hasher = hash_file(taken, file.checksum.kind)
         if hasher.matches(file.checksum):
             return hasher.sha256
@@ -245,8 +249,11 @@ class _Pull:
             for other in model.manifest.files
             if other.sha256 == file.checksum.hex and (place := model.folder / other.path) != final
         ]
-        places.append(hub_cache_blob(self.source.repo, file.checksum))
-        return next((place for place in places if has_size(place, file.size)), None)
+        if (
+            found := next((each for each in places if has_size(each, file.size)), None)
+        ) is not None:
+            return found
+        return find_in_hub_cache(self.source.repo, file)
 
     def _part(self, file: RemoteFile) -> Path:
         return self.shelf.parts / f"{file.checksum.hex}.part"

@@ -157,6 +157,12 @@ class _Feeder:
             raise DamageFound
         return frames
 
+    def seek(self, stamp: int) -> None:
+        """Go to a key frame, with a decoder that takes packets again."""
+        self.container.seek(stamp, stream=self.stream)
+        if self.codec is not self.stream.codec_context:  # which is all that a seek empties
+            self.codec.flush_buffers()
+
     def forget(self) -> None:
         """Empty the decoder of all that damage has left in it."""
         if self.codec.name != "h264":
@@ -256,7 +262,7 @@ class _Decoder:
         self.fresh = False
         for stamps in self._stamps_to_seek_by():
             try:
-                self.feeder.container.seek(stamps[number], stream=self.feeder.stream)
+                self.feeder.seek(stamps[number])
             except _DECODE_ERRORS:
                 continue
             packets = self.feeder.packets()

@@ -84,6 +84,24 @@ def test_a_number_that_no_device_has_is_a_failure_beside_others(monkeypatch):
         check_gpu(Circumstances(device="cuda:1"))
 
 
+def test_a_broken_device_that_nobody_asked_for_is_a_warning(monkeypatch):
+    def broken(index: int) -> dict[str, object]:
+        if index == 0:
+            raise DeviceError("Device 'cuda:0' computes wrong numbers", hint="")
+        return {"name": "a card", "free_gib": 7.0}
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(compute, "_try_device", broken)
+    for device in ("cpu", "cuda:1"):
+        finding = check_gpu(Circumstances(device=device))
+        assert finding.status == "warning"
+        assert "'cuda:0' computes wrong numbers; a card with 7.0 GiB free" in finding.message
+    for device in ("cuda:0", "cuda", "auto"):
+        with pytest.raises(DeviceError, match="wrong numbers"):
+            check_gpu(Circumstances(device=device))
+
+
 def test_a_device_that_the_user_wants_and_that_is_not_there_is_a_failure(no_device):
     with pytest.raises(DeviceError, match="Device 'cuda' was asked for; no NVIDIA driver") as error:
         check_gpu(Circumstances(device="cuda"))

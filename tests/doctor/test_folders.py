@@ -45,7 +45,9 @@ def test_a_folder_that_cannot_be_written_is_named_with_its_variable(
     (folders / "file").touch()
     place = folders / "file" / "models"
     monkeypatch.setenv("LINVT_CONFIG", str(folders / "config.toml"))
-    monkeypatch.setenv(variable, str(place / "a.toml" if variable == "LINVT_CONFIG" else place))
+    monkeypatch.setenv(
+        variable, str(place / "a.toml" if variable == "LINVT_CONFIG" else folders / "file")
+    )
     with pytest.raises(MachineError) as caught:
         check_folders(Circumstances())
     assert caught.value.message == f"The {purpose} '{place}' cannot be written: Not a directory"

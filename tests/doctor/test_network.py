@@ -99,6 +99,11 @@ def test_no_hub_is_a_failure_where_a_model_comes_from_it(nobody, model):
         check_network(Circumstances(model))
 
 
+def test_no_hub_is_a_warning_where_the_model_is_here(nobody, monkeypatch, tmp_path):
+    monkeypatch.setattr(network, "find_snapshot", lambda source: tmp_path)
+    assert check_network(Circumstances("qwen2-vl-2b")).status == "warning"
+
+
 def test_names_of_the_users_own_are_known(nobody, tmp_path, monkeypatch):
     monkeypatch.setenv("LINVT_HOME", str(tmp_path))
     (tmp_path / "models.toml").write_text(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from huggingface_hub.errors import IncompleteSnapshotError
 
 from linvt_cli.errors import BackboneLoadError, UnsafeFilesError
 from linvt_cli.models.files import count_parameters, find_snapshot, read_config, require_folder
@@ -51,6 +52,16 @@ def test_what_other_tools_have_fetched_in_part_is_not_found(cache, missing):
     (cache / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
     assert find_snapshot(SOURCE) == cache
     (cache / missing).unlink()
+    assert find_snapshot(SOURCE) is None
+
+
+def test_files_that_no_model_needs_may_be_missing(cache, monkeypatch):
+    def incomplete(*_: object, **__: object) -> str:
+        raise IncompleteSnapshotError("1 file(s) are missing (README.md)", str(cache))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", incomplete)
+    assert find_snapshot(SOURCE) == cache
+    (cache / "config.json").unlink()
     assert find_snapshot(SOURCE) is None
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from huggingface_hub import close_session
 
 from linvt_cli.errors import (
     AccessDeniedError,
@@ -201,3 +202,32 @@ def test_offline_asks_nothing(hub, client, monkeypatch, variable):
     with pytest.raises(OfflineError, match="is to stay offline"):
         client.list_files(SOURCE)
     assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("ALL_PROXY", "socks5://127.0.0.1:9"), ("ALL_PROXY", "socks://127.0.0.1:9"),
+     ("SSL_CERT_FILE", "/no/such/file.pem")],
+)  # fmt: skip
+def test_a_proxy_or_certificates_that_cannot_be_used_are_told(client, monkeypatch, variable, value):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv(variable, value)
+    close_session()  # which was made without
+    with pytest.raises(DownloadError, match="The proxy or the certificates") as caught:
+        client.list_files(SOURCE)
+    assert "SSL_CERT_FILE" in str(caught.value.hint)
+    monkeypatch.undo()
+    close_session()
+
+
+def test_a_password_in_the_address_is_used_and_never_told(hub):
+    files = honest_repo()
+    hub.publish("owner/name", files)
+    client = Hub(hub.endpoint.replace("://", "://me:hidden@"), stall=60)
+    assert client.endpoint == hub.endpoint
+    assert len(client.list_files(SOURCE).files) == len(files)
+    with pytest.raises(DownloadError) as caught:
+        client.list_files(HubSource("owner/other"))
+    assert "hidden" not in f"{caught.value.message} {caught.value.hint}"

@@ -8,6 +8,7 @@ import pytest
 
 from linvt_cli.models.checksum import Checksum
 from linvt_cli.models.kept import (
+    find_in_hub_cache,
     has_size,
     hub_cache,
     hub_cache_blob,
@@ -41,6 +42,24 @@ def test_files_there_are_named_by_their_checksums(monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", "/c")
     blob = hub_cache_blob("owner/name", Checksum("git", "0" * 40))
     assert blob == Path(f"/c/models--owner--name/blobs/{'0' * 40}")
+
+
+def test_a_cache_that_may_not_be_read_has_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    file = RemoteFile("config.json", 2, Checksum("git", "0" * 40))
+    blob = hub_cache_blob("owner/name", file.checksum)
+    assert find_in_hub_cache("owner/name", file) is None
+    blob.parent.mkdir(parents=True)
+    blob.write_text("{}")
+    assert find_in_hub_cache("owner/name", file) == blob
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert find_in_hub_cache("owner/name", file) is None
+
+    def forbidden(*_: object) -> bool:
+        raise PermissionError("Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", forbidden)
+    assert find_in_hub_cache("owner/name", file) is None
 
 
 def test_a_file_is_linked_where_that_works_and_else_copied(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import av
 import pytest
 
 from linvt_cli.video.decode_pyav import DamageFound, decode_pyav
+from linvt_cli.video.plan import plan_pyav
 from linvt_cli.video.probe import read_index
 from tests.video.clips import CLIPS
 from tests.video.numbered import read
@@ -83,6 +84,23 @@ def test_what_damage_leaves_in_the_decoder_spoils_no_later_frame(scratched, clip
     sound = {number: pixels for number, pixels in kept.items() if pixels is not None}
     assert max(sound) > 100
     assert all((pixels == truth[number]).all() for number, pixels in sound.items())
+
+
+def test_damage_costs_no_frame_behind_a_later_seek(tmp_path):
+    replace(CLIPS["h264, near key frames"], num_frames=360).write(tmp_path / "a.mp4")
+    index, wanted = read_index(tmp_path / "a.mp4"), [40, 130, 220, 310]
+    assert len(plan_pyav(index, wanted).runs) == 4
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        places = [(packet.pos or 0, packet.size) for packet in container.demux(video=0)]
+    place, size = places[index.shown[40]]
+    content = bytearray((tmp_path / "a.mp4").read_bytes())
+    content[place + 8 : place + size] = bytes(size - 8)
+    (tmp_path / "a.mp4").write_bytes(content)
+    damaged = read_index(tmp_path / "a.mp4")
+    decoded = dict(decode_pyav(damaged, wanted, advance=lambda: None, careful=True))
+    assert {n: None if each is None else read(each) for n, each in decoded.items()} == {
+        40: None, 130: 130, 220: 220, 310: 310,
+    }  # fmt: skip
 
 
 def test_the_fast_way_stops_at_damage_that_is_painted_over_without_an_error(tmp_path):
