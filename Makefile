@@ -16,7 +16,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.linvt ## install linvt, then ask it about the clip that it ships
-	$(BIN)/linvt ask linvt_cli/assets/demo.mp4 "What happens?"
+	$(BIN)/linvt ask --model nano linvt_cli/assets/demo.mp4 "What happens?"
 
 test: check ## check the format, the code, the layers and the types, then run the tests
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
