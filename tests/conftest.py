@@ -26,6 +26,8 @@ atexit.register(_hub_folder.cleanup)
 for name in [name for name in os.environ if name.startswith("LINVT_")]:
     if name != "LINVT_LONG_TESTS":  # no setting, but whether tests run that take minutes
         del os.environ[name]  # settings of the user who runs the tests
+for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN"):
+    os.environ.pop(name, None)  # which would win over what follows
 os.environ["HF_HOME"] = _hub_folder.name
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["LINVT_HOME"] = f"{_hub_folder.name}/linvt"

@@ -60,10 +60,6 @@ def save_checkpoint(
 
     Weights keep their dtype, so ``module.half()`` before saving halves the file.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    _replace_file(directory / WEIGHTS_FILE, lambda path: save_file(tensors, path))
-    # Last, so that a new folder without it is seen to be incomplete.
     info = CheckpointInfo(
         config,
         backbone,
@@ -71,11 +67,20 @@ def save_checkpoint(
         backbone_revision=backbone_revision,
         training=training,
     )
-    write_checkpoint_info(directory, info)
+    told = _told(info)  # before a file is replaced: what is no JSON is an error of the caller
+    directory.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+    _replace_file(directory / WEIGHTS_FILE, lambda path: save_file(tensors, path))
+    # Last, so that a new folder without it is seen to be incomplete.
+    _write_config(directory, told)
 
 
 def write_checkpoint_info(directory: Path, info: CheckpointInfo) -> None:
     """Write what a checkpoint says of itself; the file is replaced whole or not at all."""
+    _write_config(directory, _told(info))
+
+
+def _told(info: CheckpointInfo) -> str:
     about = {
         "format_version": FORMAT_VERSION,
         "backbone": info.backbone,
@@ -84,7 +89,10 @@ def write_checkpoint_info(directory: Path, info: CheckpointInfo) -> None:
         "linvt": dataclasses.asdict(info.config),
         "training": info.training,
     }
-    text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+
+
+def _write_config(directory: Path, text: str) -> None:
     _replace_file(directory / CONFIG_FILE, lambda path: path.write_text(text, encoding="utf-8"))
 
 

@@ -8,6 +8,7 @@ import pytest
 from linvt_cli.cli.app import run
 from linvt_cli.training import continued
 from linvt_cli.training.continued import ContinuedRecipe
+from linvt_cli.training.sole_run import sole_run
 
 
 @pytest.fixture
@@ -54,4 +55,11 @@ def test_its_options_are_refused_elsewhere(calls, option, others, tmp_path, caps
 def test_what_is_of_weights_to_begin_with_needs_them(option, calls, tmp_path, capsys):
     assert train(tmp_path, option, "1") == 2
     assert "--begin-with" in capsys.readouterr().err
+    assert calls == []
+
+
+def test_a_run_folder_takes_one_command_at_a_time(calls, tmp_path, capsys):
+    with sole_run(tmp_path):
+        assert train(tmp_path, "--begin-with", "old") == 2
+    assert "Another command works in" in capsys.readouterr().err
     assert calls == []

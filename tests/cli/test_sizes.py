@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from linvt_cli.cli.sizes import bytes_text, count_text, date_text, parameters_text, table
@@ -34,9 +36,14 @@ def test_one_thing_is_said_otherwise_than_many():
     ]
 
 
-def test_a_day_is_said_or_that_there_was_none():
+def test_a_day_of_the_users_time_zone_is_said_or_that_there_was_none(monkeypatch):
     assert date_text(None) == "never"
-    assert date_text(1_790_000_000.0) == "2026-09-21"
+    for zone, day in (("UTC0", "2026-09-21"), ("AAA-12", "2026-09-22")):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        assert date_text(1_790_000_000.0) == day
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_columns_line_up_and_lines_end_with_their_text():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -166,9 +167,12 @@ def test_a_failed_save_leaves_the_old_files(
     folder: Path, linvt: LinearVideoTokenizer, config: LinVTConfig
 ) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    other = copy.deepcopy(linvt)
+    with torch.no_grad():
+        next(other.parameters()).add_(1)
 
     with pytest.raises(TypeError):
-        save_checkpoint(folder, linvt, config, backbone="nano", training={"loss": object()})
+        save_checkpoint(folder, other, config, backbone="nano", training={"loss": object()})
 
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 

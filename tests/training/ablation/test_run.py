@@ -17,6 +17,7 @@ from linvt_cli.training.ablation.results import Counts
 from linvt_cli.training.ablation.run import AblationChoice, run_ablation
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.readers import Readers
+from linvt_cli.training.sole_run import sole_run
 from tests.tiny_models import tiny_nano
 from tests.training.ablation.conftest import CONFIG
 
@@ -169,3 +170,8 @@ def test_an_unknown_variant_is_refused_before_anything_is_made(
     with pytest.raises(ConfigError, match="Unknown variant"):
         ablate(tmp_path / "run", lines, AblationChoice(only="fuller"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_folder_takes_one_comparison_at_a_time(tmp_path: Path, lines: list[str]) -> None:
+    with sole_run(tmp_path), pytest.raises(ConfigError, match="Another command works"):
+        ablate(tmp_path, lines)

@@ -11,6 +11,7 @@ from accelerate import DistributedType, state
 
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import CheckpointMismatchError, ConfigError, OutOfMemoryError
+from linvt_cli.training.sole_run import sole_run
 from linvt_cli.training.tuning import beginning
 from linvt_cli.training.tuning.adapter import add_lora
 from linvt_cli.training.tuning.beginning import (
@@ -24,6 +25,7 @@ from linvt_cli.training.tuning.beginning import (
     training_dtype,
 )
 from linvt_cli.training.tuning.export import export
+from linvt_cli.training.tuning.run import run_tuning
 from linvt_cli.training.tuning.settings import LoraShape, TokenizerShape, TuningSettings
 from linvt_cli.training.tuning.state import save_state
 from tests.tiny_models import tiny_nano
@@ -239,3 +241,11 @@ def test_the_first_stage_has_no_place_for_a_lora(tmp_path):
     with pytest.raises(ConfigError, match="has a LoRA"):
         first_checkpoint(settings, "align")
     assert first_checkpoint(settings, "instruct") == source
+
+
+def test_a_run_folder_takes_one_training_at_a_time(tmp_path):
+    data = tmp_path / "data.jsonl"
+    data.touch()
+    settings = replace(SETTINGS, run_dir=tmp_path, data=(data,), stages=("align",))
+    with sole_run(tmp_path), pytest.raises(ConfigError, match="Another command works"):
+        run_tuning(settings)
