@@ -65,12 +65,12 @@ class NanoRecipe:
     num_validation_busy: int = 40
     num_hard: int = 600
     num_validation_hard: int = 60
-    image_steps: int = 3300
-    stills_first: int = 400  # of the image steps
-    mixing: int = 450  # of the image steps, after those
+    image_steps: int = 4800
+    stills_first: int = 500  # of the image steps
+    mixing: int = 600  # of the image steps, after those
     cover_steps: int = 1000
     instruct_steps: int = 300
-    joint_steps: int = 3600
+    joint_steps: int = 4800
     joint_learning_rate: float = 5e-4
     vocab_size: int = 1024
     seed: int = 0
