@@ -166,9 +166,7 @@ class AnswerShape:
                 hint="--choices 'red,green,blue'",
             )
         # Some models write in lower case only, and any may add a full stop.
-        told_apart = [
-            " ".join(choice.casefold().split()).removesuffix(".") for choice in self.choices
-        ]
+        told_apart = [choice.casefold().removesuffix(".").split() for choice in self.choices]
         for number, choice in enumerate(self.choices):
             if told_apart[number] in told_apart[:number]:
                 raise ConfigError(

@@ -72,7 +72,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     rows = report("folders", code=6, LINVT_HOME=str(tmp_path / "file" / "linvt"))
     assert rows["folders"]["message"] == (
-        f"The folder of models '{tmp_path}/file/linvt' cannot be written: Not a directory"
+        f"The folder of models '{tmp_path}/file/linvt/models' cannot be written: Not a directory"
     )
 
 
