@@ -33,7 +33,7 @@ from linvt_cli.evaluation.scoring import (
     score_answer,
     score_place,
 )
-from linvt_cli.models.offline import is_offline, settle_offline
+from linvt_cli.models.offline import is_offline, settle_offline, way_online
 
 REPLIES = "judge.jsonl"
 _NO_JUDGE = (
@@ -170,7 +170,7 @@ def _endpoint(options: BenchmarkOptions) -> Endpoint:
     if is_offline() and not endpoint.is_local:
         raise OfflineError(
             f"The judge at '{endpoint.url}' is on the network, and linvt was told to stay offline",
-            hint="leave out --offline, or use --judge local or --judge exact",
+            hint=f"{way_online()}; or use --judge local or --judge exact",
         )
     return endpoint
 

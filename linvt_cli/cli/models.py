@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,11 +13,12 @@ from linvt_cli.cli import model_files
 from linvt_cli.cli.options import JsonOption
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pack import pack
-from linvt_cli.cli.pulling import find_pulled, name_of, title_of
+from linvt_cli.cli.pulling import find_pulled, name_of, repository_of, source_of, title_of
 from linvt_cli.cli.sizes import bytes_text, date_text, parameters_text, table
+from linvt_cli.models.files import find_cached
 from linvt_cli.models.manifest import Manifest
 from linvt_cli.models.source import LOCAL_OWNER, names_repository
-from linvt_cli.models.store import PulledModel, Store
+from linvt_cli.models.store import PulledModel, Store, size_of
 from linvt_cli.settings.catalogue import find_own, own_models
 
 models = typer.Typer(
@@ -55,7 +57,7 @@ def show_model(name: model_files.NameArgument, as_json: JsonOption = False) -> N
     if (own := find_own(name)) is not None:
         shown = asdict(own)
     elif names_repository(name):
-        shown = {"name": name, **pulled_facts(find_pulled(name, store))}
+        shown = {"name": name, **_facts_of_repository(name, store)}
     else:
         spec = find_backbone(name)
         shown = facts(spec, _by_name(store.pulled()).get(spec.name, []))
@@ -87,7 +89,7 @@ def facts(spec: BackboneSpec, here: list[PulledModel]) -> dict[str, Any]:
         here: what the store has of it, as published and quantized.
     """
     memory = spec.memory
-    pulled = _as_published(here)
+    pulled, cached = _as_published(here), _cached(spec, here)
     return {
         "name": spec.name,
         "family": spec.family,
@@ -103,6 +105,7 @@ def facts(spec: BackboneSpec, here: list[PulledModel]) -> dict[str, Any]:
         "default_video_tokens": spec.default_video_tokens,
         "shipped": spec.weights is not None,
         "pulled": None if pulled is None else pulled_facts(pulled),
+        "hugging_face_cache": None if cached is None else str(cached),
         "quantized": [pulled_facts(model) for model in _copies(here)],
     }
 
@@ -123,6 +126,15 @@ def pulled_facts(model: PulledModel) -> dict[str, Any]:
     }
 
 
+def _facts_of_repository(name: str, store: Store) -> dict[str, Any]:
+    source = source_of(name)
+    pulled = store.find(source)
+    is_whole = pulled is not None and not pulled.missing()
+    if not is_whole and (cached := find_cached(source)) is not None:
+        return {"hugging_face_cache": str(cached)}
+    return pulled_facts(find_pulled(name, store))
+
+
 def _by_name(here: list[PulledModel]) -> dict[str, list[PulledModel]]:
     """Return what the store has by the names of the models, the last pulled first."""
     found: dict[str, list[PulledModel]] = {}
@@ -135,14 +147,29 @@ def _as_published(here: list[PulledModel]) -> PulledModel | None:
     return next((model for model in here if model.manifest.quantization == "none"), None)
 
 
+def _cached(spec: BackboneSpec, here: list[PulledModel]) -> Path | None:
+    """Return the folder in the cache of Hugging Face tools that a model is loaded from, if it is.
+
+    Args:
+        spec: its row.
+        here: what the store has of it, which comes first where it is whole.
+    """
+    source, pulled = repository_of(spec), _as_published(here)
+    if source is None or (pulled is not None and not pulled.missing()):
+        return None
+    return find_cached(source)
+
+
 def _copies(here: list[PulledModel]) -> list[PulledModel]:
     return [model for model in here if model.manifest.quantization != "none"]
 
 
-def _sizes(here: list[PulledModel]) -> str:
-    """Say what the store has of a model: the size as published, and which copies."""
+def _sizes(here: list[PulledModel], cached: Path | None = None) -> str:
+    """Say what this machine has of a model: the size as published, and which copies."""
     pulled = _as_published(here)
     sizes = [] if pulled is None else [bytes_text(pulled.manifest.size)]
+    if cached is not None:
+        sizes = [f"{bytes_text(size_of(cached))} in HF cache"]
     return " + ".join([*sizes, *(model.manifest.quantization for model in _copies(here))]) or "-"
 
 
@@ -169,7 +196,7 @@ def _rows(here: list[PulledModel]) -> list[tuple[str, ...]]:
         gib = ("-",) * 3 if memory is None else (memory.none, memory.int8, memory.nf4)
         found = known.pop(spec.name, [])
         size = parameters_text(spec.parameters)
-        shown = _sizes(found) if spec.weights is None else "shipped"
+        shown = _sizes(found, _cached(spec, found)) if spec.weights is None else "shipped"
         rows.append((spec.name, size, *map(str, gib), spec.license, shown, spec.summary))
     rows += [(own.name, *("-",) * 6, own.summary) for own in own_models().values()]
     rows += [

@@ -7,26 +7,32 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-from linvt_cli.backbones.registry import BACKBONES, find_backbone
+from linvt_cli.backbones.registry import BACKBONES, BackboneSpec, find_backbone
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.sizes import bytes_text
 from linvt_cli.config import Quantization
 from linvt_cli.errors import BackboneLoadError, ConfigError
+from linvt_cli.models.files import find_snapshot, is_folder
 from linvt_cli.models.manifest import Manifest
 from linvt_cli.models.offline import is_offline
 from linvt_cli.models.source import (
     DEFAULT_REVISION,
     LOCAL_OWNER,
     HubSource,
+    likely_name,
     names_folder,
     names_repository,
     parse_source,
 )
 from linvt_cli.models.store import PulledModel, Store
 from linvt_cli.settings.catalogue import what_stands_for
+from linvt_cli.settings.folders import expanded
 
 if TYPE_CHECKING:
     from linvt_cli.models.pull import PullPlan
+
+
+_WHAT_THERE_IS = "linvt models list names what can be pulled"
 
 
 class PullReport:
@@ -90,19 +96,42 @@ def source_of(name: str) -> HubSource:
     if names_repository(named):
         return parse_source(named)
     if names_folder(named):
-        raise ConfigError(
-            f"'{name}' is a folder: there is nothing to pull or remove",
-            field="name",
-            hint="linvt models list names what can be pulled",
-        )
-    spec = find_backbone(named)
-    if spec.repo is None:
+        raise _no_repository(name, named)
+    source = repository_of(find_backbone(named))
+    if source is None:
         raise ConfigError(
             f"'{name}' comes with linvt: there is nothing to pull, verify or remove",
             field="name",
-            hint="linvt models list names what can be pulled",
+            hint=_WHAT_THERE_IS,
         )
-    return HubSource(spec.repo, spec.revision or DEFAULT_REVISION)
+    return source
+
+
+def repository_of(spec: BackboneSpec) -> HubSource | None:
+    """Return the repository of a row's files; None for what comes with linvt."""
+    return None if spec.repo is None else HubSource(spec.repo, spec.revision or DEFAULT_REVISION)
+
+
+def _no_repository(name: str, named: str) -> ConfigError:
+    """Return the error that says that a name is that of a folder, or of nothing.
+
+    Args:
+        name: what the user wrote.
+        named: what it stands for.
+    """
+    if is_folder(expanded(named)):
+        return ConfigError(
+            f"'{name}' is a folder: there is nothing to pull or remove",
+            field="name",
+            hint=_WHAT_THERE_IS,
+        )
+    sources = ((repository_of(spec), spec.name) for spec in BACKBONES)
+    likely = likely_name(named, {source: known for source, known in sources if source is not None})
+    return ConfigError(
+        f"'{named}' is no folder and no name of a model",
+        field="name",
+        hint=_WHAT_THERE_IS if likely is None else f"did you mean {likely}?",
+    )
 
 
 def name_of(manifest: Manifest) -> str:
@@ -146,7 +175,12 @@ def pull_model(name: str, output: Output, *, verify: bool = False) -> PulledMode
 
 
 def pull_if_needed(
-    name: str, output: Output, *, allowed: bool, copies: Iterable[Quantization] = ()
+    name: str,
+    output: Output,
+    *,
+    allowed: bool,
+    copies: Iterable[Quantization] = (),
+    before: Callable[[], None] = lambda: None,
 ) -> None:
     """Pull what a command needs and this machine lacks.
 
@@ -158,13 +192,13 @@ def pull_if_needed(
         output: where messages go.
         allowed: whether the user asked for it.
         copies: in how many bits a quantized copy serves as well as the files themselves.
+        before: called where something is to be pulled, and may refuse it.
 
     Raises:
         BackboneLoadError: if it is needed and not allowed.
         DownloadError: if it cannot be fetched.
     """
     from linvt_cli.models.copies import find_copy_of
-    from linvt_cli.models.files import find_snapshot
 
     named = what_stands_for(name)
     if names_folder(named) or (not names_repository(named) and find_backbone(named).repo is None):
@@ -181,4 +215,5 @@ def pull_if_needed(
             f"The files of '{name}' are not on this machine",
             hint=f"linvt models pull {name}, or the same command with --pull",
         )
+    before()
     pull_model(name, output)

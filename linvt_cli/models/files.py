@@ -9,12 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from linvt_cli.errors import BackboneLoadError, UnsafeFilesError
+from linvt_cli.models.kept import hub_cache_folder
 from linvt_cli.models.safety import read_json, shards_of
 from linvt_cli.models.source import HubSource
 from linvt_cli.models.store import Store
 from linvt_cli.types import QUANTIZED_COPY, WEIGHTS_INDEX
 
 _PART = re.compile(r"-\d+-of-\d+\.safetensors$")  # which is nothing without the index
+_TOKENIZERS = (
+    ("tokenizer.json",),
+    ("tokenizer.model",),
+    ("vocab.json", "merges.txt"),
+    ("vocab.txt",),
+)
 
 
 def find_snapshot(source: HubSource, *, in_use: bool = False) -> Path | None:
@@ -34,17 +41,36 @@ def find_snapshot(source: HubSource, *, in_use: bool = False) -> Path | None:
     return _in_hub_cache(source)
 
 
-def require_folder(folder: Path) -> Path:
+def find_cached(source: HubSource) -> Path | None:
+    """Return the folder of a repository in the cache of Hugging Face tools, and nowhere else.
+
+    Their library is loaded only if the cache has the repository, in whole or in part.
+    """
+    return _in_hub_cache(source) if is_folder(hub_cache_folder(source.repo)) else None
+
+
+def require_folder(folder: Path, *, meant: str | None = None) -> Path:
     """Return a folder that the user named.
+
+    Args:
+        folder: which one.
+        meant: the name of the model that the user may mean where there is no such folder.
 
     Raises:
         BackboneLoadError: if it is no folder.
     """
-    if not os.path.isdir(folder):  # noqa: PTH112 - no error where one may not look
+    if not is_folder(folder):
+        way = "name the folder with the model's config.json"
         raise BackboneLoadError(
-            f"'{folder}' is no folder", hint="name the folder with the model's config.json"
+            f"'{folder}' is no folder",
+            hint=way if meant is None else f"did you mean {meant}? Else {way}",
         )
     return folder
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is that of a folder; none where one may not look."""
+    return os.path.isdir(path)  # noqa: PTH112 - which is no error here
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -118,20 +144,37 @@ def _in_hub_cache(source: HubSource) -> Path | None:
     except (LocalEntryNotFoundError, OSError, ValueError):
         return None
     folder = Path(found)
-    return folder if _has_weights(folder) else None
+    return folder if _is_whole(folder) else None
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder has all that a model needs: other tools may have fetched a part of it."""
+    try:
+        return _has_weights(folder) and (_has_tokenizer(folder) or not _is_image_llm(folder))
+    except (BackboneLoadError, UnsafeFilesError):
+        return True  # loading says what is wrong with them
 
 
 def _has_weights(folder: Path) -> bool:
-    """Whether a folder has a config and weights: other tools may have fetched a part of it."""
+    """Whether a folder has a config and weights.
+
+    Raises:
+        UnsafeFilesError: if the index of the weights cannot be used.
+    """
+    if not (folder / "config.json").is_file():
+        return False
     index = folder / WEIGHTS_INDEX
     if not index.is_file():
         names = [path.name for path in folder.glob("*.safetensors")]
-        is_whole = names and not any(_PART.search(name) for name in names)
-        return (folder / "config.json").is_file() and bool(is_whole)
-    try:
-        shards = shards_of(read_json(index, name=index.name), name=index.name)
-    except UnsafeFilesError:
-        return True  # loading says what is wrong with them
-    return (folder / "config.json").is_file() and all(
-        (folder / shard).is_file() for shard in shards
-    )
+        return bool(names) and not any(_PART.search(name) for name in names)
+    shards = shards_of(read_json(index, name=index.name), name=index.name)
+    return all((folder / shard).is_file() for shard in shards)
+
+
+def _is_image_llm(folder: Path) -> bool:
+    """Whether the config of a folder is that of an image-LLM: a LinVT needs no tokenizer."""
+    return "model_type" in read_config(folder)
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return any(all((folder / name).is_file() for name in names) for names in _TOKENIZERS)

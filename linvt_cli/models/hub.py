@@ -36,7 +36,7 @@ from linvt_cli.errors import (
     WrongBytesError,
 )
 from linvt_cli.models.checksum import Checksum
-from linvt_cli.models.offline import is_offline
+from linvt_cli.models.offline import is_offline, way_online
 from linvt_cli.models.selection import RemoteFile, RepoListing
 from linvt_cli.models.source import HubSource, is_commit
 
@@ -201,7 +201,7 @@ _CHANGING = "the repository may just be changing: do the same again later"
 def _offline(what: str) -> OfflineError:
     return OfflineError(
         f"{what} would have to be fetched, and linvt is to stay offline",
-        hint="leave out --offline and unset LINVT_OFFLINE and HF_HUB_OFFLINE",
+        hint=way_online(),
     )
 
 

@@ -25,9 +25,14 @@ def hub_cache() -> Path:
     return expanded(os.path.expandvars(os.environ.get("HF_HUB_CACHE", cache)))
 
 
+def hub_cache_folder(repo: str) -> Path:
+    """Return where that cache keeps a repository, there or not."""
+    return hub_cache() / f"models--{repo.replace('/', '--')}"
+
+
 def hub_cache_blob(repo: str, checksum: Checksum) -> Path:
     """Return where that cache keeps a file, there or not. It names files by their checksums."""
-    return hub_cache() / f"models--{repo.replace('/', '--')}" / "blobs" / checksum.hex
+    return hub_cache_folder(repo) / "blobs" / checksum.hex
 
 
 def find_in_hub_cache(repo: str, file: RemoteFile) -> Path | None:

@@ -17,8 +17,9 @@ from linvt_cli.errors import (
     UnsafeFilesError,
 )
 from linvt_cli.models.checksum import hash_file
+from linvt_cli.models.elsewhere import find_elsewhere, is_on_other_disk
 from linvt_cli.models.hub import Hub
-from linvt_cli.models.kept import find_in_hub_cache, has_size, link_or_copy, wrong_files
+from linvt_cli.models.kept import has_size, link_or_copy, wrong_files
 from linvt_cli.models.manifest import Manifest, ManifestFile, write_manifest
 from linvt_cli.models.patience import Patience
 from linvt_cli.models.safety import read_json, require_safe_content, shards_of
@@ -47,11 +48,17 @@ class PullPlan:
     size: int  # of all files
     here: int  # of them, on this machine already
     free: int  # on the disk of the store
+    to_copy: int = 0  # of those here, on another disk: they take room on this one
 
     @property
     def to_fetch(self) -> int:
         """Bytes that will come over the network."""
         return self.size - self.here
+
+    @property
+    def needed(self) -> int:
+        """Bytes that the disk of the store must have free."""
+        return self.to_fetch + self.to_copy
 
 
 class PullWatcher(Protocol):
@@ -169,29 +176,35 @@ class _Pull:
         folder: Path,
         wrong: frozenset[str],
     ) -> PullPlan:
+        here = [self._bytes_here(file, folder, wrong) for file in files]
         return PullPlan(
             source=self.source,
             commit=listing.commit,
             endpoint=self.hub.endpoint,
             num_files=len(files),
             size=sum(file.size for file in files),
-            here=sum(self._bytes_here(file, folder, wrong) for file in files),
+            here=sum(num_bytes for num_bytes, _ in here),
             free=self.store.free_bytes(),
+            to_copy=sum(to_copy for _, to_copy in here),
         )
 
-    def _bytes_here(self, file: RemoteFile, folder: Path, wrong: frozenset[str]) -> int:
-        is_right = file.path not in wrong and has_size(folder / file.path, file.size)
-        if is_right or self._elsewhere(file, folder / file.path) is not None:
-            return file.size
+    def _bytes_here(self, file: RemoteFile, folder: Path, wrong: frozenset[str]) -> tuple[int, int]:
+        """Return how many bytes of a file are on this machine, and how many are to be copied."""
+        final = folder / file.path
+        if file.path not in wrong and has_size(final, file.size):
+            return file.size, 0
+        if (found := self._elsewhere(file, final)) is not None:
+            is_copied = is_on_other_disk(found, self.shelf.folder)
+            return file.size, file.size if is_copied else 0
         part = self._part(file)
-        return min(part.stat().st_size, file.size) if part.exists() else 0
+        return min(part.stat().st_size, file.size) if part.exists() else 0, 0
 
     def _require_room(self, plan: PullPlan) -> None:
-        if plan.to_fetch > plan.free:
+        if plan.needed > plan.free:
             raise DiskFullError(
-                f"'{plan.source.repo}' needs {plan.to_fetch:,} more bytes, and the disk of"
+                f"'{plan.source.repo}' needs {plan.needed:,} more bytes, and the disk of"
                 f" '{self.store.root}' has {plan.free:,} free",
-                needed=plan.to_fetch,
+                needed=plan.needed,
                 free=plan.free,
                 hint="make room, for example by 'linvt models remove NAME', or set LINVT_HOME to a"
                 " folder elsewhere",
@@ -242,18 +255,7 @@ class _Pull:
         return None
 
     def _elsewhere(self, file: RemoteFile, final: Path) -> Path | None:
-        """Return where the file may already be: in another commit, or in the hub's own cache."""
-        places = [
-            place
-            for model in self.shelf.pulled()
-            for other in model.manifest.files
-            if other.sha256 == file.checksum.hex and (place := model.folder / other.path) != final
-        ]
-        if (
-            found := next((each for each in places if has_size(each, file.size)), None)
-        ) is not None:
-            return found
-        return find_in_hub_cache(self.source.repo, file)
+        return find_elsewhere(self.source.repo, file, self.shelf, final)
 
     def _part(self, file: RemoteFile) -> Path:
         return self.shelf.parts / f"{file.checksum.hex}.part"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from linvt_cli.errors import ConfigError
@@ -86,3 +87,19 @@ def parse_source(text: str) -> HubSource:
         )
     repo, _, revision = text.removeprefix(PREFIX).partition("@")
     return HubSource(repo, revision or DEFAULT_REVISION)
+
+
+def likely_name(text: str, catalogue: Mapping[HubSource, str]) -> str | None:
+    """Return how to name the repository that a user may have meant by ``owner/name``.
+
+    None where the hub could have no such repository.
+
+    Args:
+        text: what the user wrote, where a folder of this name is missing.
+        catalogue: the names that repositories have in linvt.
+    """
+    try:
+        source = parse_source(f"{PREFIX}{text}")
+    except ConfigError:
+        return None
+    return catalogue.get(source, str(source))

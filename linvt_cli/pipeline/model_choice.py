@@ -5,11 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from linvt_cli.backbones.recognition import recognize
-from linvt_cli.backbones.registry import BackboneSpec, find_backbone
+from linvt_cli.backbones.registry import BACKBONES, BackboneSpec, find_backbone
 from linvt_cli.errors import BackboneLoadError, LinVTError
 from linvt_cli.models.copies import find_any_copy
 from linvt_cli.models.files import count_parameters, find_snapshot, read_config, require_folder
-from linvt_cli.models.source import HubSource, names_folder, names_repository, parse_source
+from linvt_cli.models.offline import settled_way_online
+from linvt_cli.models.source import (
+    DEFAULT_REVISION,
+    HubSource,
+    likely_name,
+    names_folder,
+    names_repository,
+    parse_source,
+)
 from linvt_cli.models.store import Store
 from linvt_cli.settings.catalogue import find_own, what_stands_for
 from linvt_cli.settings.folders import expanded
@@ -35,7 +43,7 @@ def find_model(name: str) -> tuple[BackboneSpec, Path | None]:
     if names_repository(named):
         return _find_repository(name, parse_source(named))
     if names_folder(named):
-        folder = require_folder(expanded(named))
+        folder = require_folder(expanded(named), meant=_likely_name(named))
         return _recognized(name, folder), folder
     return find_backbone(named), None
 
@@ -80,13 +88,25 @@ def _find_repository(name: str, source: HubSource) -> tuple[BackboneSpec, Path |
     return _recognized(name, known_by), folder
 
 
+def _likely_name(text: str) -> str | None:
+    """Return the name of the model that a user may have meant by a folder that is not there."""
+    catalogue = {
+        HubSource(spec.repo, spec.revision or DEFAULT_REVISION): spec.name
+        for spec in BACKBONES
+        if spec.repo is not None
+    }
+    return likely_name(text, catalogue)
+
+
 def _recognized(name: str, folder: Path) -> BackboneSpec:
     return recognize(name, read_config(folder), parameters=count_parameters(folder))
 
 
 def missing_files(name: str) -> BackboneLoadError:
     """Return the error that says that the files of a model are not here."""
+    way_online = settled_way_online()
+    offline = "" if way_online is None else f"linvt is offline: {way_online}, then "
     return BackboneLoadError(
         f"The files of '{name}' are not on this machine",
-        hint=f"linvt models pull {name}; or name a folder with its files",
+        hint=f"{offline}linvt models pull {name}; or name a folder with its files",
     )

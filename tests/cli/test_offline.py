@@ -70,16 +70,18 @@ def test_questions_offline_open_no_socket(tmp_path):
     assert stderr.endswith(f"codes: {list(questions.values())}")
 
 
-@pytest.mark.parametrize("variable", ["LINVT_OFFLINE", "HF_HUB_OFFLINE"])
+@pytest.mark.parametrize("variable", ["LINVT_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
 def test_a_pull_offline_opens_no_socket(tmp_path, variable):
     ended, stderr = run_without_sockets(tmp_path, "models", "pull", "hub:a/b", **{variable: "1"})
     assert ended == 5, stderr
     assert "is to stay offline" in stderr
+    assert stderr.endswith(f"hint: unset {variable}\n")
 
 
 def test_a_pull_with_the_option_opens_no_socket(tmp_path):
     ended, stderr = run_without_sockets(tmp_path, "models", "pull", "hub:a/b", "--offline")
     assert ended == 5, stderr
+    assert stderr.endswith("hint: leave out --offline\n")
 
 
 def test_a_pull_heeds_the_configuration_file(tmp_path):
@@ -87,6 +89,7 @@ def test_a_pull_heeds_the_configuration_file(tmp_path):
     pull, file = ("models", "pull", "hub:a/b"), {"LINVT_CONFIG": str(tmp_path / "config.toml")}
     ended, stderr = run_without_sockets(tmp_path, *pull, **file)
     assert ended == 5, stderr
+    assert stderr.endswith("hint: linvt config unset offline (or add --no-offline)\n")
     hub = {"HF_ENDPOINT": "http://127.0.0.1:9"}
     assert run_without_sockets(tmp_path, *pull, "--no-offline", **file, **hub)[0] == 99
 

@@ -65,7 +65,11 @@ def test_offline_a_missing_model_is_an_error_and_nothing_is_asked_for(tiny, caps
     monkeypatch.setenv("LINVT_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert run([*ASK, "--model", "qwen2-vl-2b", "--pull"]) == 4
-    assert "not on this machine" in capsys.readouterr().err
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "not on this machine" in error["message"]
+    assert error["hint"].startswith(
+        "linvt is offline: unset LINVT_OFFLINE and HF_HUB_OFFLINE, then linvt models pull qwen2"
+    )
     assert tiny.requests == []
 
 
@@ -89,6 +93,24 @@ def test_names_stand_for_repositories():
         source_of("nano")
     with pytest.raises(UnknownBackboneError):
         source_of("qwen2-vl-3b")
+
+
+@pytest.mark.parametrize(
+    ("name", "likely"),
+    [
+        (QWEN, "did you mean qwen2-vl-2b?"),
+        ("me/mine@v1", "did you mean hub:me/mine@v1?"),
+        ("./mine", "linvt models list names what can be pulled"),
+    ],
+)
+def test_a_repository_without_its_prefix_is_called_no_folder(tmp_path, monkeypatch, name, likely):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=f"'{name}' is no folder and no name") as caught:
+        source_of(name)
+    assert caught.value.hint == likely
+    (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(ConfigError, match=f"'{name}' is a folder: there is nothing to pull"):
+        source_of(name)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,14 @@ import pytest
 from huggingface_hub.errors import IncompleteSnapshotError
 
 from linvt_cli.errors import BackboneLoadError, UnsafeFilesError
-from linvt_cli.models.files import count_parameters, find_snapshot, read_config, require_folder
+from linvt_cli.models.files import (
+    count_parameters,
+    find_cached,
+    find_snapshot,
+    is_folder,
+    read_config,
+    require_folder,
+)
 from linvt_cli.models.hub import Hub
 from linvt_cli.models.pull import pull
 from linvt_cli.models.source import HubSource
@@ -24,6 +31,7 @@ def cache(tmp_path, monkeypatch):
 
     monkeypatch.setenv("LINVT_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     repo = tmp_path / "models--owner--name"
     snapshot = repo / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
@@ -75,6 +83,28 @@ def test_a_config_without_weights_is_no_model(cache):
     assert find_snapshot(SOURCE) is None
 
 
+@pytest.mark.parametrize(
+    "tokenizer", [["tokenizer.json"], ["tokenizer.model"], ["vocab.json", "merges.txt"]]
+)
+def test_an_image_llm_without_its_tokenizer_is_no_model(cache, tokenizer):
+    (cache / "config.json").write_text('{"model_type": "qwen2_vl"}')
+    for name in tokenizer:
+        assert find_snapshot(SOURCE) is None
+        (cache / name).touch()
+    assert find_snapshot(SOURCE) == cache
+
+
+def test_a_config_that_cannot_be_read_is_left_to_loading(cache):
+    (cache / "config.json").write_text("[]")
+    assert find_snapshot(SOURCE) == cache
+
+
+def test_the_cache_is_asked_for_what_it_may_have(cache, monkeypatch):
+    assert find_cached(SOURCE) == cache
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("asked"))
+    assert find_cached(HubSource("owner/other")) is None
+
+
 def test_a_pulled_model_comes_first_and_its_use_is_noted(cache, hub, watcher):
     hub.publish("owner/name", honest_repo())
     pulled = pull(SOURCE, store=Store(), watcher=watcher, hub=Hub(hub.endpoint))
@@ -94,8 +124,18 @@ def test_a_pulled_model_that_lacks_a_file_is_not_used(cache, hub, watcher):
 
 def test_a_folder_of_the_user_must_be_one(tmp_path):
     assert require_folder(tmp_path) == tmp_path
-    with pytest.raises(BackboneLoadError, match="is no folder"):
+    with pytest.raises(BackboneLoadError, match="is no folder") as caught:
         require_folder(tmp_path / "missing")
+    way = "name the folder with the model's config.json"
+    assert caught.value.hint == way
+    with pytest.raises(BackboneLoadError) as caught:
+        require_folder(tmp_path / "missing", meant="hub:a/b")
+    assert caught.value.hint == f"did you mean hub:a/b? Else {way}"
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").touch()
+    assert [is_folder(tmp_path / name) for name in ("", "file", "missing")] == [True, False, False]
 
 
 def test_a_config_must_be_there_and_be_an_object(tmp_path):

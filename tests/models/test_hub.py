@@ -199,8 +199,9 @@ def test_each_refusal_of_a_file_is_an_error_of_its_own(hub, client, status, kind
 @pytest.mark.parametrize("variable", ["LINVT_OFFLINE", "HF_HUB_OFFLINE"])
 def test_offline_asks_nothing(hub, client, monkeypatch, variable):
     monkeypatch.setenv(variable, "1")
-    with pytest.raises(OfflineError, match="is to stay offline"):
+    with pytest.raises(OfflineError, match="is to stay offline") as caught:
         client.list_files(SOURCE)
+    assert caught.value.hint == f"unset {variable}"
     assert hub.requests == []
 
 

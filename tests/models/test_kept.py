@@ -12,6 +12,7 @@ from linvt_cli.models.kept import (
     has_size,
     hub_cache,
     hub_cache_blob,
+    hub_cache_folder,
     link_or_copy,
     wrong_files,
 )
@@ -42,6 +43,7 @@ def test_files_there_are_named_by_their_checksums(monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", "/c")
     blob = hub_cache_blob("owner/name", Checksum("git", "0" * 40))
     assert blob == Path(f"/c/models--owner--name/blobs/{'0' * 40}")
+    assert hub_cache_folder("owner/name") == Path("/c/models--owner--name")
 
 
 def test_a_cache_that_may_not_be_read_has_nothing(monkeypatch, tmp_path):

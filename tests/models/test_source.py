@@ -6,6 +6,7 @@ from linvt_cli.errors import ConfigError
 from linvt_cli.models.source import (
     HubSource,
     is_commit,
+    likely_name,
     names_folder,
     names_repository,
     parse_source,
@@ -52,3 +53,13 @@ def test_models_are_named_by_repository_by_folder_or_by_row():
     assert all(map(names_folder, ["./a", "/a/b", "~/a", "a/b", "."]))
     assert not names_folder("qwen2-vl-2b")
     assert not names_repository("qwen2-vl-2b")
+
+
+def test_a_repository_without_its_prefix_is_called_as_linvt_calls_it():
+    catalogue = {HubSource("a/known"): "known"}
+    assert likely_name("a/known", catalogue) == "known"
+    assert likely_name("a/known@v1", catalogue) == "hub:a/known@v1"
+    assert likely_name("a/other", catalogue) == "hub:a/other"
+    assert [likely_name(text, catalogue) for text in ("./a", "/a/b", "~/a", "a/b/c", "a")] == (
+        [None] * 5
+    )

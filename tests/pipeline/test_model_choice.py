@@ -5,8 +5,9 @@ import pytest
 from linvt_cli.backbones.registry import find_backbone
 from linvt_cli.errors import BackboneLoadError, ConfigError, UnknownBackboneError
 from linvt_cli.models.copies import Original, make_copy
+from linvt_cli.models.offline import VARIABLES, settle_offline
 from linvt_cli.models.store import Store
-from linvt_cli.pipeline.model_choice import find_checkpoint, find_model
+from linvt_cli.pipeline.model_choice import find_checkpoint, find_model, missing_files
 from tests.tiny_qwen2_vl import write_qwen
 
 
@@ -28,6 +29,30 @@ def test_what_is_not_here_is_told(name, tmp_path, monkeypatch):
     with pytest.raises(BackboneLoadError) as caught:
         find_model(name)
     assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("Qwen/Qwen2-VL-2B-Instruct", "did you mean qwen2-vl-2b? "),
+        ("owner/name", "did you mean hub:owner/name? "),
+        ("./nowhere", ""),
+    ],
+)
+def test_a_repository_without_its_prefix_is_hinted_at(name, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BackboneLoadError, match="is no folder") as caught:
+        find_model(name)
+    assert str(caught.value.hint).startswith(f"{meant}{'Else ' * bool(meant)}name the folder")
+
+
+def test_missing_files_are_pulled_once_linvt_is_online(monkeypatch):
+    way = "linvt models pull nano; or name a folder with its files"
+    assert missing_files("nano").hint == way
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    settle_offline(True)
+    assert missing_files("nano").hint == f"linvt is offline: leave out --offline, then {way}"
 
 
 def test_a_copy_tells_what_the_model_is_and_not_where_its_files_are():
