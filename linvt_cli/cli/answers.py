@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.asking import answer_all
 from linvt_cli.cli.failures import ExitCode, exit_code_of
-from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.interrupts import ended_by_sigterm, prompt_interrupt
 from linvt_cli.cli.output import Output, print_error
 from linvt_cli.cli.watching import Watching
 from linvt_cli.config import ANY_SHAPE, AnswerShape
@@ -37,6 +38,7 @@ class AnswerSheet:
     def __init__(self, video: str, questions: Sequence[str], output: Output) -> None:
         self._video = video
         self._questions = tuple(questions)
+        self._is_list = len(self._questions) > 1
         self._num_closed = 0
         self._output = output
         self._failures: list[LinVTError] = []
@@ -44,7 +46,9 @@ class AnswerSheet:
 
     def __enter__(self) -> Self:
         """Open the sheet: from here on only answers reach stdout, and Ctrl-C works at once."""
-        self._while_open.enter_context(prompt_interrupt())
+        save = partial(self._output.save, as_list=self._is_list)
+        self._while_open.enter_context(prompt_interrupt(save=save))
+        self._while_open.enter_context(ended_by_sigterm())
         self._while_open.enter_context(self._output.sole_writer())
         return self
 
@@ -59,7 +63,7 @@ class AnswerSheet:
             if isinstance(error, LinVTError):
                 for question in self._questions[self._num_closed :]:
                     self._record_failure(question, error)
-            self._output.finish(as_list=len(self._questions) > 1)
+            self._output.finish(as_list=self._is_list)
 
     @property
     def exit_code(self) -> ExitCode:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from linvt_cli import errors
@@ -34,6 +34,8 @@ from linvt_cli.errors import ConfigError, LinVTError, MachineError
 if TYPE_CHECKING:
     from linvt_cli.config import GenerationConfig
     from linvt_cli.types import Answer
+
+_MOST_SHOWN = 60  # characters of a question
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def ask_batch(
     """
     options.results.check(output)
     options.frames.sampling(options.model.default_frames)
-    with prompt_interrupt(), terminated_like_interrupted(), output.sole_writer():
+    save = partial(output.save, as_list=True)
+    with prompt_interrupt(save=save), terminated_like_interrupted(), output.sole_writer():
         own = () if options.results.file is None else files_of(options.results.file)
         requests = find_requests(inputs, questions, options.selection, own)
         return _Asking(requests, options, output).run()
@@ -116,6 +119,7 @@ class _Asking:
         self._failed: list[str] = []  # types of errors, in the order of rows
         self._num_answered = 0
         self._num_kept = self._num_failed_before = 0
+        self._hints: set[str] = set()  # that were printed; each would stand there for every video
         self._stopped = False  # by the first failure, where that is wanted
         self._shows_question = any(len(request.asked) > 1 for request in requests)
 
@@ -188,14 +192,15 @@ class _Asking:
         from linvt_cli.pipeline import to_record
 
         left = deque(what.asked)
-        said: set[str] = set()
+        told: set[str] = set()
 
         def give(outcome: Answer | LinVTError, _: object = None) -> bool:
             asked = left.popleft()
             if isinstance(outcome, LinVTError):
-                if outcome.message not in said:
-                    said.add(outcome.message)
-                    print_message(f"error: {outcome.message}")
+                line = self._line(turn, asked, outcome)
+                if line not in told:
+                    told.add(line)
+                    self._tell_failure(line, outcome.hint)
                 record = self._failure(turn, asked, outcome)
                 self._failed.append(type(outcome).__name__)
                 self._stopped = self._options.results.fail_fast
@@ -224,6 +229,25 @@ class _Asking:
             record = error_record(video, one.question, error)
             self._output.record(record if one.id is None else {**record, "id": one.id})
             self._failed.append(type(error).__name__)
+
+    def _line(self, turn: Turn, asked: Asked, error: LinVTError) -> str:
+        """Return what failed and why: all of a video, or one of its questions."""
+        from linvt_cli.video.files import shown_name
+
+        if shown_name(turn.video)[1:-1] in error.message:
+            return error.message
+        if not self._shows_question or isinstance(turn.watching, LinVTError):
+            return f"{turn.video}: {error.message}"
+        question = " ".join(asked.question.split())
+        if len(question) > _MOST_SHOWN:
+            question = f"{question[:_MOST_SHOWN]}…"
+        return f"{turn.video}, '{question}': {error.message}"
+
+    def _tell_failure(self, line: str, hint: str | None) -> None:
+        print_message(f"error: {line}")
+        if hint is not None and hint not in self._hints:
+            self._hints.add(hint)
+            print_message(f"hint: {hint}")
 
     def _failure(self, turn: Turn, asked: Asked, error: LinVTError) -> dict[str, Any]:
         from linvt_cli.pipeline import error_record

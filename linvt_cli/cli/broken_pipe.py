@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 SHOWN_CURSOR = b"\x1b[?25h"
+"""Tells a terminal to show the cursor that progress has hidden."""
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def ends_by_sigpipe() -> Iterator[None]:
         yield
     except BrokenPipeError:
         if hasattr(signal, "SIGPIPE") and threading.current_thread() is threading.main_thread():
-            with suppress(OSError):  # progress on the terminal has hidden the cursor
+            with suppress(OSError):
                 if os.isatty(2):
                     os.write(2, SHOWN_CURSOR)
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -22,7 +22,7 @@ from linvt_cli.cli.description_formats import (
     text_line,
 )
 from linvt_cli.cli.failures import ExitCode
-from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.interrupts import ended_by_sigterm, prompt_interrupt
 from linvt_cli.cli.output import Output, json_text, print_error
 from linvt_cli.cli.output_files import write_text
 from linvt_cli.cli.watching import Watching
@@ -63,6 +63,7 @@ class DescriptionSheet:
     def __enter__(self) -> Self:
         """Open the sheet: from here on only the description reaches stdout."""
         self._while_open.enter_context(prompt_interrupt())
+        self._while_open.enter_context(ended_by_sigterm())
         self._while_open.enter_context(self._output.sole_writer())
         return self
 

@@ -9,7 +9,7 @@ import typer
 
 from linvt_cli.cli import options
 from linvt_cli.cli.default_model import settle_model
-from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.interrupts import ended_by_sigterm, prompt_interrupt
 from linvt_cli.cli.option_groups import (
     FramesGroup,
     GenerationGroup,
@@ -47,7 +47,7 @@ def explain(
         raise ConfigError(f"'{file}' is no name of a PNG", field="output", hint=f"-o {file}.png")
     require_new(output_file(str(file), [video]), overwrite=force)
     asked = asked.doing(looked, generation)
-    with prompt_interrupt(), output.sole_writer():
+    with prompt_interrupt(), ended_by_sigterm(), output.sole_writer():
         from linvt_cli.pipeline.source_figure import draw_sources
         from linvt_cli.video.files import names_token_file, regular_file
 

@@ -45,7 +45,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.NETWORK: "a file could not be fetched, or a judge not be reached",
     ExitCode.RESOURCES: "the machine, its memory, the disk or the model's context does not suffice",
     ExitCode.SOME_FAILED: "some answers or entries failed; the others are given",
-    ExitCode.INTERRUPTED: "interrupted with Ctrl-C, or a batch ended by SIGTERM",
+    ExitCode.INTERRUPTED: "interrupted with Ctrl-C, or, where videos are asked about, by SIGTERM",
 }
 
 EXIT_CODES: dict[type[LinVTError], ExitCode] = {

@@ -8,24 +8,34 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
+from linvt_cli.cli.broken_pipe import SHOWN_CURSOR
 from linvt_cli.cli.failures import ExitCode
 
 GRACE_SECONDS = 0.7
 """How long Python may take to stop by itself; the rest of the second is for the exit."""
 
-_ENDING = {signal.SIGINT, signal.SIGTERM}  # the second arrives only where it has a handler
-_RESTORED = b"\r\x1b[2K\x1b[?25h"  # progress leaves its line and a hidden cursor behind
+_ENDING = {signal.SIGINT, signal.SIGTERM}  # all but the first arrive only where handled
+if hasattr(signal, "SIGHUP"):
+    _ENDING.add(signal.SIGHUP)
+_RESTORED = b"\r\x1b[2K" + SHOWN_CURSOR  # progress leaves its line behind, too
 
 
 @contextmanager
-def prompt_interrupt(grace: float = GRACE_SECONDS) -> Iterator[None]:
+def prompt_interrupt(
+    grace: float = GRACE_SECONDS, *, save: Callable[[], None] | None = None
+) -> Iterator[None]:
     """End the process if ``KeyboardInterrupt`` has not left the block soon after Ctrl-C.
 
     Python raises ``KeyboardInterrupt`` between two bytecodes, so one long call into torch or OpenCV
-    delays it. The C signal handler writes to a socket at once; a thread waits for that. Only for
-    commands that have nothing to save: rows must be flushed as they are written. Outside of the
-    main thread, where signals do not arrive, the block runs unguarded.
+    delays it. The C signal handler writes to a socket at once; a thread waits for that. What must
+    not be lost is flushed as it is written, or ``save`` writes it. Outside of the main thread,
+    where signals do not arrive, the block runs unguarded.
+
+    Args:
+        grace: seconds that Python has to stop by itself.
+        save: called before the end, in the thread that waits; the main one may be at work still.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -33,7 +43,7 @@ def prompt_interrupt(grace: float = GRACE_SECONDS) -> Iterator[None]:
     arriving, leaving = socket.socketpair()
     leaving.setblocking(False)
     left = threading.Event()
-    guard = threading.Thread(target=_wait, args=(arriving, left, grace), daemon=True)
+    guard = threading.Thread(target=_wait, args=(arriving, left, grace, save), daemon=True)
     guard.start()
     previous = signal.set_wakeup_fd(leaving.fileno(), warn_on_full_buffer=False)
     try:
@@ -71,6 +81,32 @@ def held_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
+def first_signal_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM do what they do once the block is done; the second does it at once."""
+    held: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        held.append(number)
+        if len(held) > 1:
+            handlers[number](number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    found = {int(number): signal.getsignal(number) for number in _ENDING}
+    handlers = {number: handler for number, handler in found.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, hold)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if held:
+        handlers[held[0]](held[0], None)
+
+
+@contextmanager
 def ended_by_sigterm() -> Iterator[None]:
     """Let SIGTERM, and a terminal that is closed, end the process by an exception.
 
@@ -96,9 +132,16 @@ def ended_by_sigterm() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _wait(arriving: socket.socket, left: threading.Event, grace: float) -> None:
+def _wait(
+    arriving: socket.socket,
+    left: threading.Event,
+    grace: float,
+    save: Callable[[], None] | None,
+) -> None:
     while received := arriving.recv(64):
         if _ENDING.intersection(received) and not left.wait(grace):
+            if save is not None:
+                save()
             with suppress(OSError):  # whoever reads it may have been interrupted first
                 os.write(2, (_RESTORED if os.isatty(2) else b"") + b"interrupted\n")
             os._exit(ExitCode.INTERRUPTED)

@@ -9,13 +9,16 @@ A command takes a group as one parameter, and typer sees the options that the gr
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any, get_args
 
+import typer
+
 from linvt_cli.cli import options
 from linvt_cli.cli.asked import FrameOptions, ModelOptions
+from linvt_cli.cli.output import print_message
 from linvt_cli.config import MIN_COVERAGE, TOKEN_CACHE_MIB, GenerationConfig
 
 _GENERATION = GenerationConfig()
@@ -113,12 +116,28 @@ def _model(
 
 
 def _sampling(
+    context: typer.Context,
     max_new_tokens: options.MaxNewTokensOption = _GENERATION.max_new_tokens,
     temperature: options.TemperatureOption = _GENERATION.temperature,
     top_p: options.TopPOption = _GENERATION.top_p,
     seed: options.SeedOption = _GENERATION.seed,
 ) -> GenerationConfig:
-    return GenerationConfig(max_new_tokens, temperature, top_p, seed)
+    generation = GenerationConfig(max_new_tokens, temperature, top_p, seed)
+    if not (temperature or context.params.get("quiet")):
+        _tell_of_useless(context, ("top_p", "seed"))
+    return generation
+
+
+def _tell_of_useless(context: typer.Context, names: Sequence[str]) -> None:
+    """Say which of these options were typed although nothing is drawn."""
+    sources = [(name, context.get_parameter_source(name)) for name in names]
+    typed = [
+        f"--{name.replace('_', '-')}"
+        for name, source in sources
+        if source is not None and source.name == "COMMANDLINE"
+    ]
+    if typed:
+        print_message(f"note: only a --temperature above 0 makes use of {' and '.join(typed)}")
 
 
 _DRAWS = ("temperature", "top_p", "seed")

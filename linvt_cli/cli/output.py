@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from linvt_cli.cli.broken_pipe import ends_by_sigpipe
 from linvt_cli.cli.stderr import LastLine, stderr_console, write_to_stderr
+from linvt_cli.cli.whole_text import WholeText
 from linvt_cli.errors import ConfigError, LinVTError, MachineError
 
 Form = Literal["text", "json", "jsonl"]
@@ -67,6 +68,7 @@ class Output:
         self.quiet = quiet
         self._stdout = sys.stdout
         self._records: list[Record] = []
+        self._document = WholeText(self.write)
         self._last_line = LastLine()
         if isinstance(self._stdout, io.TextIOWrapper):
             encoding = None if form == "text" else "utf-8"
@@ -120,10 +122,23 @@ class Output:
 
     def finish(self, *, as_list: bool, may_be_empty: bool = False) -> None:
         """Print the JSON document: the list of all records, or the only one, if there is any."""
-        if self.form == "json" and (self._records or may_be_empty):
-            document = self._records if as_list else self._records[0]
-            self.line(json_text(document, indent=2))
-            self._records = []
+        self._document.print(lambda: self._taken(as_list, may_be_empty))
+
+    def save(self, *, as_list: bool) -> None:
+        """Finish from another thread, before the process ends; nothing is printed afterwards."""
+
+        def finish() -> None:
+            with suppress(OSError, StdoutError):  # there is nothing left to do about it
+                self.finish(as_list=as_list)
+
+        self._document.print_last(finish)
+
+    def _taken(self, as_list: bool, may_be_empty: bool) -> str:
+        """Return the document of the records, which are none afterwards."""
+        records, self._records = self._records, []
+        if self.form != "json" or not (records or may_be_empty):
+            return ""
+        return json_text(records if as_list else records[0], indent=2) + "\n"
 
     def notice(self, text: str) -> None:
         """Tell the user something on stderr."""

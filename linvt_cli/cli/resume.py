@@ -112,7 +112,8 @@ def make_plan(
 
     A row belongs to a question about a video of the same name with the same ``id`` and settings,
     if the content is the same. Rows that then belong to none are tried on videos of other names:
-    files that were renamed, shifted or swapped. What is then left over of a question's name goes,
+    files that were renamed, shifted or swapped. A row whose own video is still there belongs to
+    that, so that copies have rows of their own. What is then left over of a question's name goes,
     because the content is another one, or because it is a failure to be tried again. Rows about
     other videos, models and samplings stay as they are.
 
@@ -121,23 +122,22 @@ def make_plan(
         rows: of earlier runs.
         retry_errors: whether failures are tried again.
     """
-    digests = _digests((request.video for request, _ in requests), rows)
-    shelf = _Shelf(rows, retry_errors)
+    digests = _Digests([request.video for request, _ in requests], rows)
+    shelf = _Shelf(rows, retry_errors, digests)
     waiting: list[list[Asked]] = []
     for request, settings in requests:
-        name, digest = utf8_text(request.video), digests[request.video]
+        name, digest = utf8_text(request.video), digests.of(request.video)
         waiting.append(
             [one for one in request.asked if not shelf.take_by_name(name, one, settings, digest)]
         )
     plan = Plan()
     for (request, settings), asked in zip(requests, waiting, strict=True):
-        digest = digests[request.video]
-        left = [one for one in asked if not shelf.take_by_content(one, settings, digest)]
+        left = [one for one in asked if not shelf.take_by_content(request.video, one, settings)]
         if left:
             plan.todo.append(Open(request, settings, tuple(left)))
     for request, settings in requests:
         for one in request.asked:
-            shelf.drop(utf8_text(request.video), one, settings, digests[request.video])
+            shelf.drop(utf8_text(request.video), one, settings, digests.of(request.video))
     plan.done = shelf.taken
     plan.kept = [row for row in rows if id(row) not in shelf.dropped]
     return plan
@@ -146,8 +146,9 @@ def make_plan(
 class _Shelf:
     """Rows of earlier runs that questions are looked up in; each is taken once."""
 
-    def __init__(self, rows: Sequence[KeptRow], retry_errors: bool) -> None:
+    def __init__(self, rows: Sequence[KeptRow], retry_errors: bool, digests: _Digests) -> None:
         self._retry_errors = retry_errors
+        self._digests = digests
         self._by_name: dict[tuple[object, ...], list[KeptRow]] = {}
         self._by_content: dict[tuple[object, ...], list[KeptRow]] = {}
         self.taken: list[KeptRow] = []
@@ -164,11 +165,13 @@ class _Shelf:
         found = self._by_name.get((video, *_asked(asked, settings)), ())
         return any(self._holds(row, digest) and self._take(row) for row in found)
 
-    def take_by_content(self, asked: Asked, settings: str, digest: str | None) -> bool:
+    def take_by_content(self, video: str, asked: Asked, settings: str) -> bool:
         """Take the row of a video of another name with this content; failures may go instead."""
+        digest = self._digests.of(video)
         if digest is None:
             return False
-        found = self._by_content.get((digest, *_asked(asked, settings)), ())
+        same = self._by_content.get((digest, *_asked(asked, settings)), ())
+        found = [row for row in same if self._may_be_about(row, video)]
         if any(self._holds(row, digest) and self._take(row) for row in found):
             return True
         self._drop(row for row in found if not self._holds(row, digest))
@@ -185,6 +188,11 @@ class _Shelf:
         # A file that is gone leaves its answer as it was.
         return row.digest == digest or (digest is None and row.error is None)
 
+    def _may_be_about(self, row: KeptRow, video: str) -> bool:
+        """Whether a video of this content is that of a row, by another name, and no copy of it."""
+        paths = {_place(name) for name in (row.video, utf8_text(video))}
+        return len(paths) == 1 or self._digests.of_row(row) != row.digest
+
     def _take(self, row: KeptRow) -> bool:
         if id(row) in self._used:
             return False
@@ -196,29 +204,52 @@ class _Shelf:
         self.dropped.update(id(row) for row in rows if id(row) not in self._used)
 
 
+def _place(video: str) -> tuple[str, str]:
+    """Return folder and name of a file, whatever links lead to the folder."""
+    folder, name = os.path.split(os.path.abspath(video))  # noqa: PTH100
+    return os.path.realpath(folder), name
+
+
 def _asked(asked: Asked, settings: str) -> tuple[object, ...]:
     return asked.question, None if asked.id is None else str(asked.id), settings
 
 
-def _digests(videos: Iterable[str], rows: Sequence[KeptRow]) -> dict[str, str | None]:
-    """Hash the videos that may have a row; None for those that are not there.
+class _Digests:
+    """Which content videos have now.
 
-    A file of a size that no row tells of cannot have one, and is not read: it gets a text that is
-    no row's digest.
+    Args:
+        videos: that may have a row; they are read at once, those of rows when it matters.
+        rows: of earlier runs.
     """
-    from linvt_cli.video.fingerprint import fingerprint
 
-    sizes = {0, *(row.size for row in rows)}
+    def __init__(self, videos: Sequence[str], rows: Iterable[KeptRow]) -> None:
+        self._sizes = {0, *(row.size for row in rows)}
+        self._names = {utf8_text(video): video for video in videos}
+        names = list(dict.fromkeys(videos))
+        with ThreadPoolExecutor(_READERS) as readers:
+            self._known = dict(zip(names, readers.map(self._read, names), strict=True))
 
-    def digest(video: str) -> str | None:
+    def of(self, video: str) -> str | None:
+        """Return the digest of a video; None if it is not there.
+
+        A file of a size that no row tells of cannot have one, and is not read: it gets a text that
+        is no row's digest.
+        """
+        if video not in self._known:
+            self._known[video] = self._read(video)
+        return self._known[video]
+
+    def of_row(self, row: KeptRow) -> str | None:
+        """Return the digest of what has the name of a row's video."""
+        return self.of(self._names.get(row.video, row.video))
+
+    def _read(self, video: str) -> str | None:
+        from linvt_cli.video.fingerprint import fingerprint
+
         try:
             status = os.stat(video)  # noqa: PTH116 - Path() would fold 'http://'
-            if stat.S_ISREG(status.st_mode) and status.st_size not in sizes:
+            if stat.S_ISREG(status.st_mode) and status.st_size not in self._sizes:
                 return "of another size" if os.access(video, os.R_OK) else None
             return fingerprint(video).digest
         except (OSError, ValueError, VideoError):
             return None
-
-    names = list(dict.fromkeys(videos))
-    with ThreadPoolExecutor(_READERS) as readers:
-        return dict(zip(names, readers.map(digest, names), strict=True))

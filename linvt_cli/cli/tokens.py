@@ -9,7 +9,7 @@ import typer
 
 from linvt_cli.cli import options
 from linvt_cli.cli.default_model import settle_model
-from linvt_cli.cli.interrupts import prompt_interrupt
+from linvt_cli.cli.interrupts import ended_by_sigterm, prompt_interrupt
 from linvt_cli.cli.option_groups import FramesGroup, WatchingModelGroup, with_option_groups
 from linvt_cli.cli.output import Output, printable
 from linvt_cli.cli.output_files import output_file, require_new, write_file
@@ -46,7 +46,7 @@ def make(
 ) -> None:
     """Look at a video once, and write what a model sees to a file that it can be asked about."""
     output = Output(quiet=quiet)
-    with prompt_interrupt(), output.sole_writer():
+    with prompt_interrupt(), ended_by_sigterm(), output.sole_writer():
         from linvt_cli.pipeline import write_token_file
         from linvt_cli.video.files import names_token_file, regular_file
 

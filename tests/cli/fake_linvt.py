@@ -3,8 +3,8 @@
 ``FAKE_ANSWER`` is what the model says; ``all that is seen`` lets the answer
 depend on that; ``what was asked`` repeats the question and the number of turns
 before it, again and again and slowly if the question says ``slowly``.
-``FAKE_FAULT`` lets the model hang in C while it looks or while it answers,
-break as a bug would, or chatter on stdout.
+``FAKE_FAULT`` lets the model hang in C while it looks, while it answers or only
+over a question that says ``for ever``, break as a bug would, or chatter on stdout.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ class FaultyBackbone(TinyBackbone):
     """A backbone that fails in the way that is asked for."""
 
     is_slow = False
+    is_endless = False
 
     def render_prompt(self, question: str, num_images: int = 1, history: Any = ()) -> Any:
-        """Note what is asked, where the answer is to tell it."""
+        """Note what is asked, where the answer or a fault depends on it."""
+        self.is_endless = "for ever" in question
         if os.environ.get("FAKE_ANSWER") == "what was asked":
             self.is_slow = "slowly" in question
             said = f"Behind {len(history)}: {question}"
@@ -48,6 +50,8 @@ class FaultyBackbone(TinyBackbone):
             time.sleep(0.05)
         match os.environ.get("FAKE_FAULT"):
             case "hang while answering":
+                hang()
+            case "hang for ever" if self.is_endless:
                 hang()
             case "bug":
                 raise KeyError("a bug")

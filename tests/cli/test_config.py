@@ -206,6 +206,7 @@ def test_every_setting_is_the_option_of_its_name_with_the_same_choices_and_defau
     hints = {
         name: get_args(p.annotation)[0]
         for name, p in signature(ask, eval_str=True).parameters.items()
+        if name != "context"
     }
     for setting in SETTINGS:
         option = options[setting.parameter]

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from linvt_cli.cli.app import run
 from linvt_cli.cli.interrupts import ended_by_sigterm, held_interrupt, prompt_interrupt
 
 # The second lock waits for ever in C and is not ended by a signal, as a long matrix product is not.
@@ -87,6 +88,34 @@ def test_sigterm_and_sighup_end_by_an_exception_within_the_block_only(number):
         assert signal.getsignal(number) == signal.SIG_DFL
     finally:
         signal.signal(number, before)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ask", "{video}", "What?"],
+        ["describe", "{video}"],
+        ["explain", "{video}", "What?", "-o", "{new}.png"],
+        ["tokens", "make", "{video}", "-o", "{new}.linvt"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_sigterm_ends_commands_about_one_video_by_an_exception(
+    video, tmp_path, monkeypatch, command
+):
+    """So that progress gives the terminal back its cursor."""
+    left = []
+
+    def load(model: str, **options: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            left.append("unwound")
+
+    monkeypatch.setattr("linvt_cli.pipeline.VideoQA.load", load)
+    assert run([part.format(video=video, new=tmp_path / "new") for part in command]) == 130
+    assert left == ["unwound"]
+    assert list(tmp_path.glob("new*")) == []
 
 
 def test_what_is_ignored_stays_ignored():

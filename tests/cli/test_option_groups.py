@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from linvt_cli.cli.app import run
 from linvt_cli.cli.option_groups import (
     OptionGroup,
     UncachedModelGroup,
@@ -89,3 +90,22 @@ def test_help_shows_the_options_in_the_place_of_their_group(app: typer.Typer) ->
     shown = CliRunner().invoke(app, ["draw", "--help"], env={"TERM": "dumb"}).output
     assert "Draw something" in shown
     assert shown.index("--width") < shown.index("--height") < shown.index("--loud")
+
+
+@pytest.mark.parametrize("command", ["ask", "chat", "explain"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--seed 0", "--seed"),
+        ("--seed 3 --top-p 0.9 --temperature 0", "--top-p and --seed"),
+        ("--seed 3 --temperature 0.5", None),
+        ("--top-p 0.9 --quiet", None),
+        ("--max-new-tokens 3", None),
+    ],
+)
+def test_what_decides_draws_is_of_no_use_where_nothing_is_drawn(command, options, said, capsys):
+    more = {"ask": ["Who?"], "chat": [], "explain": ["Who?", "-o", "new.png"]}[command]
+    assert run([command, "none.mp4", *more, *options.split(), "--model", "nano"]) == 3
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    use = f"note: only a --temperature above 0 makes use of {said}"
+    assert [note for note in notes if "temperature" in note] == ([use] if said else [])

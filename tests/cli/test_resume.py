@@ -126,6 +126,31 @@ def test_copies_have_a_row_each(folder):
     assert todo(plan([kept("a"), kept("copy")], "a", "copy")) == []
 
 
+def test_a_copy_of_a_video_that_is_still_there_gets_a_row_of_its_own(folder):
+    (folder / "copy").write_text("content of a")
+    rows = [kept("a")]
+    made = plan(rows, "copy")
+    assert (todo(made), made.kept, made.done) == (["copy"], rows, [])
+    (folder / "a").write_text("CONTENT of a")
+    assert todo(plan(rows, "copy")) == []
+    (folder / "a").unlink()
+    assert todo(plan(rows, "copy")) == []
+
+
+def test_a_copy_that_is_tried_again_leaves_the_failure_of_the_other(folder):
+    (folder / "copy").write_text("content of a")
+    rows = [kept("a", error="VideoDecodeError")]
+    made = plan(rows, "copy", retry=True)
+    assert (todo(made), made.kept) == (["copy"], rows)
+
+
+@pytest.mark.parametrize("spelling", ["./a", "{folder}/a", "link/a"])
+def test_another_spelling_of_a_name_is_no_copy(folder, spelling):
+    (folder / "link").symlink_to(folder)
+    made = plan([kept("a")], spelling.format(folder=folder))
+    assert (todo(made), len(made.done)) == ([], 1)
+
+
 def test_failures_stay_unless_they_shall_be_tried_again():
     rows = [kept("a", error="VideoDecodeError"), kept("missing", error="VideoNotFoundError")]
     made = plan(rows, "a", "missing")
