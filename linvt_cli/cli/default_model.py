@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from linvt_cli.cli.asked import AUTO, DEFAULT_MODEL, ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.pulling import pull_model
+from linvt_cli.config import Workload
 from linvt_cli.models.offline import is_offline, settle_offline
 
 if TYPE_CHECKING:
     import torch
+
+
+class _Settings(TypedDict):
+    """What a model must fit with."""
+
+    dtype: str
+    quantization: str
+    work: Workload
+    all_tokens: bool
+
 
 DEFAULT_NOTICE = (
     "note: nano, the built-in model, only knows drawn clips like those of 'linvt demo-clip';"
@@ -46,24 +57,27 @@ def settle_model(model: ModelOptions, output: Output) -> ModelOptions:
     settle_offline(model.offline)
     device = select_device(model.device)
     if model.name == AUTO or device.type == "cuda":
-        choice = largest_that_fits(
-            device,
-            dtype=model.dtype,
-            quantization=model.quant,
-            work=model.work,
-            all_tokens=model.tokenizer == "all",
-        )
+        choice = largest_that_fits(device, **_settings(model))
         if choice is not None:
             output.notice(choice.reason)
             fitted = model.quant == "auto"
             return replace(model, name=choice.spec.name, quant=choice.quantization, fitted=fitted)
-    name = _offered(device, output) if device.type == "cuda" else None
+    name = _offered(device, model, output) if device.type == "cuda" else None
     if name is None:
         output.notice(DEFAULT_NOTICE)
     return replace(model, name=name or DEFAULT_MODEL)
 
 
-def _offered(device: torch.device, output: Output) -> str | None:
+def _settings(model: ModelOptions) -> _Settings:
+    return {
+        "dtype": model.dtype,
+        "quantization": model.quant,
+        "work": model.work,
+        "all_tokens": model.tokenizer == "all",
+    }
+
+
+def _offered(device: torch.device, model: ModelOptions, output: Output) -> str | None:
     """Offer to pull a model, where somebody is there to answer; return what was pulled."""
     if is_offline() or output.quiet or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
@@ -71,7 +85,7 @@ def _offered(device: torch.device, output: Output) -> str | None:
 
     from linvt_cli.pipeline.fitting import recommended
 
-    spec = recommended(device)
+    spec = recommended(device, **_settings(model))
     if spec is None or spec.memory is None:
         return None
     question = f"No model for real videos is here. Pull {spec.name} ({spec.memory.none:.1f} GiB)?"

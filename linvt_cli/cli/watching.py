@@ -155,16 +155,40 @@ def free_memory() -> None:
 def fetch_model(model: ModelOptions, output: Output) -> None:
     """Pull the files of a model that are not here, where the user wants that.
 
+    The LinVT checkpoint comes first: it is small, and tells whether the model can be used with it.
+
     Raises:
-        LinVTError: if they are wanted, and cannot be pulled.
+        LinVTError: if they are wanted and cannot be pulled, or if the model would not load.
     """
     settle_offline(model.offline)
-    if model.weights is None:
-        copies = _copies_that_serve(model)
-        pull_if_needed(model.chosen, output, allowed=model.pull, copies=copies)
     checkpoint = model.linvt_checkpoint
     if checkpoint is not None and names_repository(checkpoint):
         pull_if_needed(checkpoint, output, allowed=model.pull)
+    if model.weights is None:
+        pull_if_needed(
+            model.chosen,
+            output,
+            allowed=model.pull,
+            copies=_copies_that_serve(model),
+            before=lambda: _require_loadable(model),
+        )
+
+
+def _require_loadable(model: ModelOptions) -> None:
+    if model.spec is None:
+        return
+    from linvt_cli.pipeline.loading import require_loadable
+
+    require_loadable(
+        model.chosen,
+        tokenizer=model.tokenizer,
+        checkpoint=model.linvt_checkpoint,
+        num_video_tokens=model.video_tokens,
+        device=model.device,
+        quantization=model.quant,
+        dtype=model.dtype,
+        work=model.work,
+    )
 
 
 def _copies_that_serve(model: ModelOptions) -> tuple[Quantization, ...]:

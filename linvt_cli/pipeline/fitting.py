@@ -64,17 +64,12 @@ def largest_that_fits(
         ConfigError: if the dtype is unknown.
     """
     free, asked = free_memory(device), work or Workload()
-
-    def work_of(spec: BackboneSpec) -> Workload:
-        frames = asked.frames or spec.default_frames
-        return replace(asked, video_tokens=frames * spec.tokens_per_frame) if all_tokens else asked
-
     found = (
         Choice(
             spec,
             bits,
             free,
-            needed(spec, bits, choose_dtype(dtype, device, spec), work_of(spec), device),
+            _need(spec, bits, device, dtype=dtype, work=asked, all_tokens=all_tokens),
             asked.frames or spec.default_frames,
         )
         for spec in BACKBONES
@@ -86,21 +81,47 @@ def largest_that_fits(
     return max(fitting, key=_rank, default=None)
 
 
-def recommended(device: torch.device) -> BackboneSpec | None:
-    """Return a model to begin with, which need not be here; None where none fits."""
-    free = free_memory(device)
+def recommended(
+    device: torch.device,
+    *,
+    dtype: str = "auto",
+    quantization: str = "auto",
+    work: Workload | None = None,
+    all_tokens: bool = False,
+) -> BackboneSpec | None:
+    """Return a model to begin with, which need not be here; None where none fits.
+
+    Arguments and errors are those of ``largest_that_fits``.
+    """
+    free, asked = free_memory(device), work or Workload()
     fitting = (
         spec
         for spec in BACKBONES
         if spec.recommended and spec.memory is not None
         if any(
             has_room(
-                needed(spec, bits, choose_dtype("auto", device, spec), Workload(), device), free
+                _need(spec, bits, device, dtype=dtype, work=asked, all_tokens=all_tokens), free
             )
             for bits in ORDER
+            if quantization in ("auto", bits)
         )
     )
     return max(fitting, key=lambda spec: spec.parameters, default=None)
+
+
+def _need(
+    spec: BackboneSpec,
+    bits: Quantization,
+    device: torch.device,
+    *,
+    dtype: str,
+    work: Workload,
+    all_tokens: bool,
+) -> MemoryNeed:
+    if all_tokens:
+        frames = work.frames or spec.default_frames
+        work = replace(work, video_tokens=frames * spec.tokens_per_frame)
+    return needed(spec, bits, choose_dtype(dtype, device, spec), work, device)
 
 
 def _available(spec: BackboneSpec) -> Iterator[Quantization]:

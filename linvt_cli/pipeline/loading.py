@@ -19,11 +19,12 @@ from linvt_cli.pipeline.model_choice import (
     find_model,
     trained_frames,
 )
-from linvt_cli.pipeline.precision import LIGHTER_HINT, choose_dtype
+from linvt_cli.pipeline.precision import LIGHTER_HINT, choose_dtype, choose_quantization
 from linvt_cli.pipeline.tokenizer_choice import TokenizerChoice, choose_tokenizer
 from linvt_cli.pipeline.weights import Weights, find_weights, source_of_weights
 from linvt_cli.types import ModelInfo, TokenizerName
 from linvt_cli.video_tokenizer.base import VideoTokenizer
+from linvt_cli.video_tokenizer.checkpoint import read_checkpoint_info
 from linvt_cli.video_tokenizer.factory import make_tokenizer
 from linvt_cli.video_tokenizer.package import ADAPTER
 
@@ -51,6 +52,40 @@ class LoadedImageLLM:
     weights: Weights
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is settled before any file of an image-LLM is looked at."""
+
+    spec: BackboneSpec
+    tokenizer: TokenizerChoice
+    num_frames: int  # looked at where nobody says how many
+    work: Workload
+
+
+def require_loadable(
+    model: str,
+    *,
+    tokenizer: TokenizerName | None,
+    checkpoint: str | Path | None,
+    num_video_tokens: int | None,
+    device: str,
+    quantization: str,
+    dtype: str,
+    work: Workload,
+) -> None:
+    """Find out, before gigabytes come down, whether loading a model would fail anyway.
+
+    Arguments and errors are those of ``VideoQA.load``. The model is one of the catalogue, for of
+    others nothing is known before their files are here.
+    """
+    place = select_device(device)
+    plan = _plan(model, tokenizer, checkpoint, num_video_tokens, work)
+    if plan.tokenizer.checkpoint is not None:
+        read_checkpoint_info(plan.tokenizer.checkpoint)
+    precision = choose_dtype(dtype, place, plan.spec)
+    choose_quantization(quantization, place, precision, plan.spec, plan.work)
+
+
 def load_parts(
     model: str,
     *,
@@ -66,25 +101,15 @@ def load_parts(
     on_notice: Callable[[str], None],
 ) -> LoadedParts:
     """Load what ``VideoQA.load`` is asked for; arguments and errors are described there."""
-    spec, _ = find_model(model)
-    if checkpoint is None and tokenizer in (None, "linvt"):
-        checkpoint = checkpoint_of(model)
-    num_frames = (checkpoint and trained_frames(checkpoint)) or spec.default_frames
-    choice = choose_tokenizer(
-        spec,
-        tokenizer=tokenizer,
-        checkpoint=None if checkpoint is None else find_checkpoint(checkpoint),
-        num_video_tokens=num_video_tokens,
-    )
+    plan = _plan(model, tokenizer, checkpoint, num_video_tokens, work)
+    spec, choice = plan.spec, plan.tokenizer
     loaded = load_image_llm(
         model,
         device=device,
         weights=weights,
         quantization=quantization,
         dtype=dtype,
-        work=replace(
-            work, frames=work.frames or num_frames, video_tokens=_video_tokens(spec, choice, work)
-        ),
+        work=plan.work,
         keep_quantized=keep_quantized,
         on_notice=on_notice,
     )
@@ -116,7 +141,7 @@ def load_parts(
             quantization=found.quantization,
             revision=found.revision,
         ),
-        num_frames,
+        plan.num_frames,
     )
 
 
@@ -156,6 +181,28 @@ def load_image_llm(
             quantization=found.quantization,
         )
     return LoadedImageLLM(spec, backbone, found)
+
+
+def _plan(
+    model: str,
+    tokenizer: TokenizerName | None,
+    checkpoint: str | Path | None,
+    num_video_tokens: int | None,
+    work: Workload,
+) -> _Plan:
+    spec, _ = find_model(model)
+    if checkpoint is None and tokenizer in (None, "linvt"):
+        checkpoint = checkpoint_of(model)
+    num_frames = (checkpoint and trained_frames(checkpoint)) or spec.default_frames
+    choice = choose_tokenizer(
+        spec,
+        tokenizer=tokenizer,
+        checkpoint=None if checkpoint is None else find_checkpoint(checkpoint),
+        num_video_tokens=num_video_tokens,
+    )
+    video_tokens = _video_tokens(spec, choice, work)
+    work = replace(work, frames=work.frames or num_frames, video_tokens=video_tokens)
+    return _Plan(spec, choice, num_frames, work)
 
 
 def _video_tokens(spec: BackboneSpec, choice: TokenizerChoice, work: Workload) -> int:

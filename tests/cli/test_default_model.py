@@ -8,11 +8,12 @@ import torch
 import typer
 
 from linvt_cli.backbones import loading
-from linvt_cli.backbones.registry import find_backbone
+from linvt_cli.backbones.registry import BackboneSpec, find_backbone
 from linvt_cli.cli import default_model
 from linvt_cli.cli.asked import ModelOptions
 from linvt_cli.cli.default_model import DEFAULT_NOTICE, settle_model
 from linvt_cli.cli.output import Output
+from linvt_cli.config import Workload
 from linvt_cli.errors import DeviceError
 from linvt_cli.pipeline import fitting
 from linvt_cli.pipeline.fitting import Choice
@@ -37,7 +38,7 @@ def here(monkeypatch):
 @pytest.fixture
 def nothing_here(monkeypatch):
     monkeypatch.setattr(fitting, "largest_that_fits", lambda device, **_: None)
-    monkeypatch.setattr(fitting, "recommended", lambda device: QWEN)
+    monkeypatch.setattr(fitting, "recommended", lambda device, **_: QWEN)
 
 
 @pytest.fixture
@@ -95,6 +96,22 @@ def test_on_a_terminal_a_model_is_offered_with_its_size(cuda, nothing_here, term
     assert settle_model(ModelOptions(), Output()).name == "qwen2-vl-7b"
     assert terminal.asked == ["No model for real videos is here. Pull qwen2-vl-7b (15.4 GiB)?"]
     assert terminal.pulled == ["qwen2-vl-7b"]
+
+
+def test_what_is_offered_fits_as_the_user_wants_it(cuda, nothing_here, terminal, monkeypatch):
+    wanted: list[dict[str, object]] = []
+
+    def recommended(device: torch.device, **settings: object) -> BackboneSpec:
+        wanted.append(settings)
+        return QWEN
+
+    monkeypatch.setattr(fitting, "recommended", recommended)
+    work = Workload(frames=99)
+    model = ModelOptions(quant="none", dtype="float16", tokenizer="all", work=work)
+    settle_model(model, Output())
+    assert wanted == [
+        {"quantization": "none", "dtype": "float16", "all_tokens": True, "work": work}
+    ]
 
 
 def test_who_declines_gets_nano(cuda, nothing_here, terminal, capsys):

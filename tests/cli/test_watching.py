@@ -17,7 +17,7 @@ from linvt_cli.cli.asked import FrameOptions, ModelOptions
 from linvt_cli.cli.output import Output
 from linvt_cli.cli.watching import Watching, fetch_model, load_model, watch_video
 from linvt_cli.config import Quantization, QuantizationChoice
-from linvt_cli.errors import BackboneLoadError, ConfigError, OutOfMemoryError
+from linvt_cli.errors import BackboneLoadError, ConfigError, LinVTError, OutOfMemoryError
 from linvt_cli.models.copies import Original, make_copy
 from linvt_cli.models.store import Store
 
@@ -197,6 +197,7 @@ def pulls(monkeypatch) -> list[str]:
         needed=0,
         on_wait=lambda: None,
     )
+    monkeypatch.setattr("linvt_cli.pipeline.precision.free_memory", lambda device: 64 << 30)
     pulled: list[str] = []
     monkeypatch.setattr("linvt_cli.cli.pulling.pull_model", lambda name, _: pulled.append(name))
     return pulled
@@ -217,6 +218,26 @@ def test_a_copy_spares_pulling_only_where_it_is_what_was_asked_for(pulls, quant,
     asked = ModelOptions("qwen2-vl-2b", quant=quant, keep_quantized=keep, pull=True)
     fetch_model(asked, Output())
     assert pulls == ([] if serves else ["qwen2-vl-2b"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"device": "tpu"}, "tpu"),
+        ({"dtype": "float8"}, "Unknown dtype 'float8'"),
+        ({"quant": "int3"}, "Unknown quantization 'int3'"),
+        ({"tokenizer": "linvt"}, "No LinVT checkpoint comes with"),
+        ({"tokenizer": "all", "video_tokens": 7}, "is not free with tokenizer 'all'"),
+        ({"checkpoint": "nowhere"}, "nowhere"),
+        ({"quant": "none"}, "GiB for its weights"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_a_model_that_would_not_load_is_not_pulled(pulls, monkeypatch, wrong, said):
+    monkeypatch.setattr("linvt_cli.pipeline.precision.free_memory", lambda device: 2 << 30)
+    with pytest.raises(LinVTError, match=said):
+        fetch_model(ModelOptions("qwen2-vl-2b", pull=True, **{"quant": "nf4", **wrong}), Output())
+    assert pulls == []
 
 
 def test_a_copy_of_a_repository_is_no_checkpoint_of_linvt(pulls):

@@ -113,6 +113,19 @@ def test_the_largest_recommended_model_that_fits_is_offered(machine, free_gib, n
     assert spec.name == name
 
 
+def test_what_is_offered_fits_as_it_was_asked_for(machine):
+    machine(9, set())
+    names = [
+        spec and spec.name
+        for spec in (
+            recommended(CPU, dtype="bfloat16"),
+            recommended(CPU, dtype="bfloat16", quantization="none"),
+            recommended(CPU, dtype="bfloat16", work=Workload(frames=64), all_tokens=True),
+        )
+    ]
+    assert names == ["qwen2-vl-7b", "qwen2-vl-2b", "qwen2-vl-2b"]
+
+
 def test_nothing_is_offered_where_nothing_fits(machine):
     machine(0.1, set())
     assert recommended(CPU) is None
