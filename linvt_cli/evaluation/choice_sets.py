@@ -33,6 +33,14 @@ _VIDEO_MME_DIMENSIONS = ("duration", "domain", "sub_category", "task_type")
 _LONG_VIDEO_BENCH_DIMENSIONS = ("duration_group", "question_category", "topic_category", "level")
 _OPTION_FIELDS = tuple(f"option{place}" for place in range(5))
 _SUBTITLE_FIELDS = ("subtitle_path", "starting_timestamp_for_subtitles", "duration")
+VIDEO_VISTA_UNDERSTANDING = frozenset({
+    "Objects Existence", "Objects Count", "Objects Temporal Location", "Objects Temporal Relation",
+    "Objects Spatial Location", "Objects Spatial Relation", "Objects Spatial Tracking",
+    "Action Count", "Action Recognition", "Action Sequence", "Action Location",
+    "Event Description", "Event Sequence", "Event Location", "Brief Description",
+    "Detailed Description", "Optical Character Recognition", "Human Activity Analysis",
+    "Anomaly Detection",
+})  # fmt: skip
 VIDEO_VISTA_REASONING = frozenset({
     "Relation Reasoning-Image", "Relation Reasoning-Video", "Event Prediction",
     "Action Prediction", "Causal Reasoning", "Counterfactual Reasoning", "Commonsense Reasoning",
@@ -268,5 +276,9 @@ def read_video_vista(folder: Path, options: ReadOptions) -> Read:
 
 
 def _video_vista_groups(row: Row) -> Groups:
-    ability = "Reasoning" if row.text("Type") in VIDEO_VISTA_REASONING else "Understanding"
+    kind = row.text("Type")
+    if kind not in VIDEO_VISTA_UNDERSTANDING | VIDEO_VISTA_REASONING:
+        what = f"is '{kind}', which is no type of VideoVista"
+        raise row.error("Type", what, hint="fetch the file again, as it is published")
+    ability = "Reasoning" if kind in VIDEO_VISTA_REASONING else "Understanding"
     return ("ability", ability), *row.groups("Type", "category")

@@ -18,6 +18,7 @@ from linvt_cli.evaluation.kept_replies import KeptReplies, key_of
 from linvt_cli.evaluation.refusals import (
     WITH_THOUGHTS,
     is_about_content,
+    is_about_payment,
     is_refusal,
     refused_fields,
     without_fields,
@@ -114,9 +115,10 @@ class Endpoint:
                 trouble, asked_wait = f"{type(error).__name__}: {error}".rstrip(": "), 0.0
                 was_late = isinstance(error, httpx2.TimeoutException)
                 continue
-            if not _may_pass(response.status_code):
-                return response.status_code, content
-            trouble, asked_wait = f"it says {response.status_code}", _asked_wait(response)
+            status = response.status_code
+            if not _may_pass(status) or is_about_payment(status, _text(content)):
+                return status, content
+            trouble, asked_wait = f"it says {status}", _asked_wait(response)
             trouble, was_late = f"{trouble}: {_text(content)[:_SHOWN]}".rstrip(": "), False
         self._unanswered += 1
         # One request may be too much for a judge that answers others; a judge that is gone is not.
@@ -151,6 +153,11 @@ class Endpoint:
                 hint=f"put its key into the environment variable {KEY_VARIABLE}",
             )
         said = _text(content)[:_SHOWN]
+        if is_about_payment(status, _text(content)):
+            raise JudgeError(
+                f"The account at '{self.url}' has nothing left ({status}): {said}",
+                hint="once it has, go on with --resume: with --output, what is judged is kept",
+            )
         if is_about_content(status, _text(content)) or (self.has_replied and is_refusal(status)):
             raise JudgementError(
                 f"The judge at '{self.url}' refuses the request ({status}): {said}",

@@ -91,16 +91,13 @@ def _first_capital(text: str, item: Item, prefixes: tuple[str, ...]) -> int | No
 
 
 def first_sign(text: str, item: Item) -> int | None:
-    """VideoVista: the first sign of the answer, or the second where the first is none of ABCD.
+    """VideoVista: the first sign of the answer, as its authors' script reads it since June 2024.
 
-    So ``B``, ``B. red``, ``(B)`` and ``Blue`` name the second option; ``The answer is B`` none.
+    So ``B``, ``B. red`` and ``Blue`` name the second option; ``(B)`` and ``The answer is B`` none.
     """
-    said = text.strip()
-    if not said:
-        return None
-    named = said[1] if said[0] not in "ABCD" and len(said) > 1 else said[0]
+    named = text.strip()[:1]
     letters = LETTERS[: len(item.options)]
-    return letters.index(named) if named in letters else None
+    return letters.index(named) if named and named in letters else None
 
 
 def option_or_letter(text: str, item: Item) -> int | None:

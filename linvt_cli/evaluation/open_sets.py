@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from linvt_cli.errors import DatasetError
 from linvt_cli.evaluation.data_files import (
@@ -107,7 +108,7 @@ def read_tgif(folder: Path, options: ReadOptions) -> Read:
     def make(row: Row) -> Item:
         return Item(
             row.text("vid_id"),
-            _video(row, "gif_name", folder, TGIF, {}),
+            _video(row, "gif_name", folder, TGIF),
             row.text("question"),
             answer=row.text("answer"),
             groups=groups_of(row),
@@ -171,7 +172,11 @@ def _typed(answered: Row, described: OpenSet) -> Groups:
 
 
 def _video(
-    row: Row, field: str, folder: Path, described: OpenSet, own_names: Mapping[str, str]
+    row: Row,
+    field: str,
+    folder: Path,
+    described: OpenSet,
+    own_names: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     name = row.text(field)
     usual, *others = (pattern.format(name) for pattern in described.names)

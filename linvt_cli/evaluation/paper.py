@@ -22,9 +22,13 @@ class Reported:
 
 
 _JUDGED = "the judge behind the paper's figure and its version are not public"
+_REWORDED = (
+    "sentences around the question follow the benchmark's prompt in what they say, not word for"
+    " word, and the answer is not begun for the model"
+)
 REPORTED: dict[str, Reported] = {
-    "mvbench": Reported(69.3, note="the authors' public script looks at 16 frames"),
-    "next-qa": Reported(85.5),
+    "mvbench": Reported(69.3, note=f"the authors' public script looks at 16 frames; {_REWORDED}"),
+    "next-qa": Reported(85.5, note="of which split the paper's figure is, is not public"),
     "egoschema": Reported(69.5, split="full"),
     "activitynet-qa": Reported(60.1, score=3.6, note=_JUDGED),
     "msrvtt-qa": Reported(66.2, score=4.0, note=_JUDGED),
@@ -36,11 +40,13 @@ REPORTED: dict[str, Reported] = {
         note="the figure equals that of Mipha-1.6B itself and is far below that of Qwen2-VL-7B,"
         " 62.0: it most likely is of LinVT-Mipha-1.6B",
     ),
-    "video-mme": Reported(70.3),
-    "video-mme with subtitles": Reported(71.7),
-    "mlvu": Reported(68.9, frames=120),
+    "video-mme": Reported(70.3, note=_REWORDED),
+    "video-mme with subtitles": Reported(71.7, note=_REWORDED),
+    "mlvu": Reported(68.9, frames=120, note=_REWORDED),
     "longvideobench": Reported(
-        56.6, model="LinVT-BLIP3-4B", note="as another paper's table (AToken) gives it"
+        56.6, model="LinVT-BLIP3-4B", note="the figure is as another paper's table (AToken) gives"
+        " it; the benchmark's own reader puts subtitles between the frames, where linvt lists them"
+        " before the question, and only with --subtitles"
     ),
     "tempcompass": Reported(
         65.8, note="how the four tasks were averaged is not public; the authors' script looks at 96"

@@ -8,6 +8,8 @@ from typing import Any
 
 _REFUSED = frozenset({400, 413, 422})
 _TOO_LARGE = 413
+_PAYMENT_REQUIRED = 402
+_TOO_MANY = 429  # requests, or a quota that does not come back by waiting
 # As OpenAI, Azure, Gemini, DeepSeek, DashScope, vLLM, llama.cpp, TGI and Anthropic say it.
 _ABOUT_CONTENT = re.compile(
     r"content[ _]filter|content exists risk|data_inspection_failed|inappropriate content|"
@@ -22,6 +24,11 @@ WITH_THOUGHTS = 4096
 def is_refusal(status: int) -> bool:
     """Whether a status says that what was asked is at fault, not who asked or where."""
     return status in _REFUSED
+
+
+def is_about_payment(status: int, said: str) -> bool:
+    """Whether a refusal says that the account behind the key has nothing left."""
+    return status == _PAYMENT_REQUIRED or (status == _TOO_MANY and "insufficient_quota" in said)
 
 
 def is_about_content(status: int, said: str) -> bool:

@@ -40,6 +40,14 @@ def _row(name: str, tallies: list[Tally], *, interval: bool = False) -> str:
     return f"| {name} | {max(tally.total for tally in tallies)} | {' | '.join(cells)} |"
 
 
+def _sums(report: WorldReport, way: str) -> dict[str, Tally]:
+    return {
+        "all": report.overall(way),
+        "order and direction": report.overall(way, kinds=ORDER_AND_DIRECTION),
+        "foreign": report.overall(way, kinds=("foreign",)),
+    }
+
+
 def to_record(report: WorldReport, benchmark: WorldBenchmark) -> dict[str, object]:
     """Return the scores as plain data for JSON."""
     return {
@@ -52,6 +60,12 @@ def to_record(report: WorldReport, benchmark: WorldBenchmark) -> dict[str, objec
                 **{kind: tally.accuracy for kind, tally in sorted(row.items())},
             }
             for way, row in report.tallies.items()
+        },
+        "intervals": {
+            way: {
+                name: tally.interval() for name, tally in _sums(report, way).items() if tally.total
+            }
+            for way in report.tallies
         },
         "num_questions": {
             kind: max(row.get(kind, Tally()).total for row in report.tallies.values())

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -142,6 +144,54 @@ def test_videovista_sorts_its_types_into_abilities(tmp_path, video):
     samples.write_json(tmp_path / "VideoVista.json", rows)
     (said,) = broken(choice_sets.read_video_vista(tmp_path, TEST))
     assert said.startswith("Field 'Answer_Choices' of row 1")
+
+
+# As the published evaluation lists them, and the published statistics count them: 19 and 8.
+UNDERSTANDING = (
+    "Objects Existence", "Objects Count", "Action Count", "Detailed Description",
+    "Brief Description", "Event Description", "Event Sequence", "Optical Character Recognition",
+    "Action Recognition", "Action Sequence", "Action Location", "Event Location",
+    "Objects Temporal Location", "Objects Temporal Relation", "Objects Spatial Location",
+    "Objects Spatial Relation", "Objects Spatial Tracking", "Human Activity Analysis",
+    "Anomaly Detection",
+)  # fmt: skip
+REASONING = (
+    "Relation Reasoning-Image", "Relation Reasoning-Video", "Event Prediction",
+    "Action Prediction", "Causal Reasoning", "Counterfactual Reasoning", "Commonsense Reasoning",
+    "Logic Reasoning",
+)  # fmt: skip
+
+
+def video_vista_of_types(folder: Path, clip: Path, types: Sequence[str]) -> None:
+    samples.video_vista(folder, clip)
+    path = folder / "VideoVista.json"
+    (row, *_) = json.loads(path.read_text())
+    samples.write_json(path, [{**row, "Type": kind} for kind in types])
+
+
+@pytest.mark.parametrize(
+    ("ability", "types"), [("Understanding", UNDERSTANDING), ("Reasoning", REASONING)]
+)
+def test_every_type_of_videovista_belongs_to_an_ability(tmp_path, video, ability, types):
+    video_vista_of_types(tmp_path, video, types)
+    items = whole(choice_sets.read_video_vista(tmp_path, TEST))
+    assert [item.groups[:2] for item in items] == [
+        (("ability", ability), ("Type", kind)) for kind in types
+    ]
+
+
+@pytest.mark.parametrize("kind", ["Causal reasoning", "Logical Reasoning", "Object Count"])
+def test_an_unknown_type_of_videovista_is_told_and_of_no_ability(tmp_path, video, kind):
+    video_vista_of_types(tmp_path, video, ["Causal Reasoning", kind])
+    first, second = choice_sets.read_video_vista(tmp_path, TEST)
+    assert isinstance(first, Item)
+    assert isinstance(second, BrokenItem)
+    assert second.groups == ()
+    assert second.error.message == (
+        f"Field 'Type' of row 2 in '{tmp_path / 'VideoVista.json'}' is '{kind}',"
+        " which is no type of VideoVista"
+    )
+    assert second.error.hint == "fetch the file again, as it is published"
 
 
 def test_next_qa_is_read_from_the_table_on_the_hub(tmp_path, video):

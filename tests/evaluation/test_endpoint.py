@@ -82,6 +82,15 @@ def test_it_waits_and_tries_again_where_the_endpoint_is_busy():
     assert waits == [7.0, 2.0]  # what it asks for, or longer from time to time
 
 
+def test_an_account_with_nothing_left_is_not_asked_again():
+    with judge_server((429, "insufficient_quota"), (200, "yes")) as server:
+        judge = judge_at(server.url, wait=lambda _: None)
+        with pytest.raises(JudgeError, match=r"has nothing left \(429\): .*quota") as caught:
+            judge.reply("right?", 0, anything)
+    assert len(server.requests) == 1
+    assert "--resume" in (caught.value.hint or "")
+
+
 def test_it_gives_up_after_some_attempts_and_says_why():
     with judge_server((500, "broken")) as server:
         judge = judge_at(server.url, attempts=3, wait=lambda _: None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from linvt_cli.evaluation.benchmarks import BENCHMARKS
 from linvt_cli.evaluation.paper import REPORTED, differences, reported
 
@@ -25,8 +27,9 @@ def test_subtitles_have_a_figure_of_their_own():
 
 
 def test_settings_that_agree_are_not_named():
-    (model,) = differences(REPORTED["mlvu"], SETTINGS)
+    model, *rest = differences(REPORTED["mlvu"], SETTINGS)
     assert model.startswith("the model here is nano")
+    assert rest == [REPORTED["mlvu"].note]
 
 
 def test_settings_that_differ_are_named():
@@ -45,6 +48,17 @@ def test_settings_that_differ_are_named():
     assert "gpt-x (gpt-x-2) here, with prompts of linvt's own" in told
     assert "not public" in told
     assert "16 frames here, 120 in the paper" in differences(REPORTED["mlvu"], changed)
+
+
+@pytest.mark.parametrize("name", ["mvbench", "mlvu", "video-mme", "video-mme with subtitles"])
+def test_that_prompts_are_reworded_is_told(name):
+    told = "; ".join(differences(REPORTED[name], SETTINGS))
+    assert "not word for word" in told
+
+
+def test_what_is_unknown_or_unlike_of_single_benchmarks_is_told():
+    assert "of which split" in REPORTED["next-qa"].note
+    assert "between the frames" in REPORTED["longvideobench"].note
 
 
 def test_the_doubt_about_mm_vet_is_told():

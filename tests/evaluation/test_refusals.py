@@ -4,6 +4,7 @@ import pytest
 
 from linvt_cli.evaluation.refusals import (
     is_about_content,
+    is_about_payment,
     is_refusal,
     refused_fields,
     without_fields,
@@ -30,6 +31,13 @@ BODY = {"model": "tiny", "temperature": 0.0, "max_tokens": 512}
 )
 def test_refusals_about_what_a_request_says_are_told_from_others(status, said, about):
     assert is_about_content(status, said) is about
+
+
+def test_an_empty_account_is_told_from_too_many_requests():
+    assert is_about_payment(429, '{"error": {"code": "insufficient_quota"}}')
+    assert is_about_payment(402, "Insufficient Balance")
+    assert not is_about_payment(429, "Rate limit reached, try again in 6 s")
+    assert not is_about_payment(400, "insufficient_quota")
 
 
 def test_who_may_not_ask_is_not_refused_for_the_request():

@@ -64,4 +64,5 @@ def test_the_record_is_strict_json() -> None:
     record = json.loads(text)
     assert record["accuracy"] == {"linvt": {"all": 1.0, "first": 1.0}}
     assert record["num_questions"] == {"first": 1}
+    assert record["intervals"] == {"linvt": {"all": [1.0, 1.0], "order and direction": [1.0, 1.0]}}
     assert not any(math.isnan(value) for value in record["accuracy"]["linvt"].values())

@@ -57,6 +57,8 @@ def test_all_ways_get_the_same_questions_and_another_seed_gets_others() -> None:
         for way in ("linvt", "mean", STILL)
     }
     assert asked["linvt"] == asked["mean"] == asked[STILL]
+    assert {len(asked["linvt"])} == {10}  # an empty answer is never right
+    assert report.overall("linvt").right == 0
     other = evaluate_world(always(""), WorldBenchmark(4, 2, 5, 0))
     assert {m.clip_seed for m in other.misses}.isdisjoint({m.clip_seed for m in report.misses})
 
