@@ -21,6 +21,7 @@ _MOST_COLUMNS = 16
 _COLUMN_INCHES = 1.15
 _LINE_LENGTH = 110
 _DIMMED = 0.25  # brightness of what no video token shows
+_PALE = 0.3  # opacity of the scores of visual tokens that were not kept
 
 Array = np.ndarray[Any, Any]
 
@@ -28,6 +29,7 @@ Array = np.ndarray[Any, Any]
 def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
     """Draw frames, what of them the video tokens show, scores, and the frames of every token.
 
+    Scores are pale where the visual token was not kept, so that no video token has a part of it.
     Cells of visual tokens are stretched over the whole frame, as most image-LLMs see it. Of more
     than 16 frames, 16 evenly spaced ones are drawn; the map of all tokens has all frames.
 
@@ -43,7 +45,7 @@ def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
     """
     require_matplotlib("The figure is", extra="figures")
     shown, frames_of_tokens = source_maps(answer, watched)
-    scores = score_maps(answer, watched)
+    scores, kept = score_maps(answer, watched), kept_map(answer, watched)
     pixels, times = watched.frames.pixels, watched.frames.times
     if len(pixels) != len(times):
         raise ValueError("The pixels of this video are not kept")
@@ -67,8 +69,11 @@ def draw_sources(answer: Answer, watched: WatchedVideo, path: Path) -> None:
         grid[0, column].set_title(f"{times[frame]:.1f} s", fontsize=8)
         grid[1, column].imshow(lit(pixels[frame], shown[frame] / highest))
         if scores is not None:
-            grid[2, column].imshow(scores[frame], vmin=0, vmax=1, cmap="viridis", aspect=height)
-    labels = ["frames", "what video\ntokens show", "scores"]
+            opacity = np.where(kept[frame], 1.0, _PALE)
+            grid[2, column].imshow(
+                scores[frame], vmin=0, vmax=1, cmap="viridis", aspect=height, alpha=opacity
+            )
+    labels = ["frames", "what video\ntokens show", "scores (pale:\nnot kept)"]
     for row in range(rows):
         grid[row, 0].set_ylabel(labels[row], fontsize=8)
         for axes in grid[row]:
@@ -111,6 +116,20 @@ def source_maps(answer: Answer, watched: WatchedVideo) -> tuple[Array, Array]:
     by_frame = torch.zeros(len(matrix), weights.num_frames)
     by_frame.index_put_((tokens, sources // weights.tokens_per_frame), values, accumulate=True)
     return shown.view(weights.num_frames, *watched.grid).numpy(), by_frame.numpy()
+
+
+def kept_map(answer: Answer, watched: WatchedVideo) -> Array:
+    """Return which visual tokens any video token may be made of: (T, rows, columns) of bool.
+
+    Raises:
+        ValueError: if the answer has no video tokens.
+    """
+    if answer.video_tokens is None:
+        raise ValueError("The answer does not hold its video tokens")
+    weights = answer.video_tokens.weights
+    kept = torch.zeros(weights.matrix.shape[1], dtype=torch.bool)
+    kept[weights.matrix.cpu().indices()[1]] = True
+    return kept.view(weights.num_frames, *watched.grid).numpy()
 
 
 def score_maps(answer: Answer, watched: WatchedVideo) -> Array | None:

@@ -11,7 +11,7 @@ from PIL import Image
 from linvt_cli.config import FrameSampling, LinVTConfig
 from linvt_cli.errors import MachineError
 from linvt_cli.pipeline import VideoQA
-from linvt_cli.pipeline.source_figure import draw_sources, lit, score_maps, source_maps
+from linvt_cli.pipeline.source_figure import draw_sources, kept_map, lit, score_maps, source_maps
 from linvt_cli.video_tokenizer.base import VideoTokenizer
 from linvt_cli.video_tokenizer.baselines import AllTokenizer, MeanTokenizer
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
@@ -45,6 +45,17 @@ def test_maps_are_sums_of_the_weights(tokenizer: VideoTokenizer, video: Path) ->
     np.testing.assert_allclose(frames_of_tokens, maps.sum(axis=(2, 3)), atol=1e-5)
     scores = score_maps(answer, watched)
     assert (scores is not None) == isinstance(tokenizer, LinearVideoTokenizer)
+
+
+def test_the_visual_tokens_with_the_highest_scores_are_kept(video: Path) -> None:
+    qa = asking(linvt())
+    watched = qa.watch(video)
+    answer = qa.ask(watched, "What is there?")
+    scores, kept = score_maps(answer, watched), kept_map(answer, watched)
+    assert scores is not None
+    assert kept.shape == scores.shape
+    assert kept.sum() == 12
+    assert scores[kept].min() >= scores[~kept].max()
 
 
 @pytest.mark.parametrize("num_frames", [1, 4, 20])
