@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import signature
@@ -60,8 +60,9 @@ def run_language_model(
     if positions is None:
         counted_BP = _counted(starts_B, length, mask)
         positions = counted_BP[None].expand(num_axes or 1, -1, -1)
-    read, is_long = _read_so_far(model, cache, inputs_embeds, positions)
-    if is_long and read is not None and cache is not None:
+    read = _read_so_far(model, cache, inputs_embeds)
+    is_long = read is not None and _is_long(model, positions)
+    if read is not None and is_long and cache is not None:
         # Keys turned by the frequencies of short texts cannot stand beside those of long ones.
         hidden, cache = run_language_model(model, read, None, mask=whole_mask, num_axes=num_axes)
         return hidden[:, -length:], cache
@@ -95,19 +96,26 @@ def repeat_cache(cache: LanguageModelCache, batch: int) -> LanguageModelCache:
     )
 
 
-def _read_so_far(
-    model: Any, cache: LanguageModelCache | None, new: Tensor, positions: Tensor
-) -> tuple[Tensor | None, bool]:
-    """Return all that was read, (B, S, D), and whether it is a long text by now.
+def _read_so_far(model: Any, cache: LanguageModelCache | None, new: Tensor) -> Tensor | None:
+    """Return all that was read, (B, S, D), while it may have to be read anew.
 
     Only of a model with other rotary frequencies for long texts (LongRoPE, arXiv 2402.13753), and
     only until its text is one: None otherwise.
     """
-    rope = getattr(model.config, "rope_parameters", None) or {}
-    if rope.get("rope_type") != "longrope" or (cache is not None and cache.read is None):
-        return None, True
-    read = new if cache is None or cache.read is None else torch.cat([cache.read, new], dim=1)
-    return read, int(positions.max()) >= rope["original_max_position_embeddings"]
+    if _rope_of(model).get("rope_type") != "longrope":
+        return None
+    if cache is None:
+        return new
+    return None if cache.read is None else torch.cat([cache.read, new], dim=1)
+
+
+def _is_long(model: Any, positions: Tensor) -> bool:
+    return int(positions.max()) >= int(_rope_of(model)["original_max_position_embeddings"])
+
+
+def _rope_of(model: Any) -> Mapping[str, Any]:
+    parameters: Mapping[str, Any] | None = getattr(model.config, "rope_parameters", None)
+    return parameters or {}
 
 
 @lru_cache

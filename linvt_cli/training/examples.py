@@ -8,6 +8,7 @@ and eight times again through the symmetries of a square.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -120,7 +121,9 @@ class ClipBank:
         A GPU takes all features when it is first asked, if it has room for them twice over.
         """
         if self._on_device is None and _has_room(self.cache.features, device):
-            self._on_device = torch.from_numpy(self.cache.features).to(device)
+            with warnings.catch_warnings():  # of features that are not to be written to
+                warnings.filterwarnings("ignore", message=".*not writable")
+                self._on_device = torch.from_numpy(self.cache.features).to(device)
         if self._on_device is None:
             flat = self.cache.features.reshape(-1, self.num_channels)
             return torch.from_numpy(flat[rows]).to(device)

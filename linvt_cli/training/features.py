@@ -168,6 +168,7 @@ def build_cache(
         write_progress(folder, held_to, done)
 
     keep()
+    kept = done
     drawing, todo = ClipDrawing(clips, image_size), range(done, len(clips))
     try:
         with drawn_ahead(drawing, todo, num_workers=num_workers) as drawn:
@@ -180,8 +181,9 @@ def build_cache(
                 for _ in few:
                     done += 1
                     on_progress(done, len(clips))
-                if done % _CLIPS_PER_PASS == 0:
+                if done // _CLIPS_PER_PASS > kept // _CLIPS_PER_PASS:
                     keep()
+                    kept = done
     finally:
         keep()
     return FeatureCache(features=features, cover=cover, clips=clips)

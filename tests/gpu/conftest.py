@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from linvt_cli.backbones.loading import select_device
+
 DEVICE = os.environ.get("TEST_DEVICE", "cuda")
 
 
@@ -23,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def device() -> Iterator[torch.device]:
     """The device, with all of its memory given back afterwards."""
-    yield torch.device(DEVICE, 0) if DEVICE == "cuda" else torch.device(DEVICE)
+    yield select_device(DEVICE)  # which settles who computes attention there, as for users
     gc.collect()
     if DEVICE == "cuda":
         torch.cuda.empty_cache()

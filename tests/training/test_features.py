@@ -119,6 +119,22 @@ def test_clips_encoded_together_are_those_encoded_one_by_one(
     assert np.array_equal(whole.cover, together.cover)
 
 
+def test_what_is_encoded_together_is_written_down_wherever_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed loses what was not written down."""
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path, MeanColour(stop_after=2))  # one clip is done
+    monkeypatch.setattr(features, "at_once", lambda device: True)
+    monkeypatch.setattr(features, "_CLIPS_PER_PASS", 2)
+    written: list[int] = []
+    monkeypatch.setattr(
+        features, "write_progress", lambda folder, clips, done: written.append(done)
+    )
+    build(tmp_path, MeanColour())
+    assert sorted({*written}) == [1, 3, 5, len(CLIPS)]
+
+
 def test_a_cache_goes_to_another_process_as_the_names_of_its_files(tmp_path: Path) -> None:
     cache = build(tmp_path, MeanColour())
     sent = pickle.dumps(cache)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from linvt_cli.backbones.loading import select_device
 from linvt_cli.errors import MachineError
 from linvt_cli.training.ablation.clip_sets import (
     AblationRecipe,
@@ -139,7 +140,8 @@ class _MakeWork:
 
     def __call__(self, on_progress: Progress) -> Work:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // self.num_processes))
-        image_llm = load_image_llm(self.image_llm, torch.device(self.device))
+        # Not torch.device: choosing also settles, for this process, who computes attention.
+        image_llm = load_image_llm(self.image_llm, select_device(self.device))
         train, test = (
             read_cache(folder, clips)
             for folder, clips in zip(self.features, clip_sets(self.recipe).values(), strict=True)

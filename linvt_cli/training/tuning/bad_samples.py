@@ -112,9 +112,10 @@ def forget_bad(path: Path, files: Collection[Path]) -> None:
 
 
 def _place_of(line: bytes) -> str:
+    """Return where a bad sample stands, or nothing for a line that was cut off."""
     try:
         return str(json.loads(line)["place"])
-    except (ValueError, KeyError, TypeError):  # a line that was cut off
+    except (ValueError, KeyError, TypeError):
         return ""
 
 
@@ -122,11 +123,5 @@ def _read(path: Path) -> set[str]:
     """Return which places an earlier process has written down; a line cut off is none."""
     if not path.exists():
         return set()
-    places = set()
     # Not splitlines: a reason may hold other ends of lines.
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        try:
-            places.add(str(json.loads(line)["place"]))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return places
+    return {place for line in path.read_bytes().split(b"\n") if (place := _place_of(line))}

@@ -26,6 +26,7 @@ from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 from linvt_cli.video_tokenizer.package import ADAPTER, ADAPTER_FILES
 
 _NCCL = "NCCL_P2P_DISABLE"  # what accelerate asks for where cards cannot write to each other
+_SETTLED = "already been initialized"  # as accelerate says it
 _SUPPORTED = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
 
 
@@ -33,8 +34,9 @@ def make_accelerator(settings: TuningSettings) -> Accelerator:
     """Return what knows of other processes, and computes in 16 bits where the model does.
 
     Raises:
-        ConfigError: if the device or the dtype makes no sense, weights are to be shared out, or the
-            driver is too old for several cards of the RTX 40 series.
+        ConfigError: if the device or the dtype makes no sense, accelerate has settled on another
+            dtype in this process before, weights are to be shared out, or the driver is too old for
+            several cards of the RTX 40 series.
         DeviceError: if this machine lacks the device.
     """
     device = select_device(settings.device)
@@ -45,6 +47,15 @@ def make_accelerator(settings: TuningSettings) -> Accelerator:
             mixed_precision="bf16" if dtype == torch.bfloat16 else "no",
             kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         )
+    except ValueError as error:
+        if _SETTLED not in str(error):
+            raise
+        raise ConfigError(
+            "This process has trained in another dtype before, or on a GPU, and accelerate keeps to"
+            " that",
+            field="dtype",
+            hint="train each in a process of its own",
+        ) from error
     except NotImplementedError as error:
         if _NCCL not in str(error):
             raise

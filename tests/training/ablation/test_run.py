@@ -175,3 +175,23 @@ def test_an_unknown_variant_is_refused_before_anything_is_made(
 def test_a_run_folder_takes_one_comparison_at_a_time(tmp_path: Path, lines: list[str]) -> None:
     with sole_run(tmp_path), pytest.raises(ConfigError, match="Another command works"):
         ablate(tmp_path, lines)
+
+
+def test_a_worker_chooses_its_device_as_the_command_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which settles who computes attention there, and that holds for one process alone."""
+
+    class Chosen(Exception):
+        pass
+
+    def choose(device: str) -> torch.device:
+        raise Chosen(device)
+
+    monkeypatch.setattr(run_module, "select_device", choose)
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
+    make = run_module._MakeWork(
+        tmp_path, AblationRecipe(), None, "cuda:1", (tmp_path, tmp_path), num_processes=2
+    )
+    with pytest.raises(Chosen, match="cuda:1"):
+        make(lambda line: None)

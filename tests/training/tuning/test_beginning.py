@@ -57,6 +57,15 @@ def test_on_a_cpu_nothing_is_computed_in_16_bits():
     )
 
 
+def test_another_dtype_in_the_same_process_is_refused(monkeypatch):
+    for each in (state.PartialState, state.AcceleratorState):
+        monkeypatch.setattr(each, "_shared_state", {})
+    make_accelerator(SETTINGS)
+    with pytest.raises(ConfigError, match="in another dtype before") as caught:
+        make_accelerator(replace(SETTINGS, dtype="bfloat16"))
+    assert "process of its own" in str(caught.value.hint)
+
+
 def test_no_weight_of_the_image_llm_takes_a_gradient(tmp_path):
     settings = settings_of("internvl2 with qwen2", tmp_path, tmp_path / "data.jsonl")
     loaded, backbone = load_frozen(settings, make_accelerator(settings), frames=4)
@@ -224,6 +233,23 @@ def test_the_words_of_accelerate_are_those_that_are_looked_for(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(NotImplementedError, match=beginning._NCCL):
         state.PartialState()
+
+
+@pytest.mark.parametrize("kind", [DistributedType.FSDP, DistributedType.DEEPSPEED])
+def test_weights_that_are_shared_out_are_refused(monkeypatch, kind):
+    made = SimpleNamespace(num_processes=2, distributed_type=kind)
+    monkeypatch.setattr(beginning, "Accelerator", lambda **_: made)
+    with pytest.raises(ConfigError, match=f"as {kind.value} are not supported") as caught:
+        make_accelerator(SETTINGS)
+    assert caught.value.field == "processes"
+    assert "torchrun" in (caught.value.hint or "")
+
+
+def test_processes_that_each_have_all_weights_are_not_refused(monkeypatch):
+    for kind in (DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
+        made = SimpleNamespace(num_processes=2, distributed_type=kind)
+        monkeypatch.setattr(beginning, "Accelerator", lambda made=made, **_: made)
+        assert make_accelerator(SETTINGS) is made
 
 
 def test_checkpoints_are_told_apart_by_what_they_hold(tmp_path):

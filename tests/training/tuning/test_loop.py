@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -13,6 +13,8 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from linvt_cli.errors import ConfigError, DatasetError
+from linvt_cli.training.optimizer import adamw
+from linvt_cli.training.tuning import loop
 from linvt_cli.training.tuning.bad_samples import BadSamples
 from linvt_cli.training.tuning.curriculum import Curriculum, make_tasks
 from linvt_cli.training.tuning.learner import Study
@@ -27,10 +29,9 @@ from linvt_cli.training.tuning.plan import BatchPlan
 from linvt_cli.training.tuning.settings import Optimization
 from linvt_cli.training.video_data.samples import Exchange, Sample
 from tests.training.tuning.processes import run_together
-from tests.training.tuning.small import make_learner, study, write_clip
+from tests.training.tuning.small import NAMES, make_learner, study, write_clip
 
 SCRIPT = Path(__file__).with_name("gradients_of_a_step.py")
-TAKING_STEPS = ("tiny nano", "qwen2-vl")
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +40,13 @@ def steps_taken(tmp_path_factory) -> list[Path]:
     folders = []
     for processes, accumulate in ((1, 4), (2, 2)):
         folders.append(tmp_path_factory.mktemp("gradients"))
-        run_together([str(SCRIPT), str(folders[-1]), str(accumulate), *TAKING_STEPS], processes)
+        run_together([str(SCRIPT), str(folders[-1]), str(accumulate), *NAMES], processes)
     return folders
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", TAKING_STEPS)
+@pytest.mark.parametrize("name", NAMES)
 def test_two_processes_have_the_gradients_of_one(name, steps_taken):
     alone, shared = (load_file(folder / f"{name}.safetensors") for folder in steps_taken)
     assert alone.keys() == shared.keys()
@@ -200,6 +201,38 @@ def test_a_stage_that_is_cut_off_goes_on_bit_for_bit(tmp_path):
     for name, weight in first.learner.learnt().items():
         assert torch.equal(weight, second.learner.learnt()[name])
     assert take(make_stage(cut_off), cut_off) == []
+
+
+@pytest.fixture
+def given(monkeypatch) -> list[torch.Tensor]:
+    """All gradients of a step as the optimizer gets them, in one row."""
+    rows: list[torch.Tensor] = []
+
+    def noting(weights: list[torch.nn.Parameter], **options: Any) -> torch.optim.Optimizer:
+        def note(*_: object) -> None:
+            rows.append(torch.cat([gradient_of(weight).flatten() for weight in weights]))
+
+        optimizer = adamw(weights, **options)
+        optimizer.register_step_pre_hook(note)
+        return optimizer
+
+    monkeypatch.setattr(loop, "adamw", noting)
+    return rows
+
+
+def test_gradients_are_shortened_to_a_norm_of_1_and_left_alone_below_it(tmp_path, given):
+    told = []
+    for factor in (1, 2**13):
+        folder = tmp_path / str(factor)
+        folder.mkdir()
+        stage = make_stage(folder, num_steps=1)
+        stage.learner.register_forward_hook(lambda *seen, by=factor: seen[-1] * by)
+        told += [each.gradient_norm for each in take(stage, folder)]
+    alone, shortened = given
+    assert told[0] < 1 < told[1]
+    assert told == pytest.approx([float(alone.norm()), 2**13 * float(alone.norm())], rel=1e-3)
+    assert float(shortened.norm()) == pytest.approx(1, rel=1e-4)
+    torch.testing.assert_close(shortened, alone / alone.norm())
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path):

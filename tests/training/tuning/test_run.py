@@ -200,26 +200,6 @@ SHAPE_FIELDS: dict[str, Any] = {
 }
 
 
-def test_layers_computed_twice_give_the_same_loss(tmp_path):
-    data = write_data(tmp_path, 2)
-    found = []
-    for name in ("plain", "checkpointed"):
-        quick = Optimization(
-            num_steps=2, batch_size=2, gradient_checkpointing=name == "checkpointed"
-        )
-        settings = settings_of(
-            "internvl2 with qwen2",
-            tmp_path,
-            data,
-            run_dir=tmp_path / name,
-            optimization=quick,
-            lora=LoraShape(rank=2, alpha=4, dropout=0.0),
-        )
-        run_tuning(settings)
-        found.append([*losses(tmp_path / name, "align"), *losses(tmp_path / name, "instruct")])
-    assert found[0] == pytest.approx(found[1], rel=1e-5)
-
-
 def test_a_video_of_one_frame_is_a_picture(tmp_path):
     write_clip(tmp_path / "0.mp4", 0)
     data = write_data(tmp_path, 1)
