@@ -23,7 +23,7 @@ from linvt_cli.training.storyboard import Selection, storyboard, whole_still
 
 Array = np.ndarray[Any, Any]
 _MOST_TURNS = 16  # of one sequence; more have no room, short as they may be
-STILL_SHARE = 0.25  # of the scenes, in the end
+STILL_SHARE = 0.25  # of the scenes, in the end and in validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class PictureDrawing:
         stills_first: steps that show whole stills only.
         mixing: steps after them, in which storyboards come in.
         seed: of what is drawn.
+        last_still_share: of the scenes, once storyboards are in.
     """
 
     bank: ClipBank
@@ -73,6 +74,7 @@ class PictureDrawing:
     stills_first: int
     mixing: int
     seed: int
+    last_still_share: float = STILL_SHARE
 
     def __call__(self, step: int) -> DrawnPictures:
         """Draw the batch of one step."""
@@ -83,7 +85,7 @@ class PictureDrawing:
     def still_share(self, step: int) -> float:
         """Share of scenes that are shown as one still: all at first, then ever fewer."""
         progress = (step - self.stills_first) / max(1, self.mixing)
-        return 1.0 - (1.0 - STILL_SHARE) * min(1.0, max(0.0, progress))
+        return 1.0 - (1.0 - self.last_still_share) * min(1.0, max(0.0, progress))
 
     def ask(
         self, scenes: list[Scene], rng: np.random.Generator, still_share: float, *, step: int = 0

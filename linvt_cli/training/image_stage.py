@@ -51,6 +51,7 @@ class ImageStage:
         learning_rate: float = 3e-3,
         stills_first: int = 0,
         mixing: int = 0,
+        last_still_share: float = STILL_SHARE,
         seed: int = 1,
         readers: Readers | None = None,
     ) -> None:
@@ -68,6 +69,7 @@ class ImageStage:
             stills_first=stills_first,
             mixing=mixing,
             seed=seed,
+            last_still_share=last_still_share,
         )
         nano.model.vision.requires_grad_(False)
         self._generator = torch.Generator(nano.device)

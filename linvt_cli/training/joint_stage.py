@@ -1,10 +1,12 @@
-"""The last trained part of nano's recipe: LinVT and the language model together.
+"""The last trained parts of nano's recipe: LinVT and the language model together.
 
 Up to here the language model has read visual tokens and pairs of them, never what LinVT makes. So
 it learns along, as in the second stage of arXiv 2412.05185 §3 (there by LoRA, here whole, as it is
 small). Vision encoder and projector stay as they are. Steps on usual clips, on busy ones, whose
 events take the most telling, and on hard ones, longer and fuller, take turns with steps of the
-image stage, so that pictures and tokens that LinVT has not touched are read as well as before.
+image stage, so that pictures and tokens that LinVT has not touched are read as well as before. The
+very last part is mostly about busy clips. A step on their storyboards asks 3.5 times as many
+questions as one on what LinVT makes of them, so the order of many events is learnt there first.
 """
 
 from __future__ import annotations
@@ -25,8 +27,19 @@ from linvt_cli.training.linvt_stage import LinVTStage
 from linvt_cli.training.readers import Readers
 from linvt_cli.video_tokenizer.linvt import LinearVideoTokenizer
 
-Part = Literal["usual", "busy", "hard", "pictures"]
-_CYCLE: tuple[Part, ...] = ("usual", "busy", "usual", "pictures", "usual", "hard")  # of steps
+Part = Literal["usual", "busy", "hard", "pictures", "busy pictures"]
+Cycle = tuple[Part, ...]  # of the steps
+MOSTLY_USUAL: Cycle = ("usual", "busy", "usual", "pictures", "usual", "hard")
+MOSTLY_BUSY: Cycle = (
+    "busy pictures",
+    "busy",
+    "busy pictures",
+    "usual",
+    "busy pictures",
+    "busy",
+    "pictures",
+    "hard",
+)
 _HARD_TURNS = 6  # questions about a hard clip, of which a step has half as many
 
 
@@ -43,10 +56,11 @@ class JointDrawing:
     """Draws the batches of all parts in turn."""
 
     parts: Mapping[Part, QuestionDrawing | PictureDrawing]
+    cycle: Cycle
 
     def __call__(self, step: int) -> JointBatch:
         """Draw the batch of one step."""
-        part = _CYCLE[step % len(_CYCLE)]
+        part = self.cycle[step % len(self.cycle)]
         return JointBatch(part, self.parts[part](step))
 
 
@@ -56,33 +70,38 @@ class JointStage:
     Args:
         clips: how one LinVT learns from each kind of clips, always of the same nano and with the
             same readers, which learn along.
-        image: how the image-LLM learns, of the same nano.
+        images: how the image-LLM learns from stills and storyboards, of the same nano.
+        cycle: the parts that take turns.
+        name: of the stage.
         num_steps: of all together.
         learning_rate: of all.
         by_muon: whether the layers of the image-LLM learn by Muon, as those of the image stage do.
     """
 
-    name = "joint"
-
     def __init__(
         self,
         clips: Mapping[Part, LinVTStage],
-        image: ImageStage,
+        images: Mapping[Part, ImageStage],
         *,
+        cycle: Cycle,
+        name: str,
         num_steps: int,
         learning_rate: float = 6e-4,
         by_muon: bool = False,
     ) -> None:
         self.clips = clips
         self.usual = clips["usual"]
-        self.image = image
+        self.images = images
+        self.image = images["pictures"]
+        self.name = name
         self.num_steps = num_steps
         self.learning_rate = learning_rate
         self.by_muon = by_muon
         on_clips = {part: stage.drawing for part, stage in clips.items()}
-        self.drawing = JointDrawing({**on_clips, "pictures": image.drawing})
+        on_pictures = {part: stage.drawing for part, stage in images.items()}
+        self.drawing = JointDrawing({**on_clips, **on_pictures}, cycle)
         model = self.usual.nano.model
-        for module in (model.visual_layers, model.language_model, image.readers):
+        for module in (model.visual_layers, model.language_model, self.image.readers):
             module.requires_grad_(True)
 
     def trained_modules(self) -> Sequence[tuple[str, nn.Module]]:
@@ -100,7 +119,7 @@ class JointStage:
     def loss_of(self, batch: JointBatch) -> Tensor:
         """The loss of a batch of one of the parts."""
         if isinstance(batch.drawn, DrawnPictures):
-            return self.image.loss_of(batch.drawn)
+            return self.images[batch.part].loss_of(batch.drawn)
         return self.clips[batch.part].loss_of(batch.drawn)
 
     def validate(self) -> dict[str, float]:
@@ -118,19 +137,23 @@ def joint_stage(
     banks: Banks,
     *,
     num_steps: int,
+    name: str = "joint",
+    cycle: Cycle = MOSTLY_USUAL,
     batch_size: int = 12,
     learning_rate: float = 6e-4,
     seed: int = 5,
     readers: Readers | None = None,
     by_muon: bool = False,
 ) -> JointStage:
-    """Return the last stage of an image-LLM and its LinVT.
+    """Return a last stage of an image-LLM and its LinVT.
 
     Args:
         nano: the image-LLM.
         linvt: of that image-LLM.
         banks: what they learn from.
         num_steps: of all parts together.
+        name: of the stage.
+        cycle: the parts that take turns.
         batch_size: usual or busy clips a step; twice as many storyboards, half as many hard clips.
         learning_rate: of all parts.
         seed: of what is drawn.
@@ -146,6 +169,18 @@ def joint_stage(
         batch_size=2 * batch_size,
         seed=seed + 1,
         readers=readers,
+    )
+
+    busy_pictures = ImageStage(
+        nano,
+        banks.busy,
+        banks.busy_validation,
+        num_steps=num_steps,
+        num_tokens=linvt.num_video_tokens,
+        batch_size=2 * batch_size,
+        last_still_share=0,  # a still tells nothing of the order of events
+        seed=seed + 2,
+        readers=image.readers,
     )
 
     def on_clips(
@@ -171,5 +206,11 @@ def joint_stage(
         "hard": on_clips(banks.hard, banks.hard_validation, half, _HARD_TURNS),
     }
     return JointStage(
-        clips, image, num_steps=num_steps, learning_rate=learning_rate, by_muon=by_muon
+        clips,
+        {"pictures": image, "busy pictures": busy_pictures},
+        cycle=cycle,
+        name=name,
+        num_steps=num_steps,
+        learning_rate=learning_rate,
+        by_muon=by_muon,
     )

@@ -23,7 +23,7 @@ from linvt_cli.training.drawing import begin_loading, default_workers
 from linvt_cli.training.features import FeatureCache
 from linvt_cli.training.half_products import halve_products
 from linvt_cli.training.image_stage import ImageStage
-from linvt_cli.training.joint_stage import joint_stage
+from linvt_cli.training.joint_stage import MOSTLY_BUSY, joint_stage
 from linvt_cli.training.linvt_stage import LinVTStage
 from linvt_cli.training.recipe_run import RecipeRun, hold_to_recipe, scaled
 from linvt_cli.training.trainer import Stage, read_metrics
@@ -49,12 +49,13 @@ _SCALED = (
     "cover_steps",
     "instruct_steps",
     "joint_steps",
+    "busy_steps",
 )  # clips and steps
 
 
 @dataclass(frozen=True, slots=True)
 class NanoRecipe:
-    """The sizes of a nano run; the shipped weights took more image steps: ``docs/log.md``."""
+    """The sizes of a nano run; the shipped weights took more steps: ``docs/log.md``."""
 
     vision_steps: int = 1300
     num_clips: int = 8400
@@ -65,13 +66,15 @@ class NanoRecipe:
     num_validation_busy: int = 40
     num_hard: int = 600
     num_validation_hard: int = 60
-    image_steps: int = 4800
-    stills_first: int = 500  # of the image steps
-    mixing: int = 600  # of the image steps, after those
+    image_steps: int = 3300
+    stills_first: int = 400  # of the image steps
+    mixing: int = 450  # of the image steps, after those
     cover_steps: int = 1000
     instruct_steps: int = 300
-    joint_steps: int = 4800
+    joint_steps: int = 3600
     joint_learning_rate: float = 5e-4
+    busy_steps: int = 4200
+    busy_learning_rate: float = 5e-4
     vocab_size: int = 1024
     seed: int = 0
     embed_dim: int = 192
@@ -177,7 +180,10 @@ def _image_stage(nano: Nano, banks: Banks, recipe: NanoRecipe) -> ImageStage:
 def _linvt_stages(
     nano: Nano, linvt: LinearVideoTokenizer, banks: Banks, recipe: NanoRecipe, image: ImageStage
 ) -> Iterator[Stage]:
-    """Cover what is in sight, instruct on every kind of question, then with the language model."""
+    """Cover what is in sight, instruct on every kind of question, with the language model at last.
+
+    Of the two last stages, the second learns mostly from busy clips.
+    """
     yield CoverageStage(nano, linvt, banks.train, banks.validation, num_steps=recipe.cover_steps)
     yield LinVTStage(
         nano,
@@ -197,6 +203,18 @@ def _linvt_stages(
         learning_rate=recipe.joint_learning_rate,
         readers=image.readers,
         by_muon=True,
+    )
+    yield joint_stage(
+        nano,
+        linvt,
+        banks,
+        name="busy",
+        cycle=MOSTLY_BUSY,
+        num_steps=recipe.busy_steps,
+        learning_rate=recipe.busy_learning_rate,
+        readers=image.readers,
+        by_muon=True,
+        seed=9,
     )
 
 

@@ -25,7 +25,7 @@ from linvt_cli.training.drawing import default_workers, drawn_ahead
 from linvt_cli.training.examples import ClipBank
 from linvt_cli.training.features import ClipDrawing, ClipSet, build_cache
 from linvt_cli.training.image_stage import ImageStage
-from linvt_cli.training.joint_stage import joint_stage
+from linvt_cli.training.joint_stage import MOSTLY_BUSY, MOSTLY_USUAL, joint_stage
 from linvt_cli.training.linvt_stage import LinVTStage
 from linvt_cli.training.optimizer import set_learning_rate
 from linvt_cli.training.recipe import NanoRecipe
@@ -49,7 +49,17 @@ def stages(nano: Nano, clips: ClipBank, hard: ClipBank, num_steps: int) -> Itera
     instruct: dict[str, Any] = {"num_steps": num_steps, "readers": image.readers}
     yield LinVTStage(nano, linvt, clips, clips, name="linvt-instruct", **instruct)
     banks = Banks(clips, clips, clips, clips, hard, hard)
-    yield joint_stage(nano, linvt, banks, num_steps=num_steps, readers=image.readers)
+    for name, cycle in (("joint", MOSTLY_USUAL), ("busy", MOSTLY_BUSY)):
+        yield joint_stage(
+            nano,
+            linvt,
+            banks,
+            name=name,
+            cycle=cycle,
+            num_steps=num_steps,
+            readers=image.readers,
+            by_muon=True,
+        )
 
 
 class Timed:

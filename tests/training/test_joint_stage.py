@@ -9,7 +9,13 @@ import torch
 
 from linvt_cli.training.banks import Banks
 from linvt_cli.training.examples import ClipBank
-from linvt_cli.training.joint_stage import JointStage, joint_stage
+from linvt_cli.training.joint_stage import (
+    MOSTLY_BUSY,
+    MOSTLY_USUAL,
+    Cycle,
+    JointStage,
+    joint_stage,
+)
 from linvt_cli.training.optimizer import Muon
 from linvt_cli.training.schedule import BUSY
 from linvt_cli.training.trainer import Metrics, Stage, TrainingOptions, optimizers_of, run_stage
@@ -24,11 +30,15 @@ def busy_bank(bank: ClipBank) -> ClipBank:
     return ClipBank(tiny_nano(), replace(bank.cache, clips=clips))
 
 
-def tiny_joint_stage(bank: ClipBank, hard_bank: ClipBank, num_steps: int = 6) -> JointStage:
+def tiny_joint_stage(
+    bank: ClipBank, hard_bank: ClipBank, num_steps: int = 6, cycle: Cycle = MOSTLY_USUAL
+) -> JointStage:
     torch.manual_seed(0)
     banks = Banks(bank, bank, busy_bank(bank), busy_bank(bank), hard_bank, hard_bank)
     linvt = LinearVideoTokenizer(CONFIG)
-    return joint_stage(tiny_nano(), linvt, banks, num_steps=num_steps, batch_size=2, by_muon=True)
+    return joint_stage(
+        tiny_nano(), linvt, banks, num_steps=num_steps, cycle=cycle, batch_size=2, by_muon=True
+    )
 
 
 def test_linvt_and_the_language_model_learn_and_what_they_see_stays(
@@ -101,6 +111,25 @@ def test_clips_of_every_kind_and_storyboards_take_turns(
         assert stage.loss(step).item() == part.loss(step).item()
     assert busy.linvt is hard.linvt is usual.linvt
     assert busy.readers is hard.readers is usual.readers is stage.image.readers
+
+
+def test_busy_clips_and_their_storyboards_take_most_turns_at_last(
+    bank: ClipBank, hard_bank: ClipBank
+) -> None:
+    stage = tiny_joint_stage(bank, hard_bank, cycle=MOSTLY_BUSY)
+    usual, busy, hard = stage.clips["usual"], stage.clips["busy"], stage.clips["hard"]
+    boards = stage.images["busy pictures"]
+    parts: list[Stage] = [boards, busy, boards, usual, boards, busy, stage.image, hard]
+    for step, part in enumerate(parts):
+        assert stage.loss(step).item() == part.loss(step).item()
+    assert boards.train.cache.clips.difficulty == BUSY
+    assert boards.readers is stage.image.readers
+
+
+def test_no_busy_clip_is_shown_as_a_still(bank: ClipBank, hard_bank: ClipBank) -> None:
+    stage = tiny_joint_stage(bank, hard_bank)
+    shares = {part: image.drawing.still_share(1) for part, image in stage.images.items()}
+    assert shares == {"pictures": 0.25, "busy pictures": 0}
 
 
 def test_validation_tells_the_kinds_of_clips_apart(bank: ClipBank, hard_bank: ClipBank) -> None:

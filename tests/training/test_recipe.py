@@ -24,6 +24,7 @@ TINY = NanoRecipe(
     cover_steps=1,
     instruct_steps=2,
     joint_steps=4,
+    busy_steps=3,
     vocab_size=400,
     embed_dim=48,
     linvt=LinVTConfig(
