@@ -82,7 +82,7 @@ def test_what_cannot_be_quantized_is_refused(tmp_path, monkeypatch, capsys):
     assert run(["quantize", "nano"]) == 2
     assert "too small to be quantized" in capsys.readouterr().err
     assert run(["quantize", "qwen2-vl-2b", "--offline"]) == 4
-    assert "hint: linvt models pull qwen2-vl-2b" in capsys.readouterr().err
+    assert "then linvt models pull qwen2-vl-2b" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_written_is_told(model, capsys):
@@ -163,7 +163,9 @@ def test_without_the_original_a_copy_cannot_be_made_and_is_not_blamed(only_int8,
     assert run(["quantize", only_int8, "--to", bits, "--offline"]) == 4
     error = capsys.readouterr().err
     assert f"The files of '{only_int8}' are not on this machine" in error
-    assert f"hint: linvt models pull {only_int8}" in error
+    assert (
+        f"hint: linvt is offline: leave out --offline, then linvt models pull {only_int8}" in error
+    )
 
 
 @pytest.mark.slow
